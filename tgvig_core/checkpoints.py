@@ -1,0 +1,148 @@
+"""VQGAN checkpoints: the published Lightning files of taming-transformers and this project's own safetensors.
+
+The shape of the model is read off the tensors, so a checkpoint needs no configuration beside it. Nothing is ever
+unpickled that could run code: published files go through torch.load(weights_only=True).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import re
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from tgvig_core.errors import TgvigError
+from tgvig_core.vqgan import Vqgan, VqganConfig
+
+State = dict[str, Tensor]
+
+
+class _Inert:
+    """Stands for Lightning's classes that published checkpoints name beside their weights; holds and does nothing."""
+
+
+LIGHTNING_NAMES = (
+    "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
+    "pytorch_lightning.utilities.parsing.AttributeDict",
+)
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_state(path: Path) -> State:
+    """Tensors of a checkpoint by name, `loss.*` (the discriminator and LPIPS of VQGAN's training) left out.
+
+    Args:
+        path: `.safetensors`, or a torch file with the state_dict itself or Lightning's {"state_dict": ...} around it.
+
+    Raises:
+        TgvigError: the file is missing, damaged, or holds no tensors.
+    """
+    if not path.is_file():
+        raise TgvigError(f"There is no checkpoint at {path}: give the path of a .safetensors or .ckpt file.")
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise TgvigError(f"The checkpoint {path} cannot be read ({reason}): fetch or copy it again.") from error
+    state = {key: value for key, value in state.items() if isinstance(value, Tensor) and not key.startswith("loss.")}
+    if not state:
+        raise TgvigError(f"The checkpoint {path} holds no weights: give a VQGAN checkpoint.")
+    return state
+
+
+def _read_torch(path: Path) -> State:
+    with torch.serialization.safe_globals([(_Inert, name) for name in LIGHTNING_NAMES]):
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    inner = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
+    if not isinstance(inner, dict):
+        raise ValueError("no state_dict inside")
+    return inner
+
+
+def config_of(state: State) -> VqganConfig:
+    """Read the shape of a VQGAN off its tensors.
+
+    Raises:
+        TgvigError: names of the official layout are missing; the first few are named.
+    """
+    needed = ("encoder.conv_in.weight", "encoder.conv_out.weight", "decoder.conv_in.weight", "quant_conv.weight",
+              "quantize.embedding.weight", "post_quant_conv.weight")  # fmt: skip
+    missing = [name for name in needed if name not in state]
+    if missing:
+        raise TgvigError(f"This is not a VQGAN checkpoint: it lacks {', '.join(missing[:3])}. Give one with taming's names.")
+    ch = state["encoder.conv_in.weight"].shape[0]
+    levels = _count(state, r"encoder\.down\.(\d+)\.")
+    widths = [state[f"encoder.down.{level}.block.0.conv1.weight"].shape[0] for level in range(levels)]
+    embedding = state["quantize.embedding.weight"]
+    return VqganConfig(
+        ch=ch,
+        ch_mult=tuple(width // ch for width in widths),
+        num_res_blocks=_count(state, r"encoder\.down\.0\.block\.(\d+)\."),
+        attn_levels=tuple(level for level in range(levels) if f"encoder.down.{level}.attn.0.q.weight" in state),
+        z_channels=state["encoder.conv_out.weight"].shape[0],
+        embed_dim=embedding.shape[1],
+        n_embed=embedding.shape[0],
+    )
+
+
+def _count(state: State, pattern: str) -> int:
+    return 1 + max((int(found[1]) for name in state if (found := re.match(pattern, name))), default=-1)
+
+
+def load_vqgan(path: Path, expected_sha256: str | None = None) -> Vqgan:
+    """A VQGAN with the weights of a checkpoint, in float32, in evaluation mode.
+
+    Args:
+        path: see read_state.
+        expected_sha256: refuse the file if its checksum is another one.
+
+    Raises:
+        TgvigError: wrong checksum, wrong or missing keys, or a damaged file; the message names it.
+    """
+    if expected_sha256 and path.is_file() and (found := sha256(path)) != expected_sha256:
+        raise TgvigError(
+            f"{path} has the wrong checksum ({found[:12]}… instead of {expected_sha256[:12]}…): "
+            "it is damaged or another file. Delete it and fetch it again."
+        )
+    state = read_state(path)
+    model = Vqgan(config_of(state))
+    wanted = model.state_dict()
+    missing, unknown = wanted.keys() - state.keys(), state.keys() - wanted.keys()
+    wrong = [name for name in wanted.keys() & state.keys() if wanted[name].shape != state[name].shape]
+    if missing or unknown or wrong:
+        shown = ", ".join(sorted(missing | unknown | set(wrong))[:3])
+        raise TgvigError(
+            f"{path} does not fit the VQGAN layout: {len(missing)} keys missing, {len(unknown)} unknown, "
+            f"{len(wrong)} of another shape ({shown}). Give a checkpoint of taming-transformers' VQModel."
+        )
+    model.load_state_dict({name: value.float() for name, value in state.items()})
+    return model.eval()
+
+
+def save_vqgan(model: Vqgan, path: Path, card: dict, dtype: torch.dtype = torch.float16) -> None:
+    """Write the weights as safetensors and the model card as JSON beside them (the card carries the sha256).
+
+    Args:
+        model: the VQGAN.
+        path: ends with `.safetensors`.
+        card: what a reader must know: data, licence, steps, figures.
+        dtype: float16 halves the file; a run's own adapted model is kept in float32 to resume exactly.
+    """
+    state = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    save_file(state, part)
+    os.replace(part, path)
+    path.with_suffix(".json").write_text(json.dumps({**card, "sha256": sha256(path)}, indent=2) + "\n")

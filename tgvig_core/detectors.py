@@ -1,0 +1,172 @@
+"""PatchCore (Roth et al., CVPR 2022, arXiv 2106.08265) through anomalib's module, for one to a few good photos.
+
+Without anomalib's Engine: with a handful of photos it crashes or compares raw distances with 0.5. Raw scores are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from torch import Tensor
+
+from tgvig_core.backbones import Backbone, patchcore_model
+from tgvig_core.checkpoints import sha256
+from tgvig_core.coreset import select
+from tgvig_core.errors import TgvigError
+from tgvig_core.progress import Progress, silent, track
+
+BATCH = 4
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class PatchCoreSettings:
+    """PatchCore's settings.
+
+    Attributes:
+        neighbours: b of the image score's re-weighting (the paper and anomalib: 9).
+        coreset_ratio: share of all patches that is remembered (anomalib: 0.1).
+        coreset_least: but at least so many: a tenth of one photo's patches would be far too few.
+    """
+
+    neighbours: int = 9
+    coreset_ratio: float = 0.1
+    coreset_least: int = 1000
+
+
+@dataclass(frozen=True)
+class ScoreSet:
+    """Raw results, never normalised or clamped.
+
+    Attributes:
+        scores: N values ≥ 0, distances in feature space: larger is stranger.
+        maps: N×S×S, the same per pixel.
+    """
+
+    scores: Tensor
+    maps: Tensor
+
+
+class PatchCore:
+    """Remembers patches of good images; scores how far a photo's patches are from them.
+
+    Args:
+        backbone: where the features come from.
+        size: S, side in px of the square images.
+    """
+
+    def __init__(
+        self, backbone: Backbone, size: int = 256, settings: PatchCoreSettings | None = None,
+        device: str = "cpu", with_weights: bool = True,
+    ) -> None:  # fmt: skip
+        self.backbone, self.size, self.settings = backbone, size, settings or PatchCoreSettings()
+        self.device = torch.device(device)
+        self.model = patchcore_model(backbone, self.settings.neighbours, with_weights).to(self.device)
+        self.sources = torch.empty(0, dtype=torch.int64)
+        self.mean = torch.tensor(IMAGENET_DEFAULT_MEAN, device=self.device).view(1, 3, 1, 1)
+        self.std = torch.tensor(IMAGENET_DEFAULT_STD, device=self.device).view(1, 3, 1, 1)
+
+    def fit(
+        self, images: Tensor, sources: Sequence[int], seed: int = 0,
+        progress: Progress = silent, stop: threading.Event | None = None,
+    ) -> None:  # fmt: skip
+        """Fill the memory bank.
+
+        Args:
+            images: N×3×S×S in [-1, 1], real and generated.
+            sources: for each image the normal photo that it is or comes from; `score` can leave a photo's rows out.
+
+        Raises:
+            TgvigError: an image is not finite. Stopped: the stop event was set.
+        """
+        if not torch.isfinite(images).all():
+            raise TgvigError("An image to train on holds values that are not numbers: start the run anew.")
+        parts = images.split(BATCH)
+        steps = track(parts, "Looking at the good images", len(parts), progress, stop)
+        features = torch.cat([self._features(part).flatten(0, 1) for part in steps])
+        patches = len(features) // len(images)
+        count = max(self.settings.coreset_least, math.ceil(self.settings.coreset_ratio * len(features)))
+        picks = select(features, count, seed, progress, stop)
+        self.model.memory_bank = features[picks].clone()
+        self.sources = torch.tensor(list(sources)).repeat_interleave(patches)[picks.cpu()]
+
+    @torch.inference_mode()
+    def _features(self, images: Tensor) -> Tensor:
+        """Patch features B×P×D, as anomalib's model forms them."""
+        model = self.model
+        layers = model.feature_extractor(self._normalised(images))
+        joined = model.generate_embedding({name: model.feature_pooler(layer) for name, layer in layers.items()})
+        return joined.flatten(2).transpose(1, 2)
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        return (images.to(self.device) * 0.5 + 0.5 - self.mean) / self.std
+
+    @torch.inference_mode()
+    def score(self, images: Tensor, leave_out: int | None = None) -> ScoreSet:
+        """Raw scores and maps of images, N×3×S×S in [-1, 1].
+
+        Args:
+            leave_out: compare with the bank without the rows that come from this normal photo; a photo compared
+                with itself would look better than any new good part.
+
+        Raises:
+            TgvigError: nothing is left to compare with.
+        """
+        bank = self.model.memory_bank
+        kept = bank if leave_out is None else bank[(self.sources != leave_out).to(bank.device)]
+        if len(kept) == 0:
+            raise TgvigError("The detector remembers no good image to compare with: train it first.")
+        self.model.memory_bank = kept
+        try:
+            results = [self.model(self._normalised(part)) for part in images.split(BATCH)]
+        finally:
+            self.model.memory_bank = bank
+        scores = torch.cat([result.pred_score.flatten() for result in results]).cpu()
+        return ScoreSet(scores, torch.cat([result.anomaly_map[:, 0] for result in results]).cpu())
+
+    def save(self, folder: Path, card: dict) -> None:
+        """Write model.safetensors (weights, bank) and model.json (how to build it, and `card`). No pickled code."""
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {name: value.detach().cpu().contiguous() for name, value in self.model.state_dict().items()}
+        part = folder / "model.part"
+        save_file(state | {"sources": self.sources}, part)
+        os.replace(part, folder / "model.safetensors")
+        about = {
+            "format": FORMAT, "detector": "patchcore", "backbone": self.backbone.name,
+            "layers": list(self.backbone.layers), "size": self.size, "settings": asdict(self.settings),
+            "sha256": sha256(folder / "model.safetensors"), **card,
+        }  # fmt: skip
+        part = folder / "model.json.part"
+        part.write_text(json.dumps(about, indent=2) + "\n")
+        os.replace(part, folder / "model.json")
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> tuple[PatchCore, dict]:
+        """The detector that `save` wrote, and its model.json.
+
+        Raises:
+            TgvigError: the folder is no saved model, or a file in it was changed.
+        """
+        try:
+            about = json.loads((folder / "model.json").read_text())
+            backbone, settings = Backbone(about["backbone"], tuple(about["layers"])), PatchCoreSettings(**about["settings"])
+            expected = about["sha256"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TgvigError(f"{folder} is not a saved detector: give the model/ folder of a finished run.") from error
+        weights = folder / "model.safetensors"
+        if not weights.is_file() or sha256(weights) != expected:
+            raise TgvigError(f"{weights} is missing or was changed since it was saved: train the detector again.")
+        detector = cls(backbone, about["size"], settings, device, with_weights=False)
+        state = load_file(weights)
+        detector.sources = state.pop("sources")
+        detector.model.load_state_dict(state)
+        return detector, about

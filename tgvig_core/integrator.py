@@ -1,0 +1,138 @@
+"""Text-guided knowledge integrator: Eq. 4 to 7 of TGVIG (Lee and Choi, CVPR 2024, arXiv 2403.06247, section 4.2)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from tgvig_core.encoders import ImageTextEncoder
+from tgvig_core.errors import TgvigError
+from tgvig_core.generator import GeneratorSettings, generate, sources
+from tgvig_core.progress import Progress, check, silent
+from tgvig_core.updates import Update, UpdateSettings
+from tgvig_core.vqgan import Vqgan
+
+
+@dataclass(frozen=True)
+class IntegratorSettings:
+    """Settings of the loop.
+
+    Attributes:
+        iterations: L (not given in the paper; its Fig. 8 peaks within tens).
+        text: False is the ablation "w/o text": the last set is taken instead of the best one.
+        update: how the generator learns between iterations (Eq. 6, 7).
+    """
+
+    iterations: int = 10
+    text: bool = True
+    update: UpdateSettings = field(default_factory=UpdateSettings)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.iterations <= 1000:
+            raise TgvigError(f"{self.iterations} iterations cannot be run: give a number from 1 to 1000.")
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """One round of the integrator.
+
+    Attributes:
+        number: l, from 1.
+        images: I⁺, M×3×S×S in [-1, 1], on the CPU.
+        sources: index of the normal that each image was drawn from.
+        similarity: cos(z_t, z_v) in [-1, 1].
+        losses: means over the updates before this set; empty for the first set, made by the untouched generator.
+        seconds: how long it took.
+    """
+
+    number: int
+    images: Tensor
+    sources: tuple[int, ...]
+    similarity: float
+    losses: dict[str, float]
+    seconds: float
+
+
+def set_similarity(embeddings: Tensor, text: Tensor) -> float:
+    """cos(z_t, z_v) with z_v the mean of the M unit-norm image embeddings (Eq. 4).
+
+    Args:
+        embeddings: f(I⁺_m), M×D, unit rows.
+        text: z_t = G(P), D values.
+    """
+    z_v = embeddings.mean(0)  # Eq. 4
+    return float(torch.cosine_similarity(text, z_v, dim=0))
+
+
+def best_iteration(similarities: Sequence[float], text: bool = True) -> int:
+    """α: number (from 1) of the most similar set (Eq. 5), the earliest on a tie; without text the last one."""
+    if not text:
+        return len(similarities)
+    return max(range(len(similarities)), key=lambda place: similarities[place]) + 1
+
+
+class Integrator:
+    """Generates, scores, learns; its whole state can be saved after any iteration and brought back.
+
+    Iteration l first updates the generator on the normals (from l = 2 on), then makes set l and scores it. This is the
+    paper's order, cut where nothing is lost: a stop in the middle of an update leaves set l − 1 finished, and the last
+    set needs no update after it.
+
+    Args:
+        model: VQGAN; all its parameters are changed in place.
+        encoder: f and G.
+        normals: I°, n×3×S×S in [-1, 1], on the model's device.
+        prompt: P.
+        seed: same seed, same settings, same machine: same sets.
+    """
+
+    def __init__(
+        self, model: Vqgan, encoder: ImageTextEncoder, normals: Tensor, prompt: str,
+        generating: GeneratorSettings, settings: IntegratorSettings, seed: int,
+    ) -> None:  # fmt: skip
+        side = normals.shape[-1]
+        if side % model.config.factor:
+            raise TgvigError(f"Images of {side} px do not suit this generator: the side must be a multiple of {model.config.factor}.")
+        self.model, self.encoder, self.normals, self.seed = model, encoder, normals, seed
+        self.generating, self.settings = generating, settings
+        self.z_t = encoder.encode_texts([prompt])[0]  # z_t = G(P)
+        self.update = Update(model, normals, generating, settings.update)
+        self.done = 0
+
+    def iterations(self, progress: Progress = silent, stop: threading.Event | None = None) -> Iterator[Iteration]:
+        """Yield iterations until L of them are done.
+
+        Raises:
+            Stopped: the stop event was set; the iterations yielded so far stay valid and the state can be saved.
+        """
+        while self.done < self.settings.iterations:
+            yield self._next(progress, stop)
+
+    def _next(self, progress: Progress, stop: threading.Event | None) -> Iteration:
+        start, number = time.perf_counter(), self.done + 1
+        step = f"Iteration {number} of {self.settings.iterations}"
+        # a seed for every iteration, not one stream: a resumed run draws what an uninterrupted one draws
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
+        losses = self.update.run(generator, step, progress, stop) if number > 1 else {}
+        check(stop)
+        self.model.eval()
+        images = generate(self.model, self.normals, self.generating, generator)
+        similarity = set_similarity(self.encoder.encode_images(images), self.z_t)
+        self.done = number
+        drawn_from = sources(len(images), len(self.normals))
+        return Iteration(number, images, drawn_from, similarity, losses, time.perf_counter() - start)
+
+    def state_dict(self) -> dict:
+        """Everything that a later process needs to go on; safe for torch.load(weights_only=True)."""
+        return {"done": self.done, "model": self.model.state_dict(), "update": self.update.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on where state_dict() was taken."""
+        self.done = state["done"]
+        self.model.load_state_dict(state["model"])
+        self.update.load_state_dict(state["update"])

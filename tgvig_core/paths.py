@@ -1,0 +1,12 @@
+"""The one folder for what can be computed or fetched again: ~/.cache/tgvig, or TGVIG_CACHE."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_dir() -> Path:
+    """The base cache folder (not created here): $TGVIG_CACHE where it is set, else ~/.cache/tgvig."""
+    given = os.environ.get("TGVIG_CACHE", "").strip()
+    return Path(given).expanduser() if given else Path("~/.cache/tgvig").expanduser()

@@ -1,0 +1,229 @@
+"""Keyword-to-prompt generator of TGVIG (Lee and Choi, CVPR 2024), Eq. 1: the prompt P that says best what I° shows."""
+
+from __future__ import annotations
+
+import csv
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from tgvig_core.encoders import ImageTextEncoder
+from tgvig_core.errors import TgvigError
+from tgvig_core.progress import Progress, silent
+from tgvig_core.text_cache import encode_texts_cached, text_cache_dir
+from tgvig_core.vocabulary import Sense, Word, clean_name
+
+Rule = Literal["robust", "paper"]
+PAPER_THRESHOLD = 0.5  # S^p = {S_j | d > 0.5}
+ROBUST_FACTOR = 3.0  # drop d > median + 3·MAD
+
+
+@dataclass(frozen=True, slots=True)
+class RankedSense:
+    """A sense of W°, the text that stood for it, and cos(f(I°), G(text)) in [-1, 1]."""
+
+    sense: Sense
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class RankedPrompt:
+    """A prompt S_j with its word W_t, score cos(f(I°), G(S_j)) in [-1, 1], distance d in [0, 2], and its fate."""
+
+    text: str
+    word: str
+    relation: str
+    gloss: str
+    score: float
+    distance: float
+    kept: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class RankedPrompts:
+    """All prompts, best score first (dropped ones among them), and the ones to compare with.
+
+    best is P of Eq. 1; worst the lowest score of all, dropped or not; only_word is the bare name, naive is
+    "a photo of a {name}". threshold is the d of the rule, rule its name, rule_text the same in plain words.
+    """
+
+    prompts: tuple[RankedPrompt, ...]
+    best: RankedPrompt
+    worst: RankedPrompt
+    only_word: RankedPrompt
+    naive: RankedPrompt
+    rule: Rule
+    rule_text: str
+    threshold: float
+
+
+@dataclass(frozen=True, eq=False)
+class PromptMap:
+    """Prompts (T×2) and images (N×2) on their two principal axes, and the share of variance of each axis (2)."""
+
+    prompts: np.ndarray
+    images: np.ndarray
+    explained: np.ndarray
+
+
+def prompt_text(name: str, word: str) -> str:
+    """S_t: `a {W°} with {W_t}` without the braces."""
+    return f"a {name} with {word}"
+
+
+def mean_embedding(embeddings: torch.Tensor) -> torch.Tensor:
+    """f(I°) of several images: the mean of the unit-norm rows (N×D, or D for one), brought back to norm 1; float64."""
+    rows = functional.normalize(embeddings.double().reshape(-1, embeddings.shape[-1]), dim=-1)
+    return functional.normalize(rows.mean(dim=0), dim=0)
+
+
+def rank_senses(
+    senses: Sequence[Sense], image_embeddings: torch.Tensor, encoder: ImageTextEncoder
+) -> tuple[RankedSense, ...]:
+    """Order the senses of W° by cos(f(I°), G("a photo of a {lemma}, {definition}")), best first.
+
+    Args:
+        senses: any number; none gives none.
+        image_embeddings: f of the normal images, N×D or D.
+    """
+    if not senses:
+        return ()
+    texts = [f"a photo of a {sense.lemma}, {sense.definition}" for sense in senses]
+    scores = (encoder.encode_texts(texts).double() @ mean_embedding(image_embeddings)).tolist()
+    ranked = (RankedSense(*row) for row in zip(senses, texts, scores, strict=True))
+    return tuple(sorted(ranked, key=lambda row: -row.score))
+
+
+def rank_prompts(
+    name: str,
+    words: Sequence[Word],
+    image_embeddings: torch.Tensor,
+    encoder: ImageTextEncoder,
+    rule: Rule = "robust",
+    cache: Path | None = None,
+    progress: Progress = silent,
+    stop: threading.Event | None = None,
+) -> RankedPrompts:
+    """Eq. 1: P = argmax over S^p of cos(f(I°), G(S_j)).
+
+    S^p by rule: `paper` keeps d > 0.5 with d = ‖f(I°) − G(S_j)‖₂; `robust` (default) keeps
+    d ≤ median + 3·MAD of d, MAD = median |d − median d|. Ties keep the order of the words.
+
+    Args:
+        name: W°.
+        words: W_t; their embeddings are cached on disk.
+        image_embeddings: f of the normal images, N×D or D; several count as their mean (see mean_embedding).
+        cache: the folder of the text cache; None for the usual one.
+
+    Raises:
+        TgvigError: no words, an unusable name, an unknown rule, or a rule that drops every prompt.
+        Stopped: the stop event was set; finished text chunks stay in the cache.
+    """
+    name = clean_name(name)
+    if not words:
+        raise TgvigError(f"There is no word to describe {name!r} with; give some (`--words`) or another vocabulary.")
+    f = mean_embedding(image_embeddings)
+    texts = [prompt_text(name, word.text) for word in words]
+    embeddings = encode_texts_cached(encoder, texts, cache or text_cache_dir(), progress, stop)
+    scores, distances = _scores(embeddings, f)
+    threshold, kept, rule_text = _outliers(distances, rule)
+    if not kept.any():
+        raise TgvigError(
+            f"The rule `{rule}` drops all {len(words)} prompts: the largest distance is {distances.max():.3f}, and it "
+            f"keeps d > {threshold:.3f}. Use the rule `robust`."
+        )
+    prompts = [
+        RankedPrompt(
+            texts[j], words[j].text, words[j].relation, words[j].gloss,
+            float(scores[j]), float(distances[j]), bool(kept[j]), _reason(rule, distances[j], threshold, kept[j]),
+        )
+        for j in np.argsort(-scores, kind="stable")
+    ]  # fmt: skip
+    best = next(prompt for prompt in prompts if prompt.kept)
+    only_word, naive = _comparisons(name, f, encoder)
+    return RankedPrompts(tuple(prompts), best, prompts[-1], only_word, naive, rule, rule_text, threshold)
+
+
+def prompt_map(image_embeddings: torch.Tensor, prompt_embeddings: torch.Tensor) -> PromptMap:
+    """The paper's Fig. 7: images (N×D) and prompts (T×D) together on their first two principal axes.
+
+    The sign of an axis is chosen so that its largest loading is positive. Encode the texts of the prompts to be shown
+    for this (encoder.encode_texts); a few hundred are a readable map.
+
+    Raises:
+        ValueError: fewer than three points together.
+    """
+    points = torch.cat([prompt_embeddings, image_embeddings]).double().cpu().numpy()
+    if len(points) < 3:
+        raise ValueError("a map needs three points")
+    centred = points - points.mean(axis=0)
+    _, singular, axes = np.linalg.svd(centred, full_matrices=False)
+    axes = axes[:2] * np.sign(axes[np.arange(2), np.abs(axes[:2]).argmax(axis=1)])[:, None]
+    places = centred @ axes.T
+    variance = singular**2
+    count = len(prompt_embeddings)
+    return PromptMap(places[:count], places[count:], variance[:2] / max(variance.sum(), np.finfo(float).tiny))
+
+
+def write_csv(ranked: RankedPrompts, path: Path) -> None:
+    """prompts.csv: rank (1 is the highest score), prompt, word, relation, gloss, score, distance, kept, reason.
+
+    Raises:
+        TgvigError: the file cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        with draft.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow("rank prompt word relation gloss score distance kept reason".split())
+            for rank, p in enumerate(ranked.prompts, start=1):
+                numbers = (f"{p.score:.6f}", f"{p.distance:.6f}", "yes" if p.kept else "no")
+                writer.writerow((rank, p.text, p.word, p.relation, p.gloss, *numbers, p.reason))
+        os.replace(draft, path)
+    except OSError as error:
+        raise TgvigError(f"{path} cannot be written ({error}). Choose a folder with room that may be written.") from error
+
+
+def _scores(embeddings: torch.Tensor, f: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """cos(f(I°), G(S_j)) and d = ‖f(I°) − G(S_j)‖₂ = sqrt(2 − 2cos) of unit-norm rows, float64."""
+    scores = (embeddings.double() @ f).numpy()
+    return scores, np.sqrt(np.maximum(2 - 2 * scores, 0))
+
+
+def _outliers(d: np.ndarray, rule: Rule) -> tuple[float, np.ndarray, str]:
+    """The threshold on d, which prompts stay, and the rule in plain words."""
+    if rule == "paper":
+        return PAPER_THRESHOLD, d > PAPER_THRESHOLD, f"the paper's rule: prompts further than {PAPER_THRESHOLD} stay"
+    if rule != "robust":
+        raise TgvigError(f"There is no outlier rule {rule!r}; choose robust or paper.")
+    median = float(np.median(d))
+    mad = float(np.median(np.abs(d - median)))
+    threshold = median + ROBUST_FACTOR * mad
+    text = f"prompts up to {threshold:.3f} away stay (median {median:.3f} + 3 × median deviation {mad:.3f})"
+    return threshold, d <= threshold, text
+
+
+def _reason(rule: Rule, d: float, threshold: float, kept: bool) -> str:
+    side = "above" if d > threshold else "not above"
+    limit = "the paper's limit" if rule == "paper" else "the outlier limit"
+    return f"{'kept' if kept else 'dropped'}: distance {d:.3f} is {side} {limit} {threshold:.3f}"
+
+
+def _comparisons(name: str, f: torch.Tensor, encoder: ImageTextEncoder) -> tuple[RankedPrompt, RankedPrompt]:
+    """The bare name and "a photo of a {name}", scored alike; they are never chosen."""
+    texts = (name, f"a photo of a {name}")
+    scores, distances = _scores(encoder.encode_texts(texts), f)
+    only_word, naive = (
+        RankedPrompt(text, "", "comparison", "", float(score), float(d), False, "shown to compare with, never chosen")
+        for text, score, d in zip(texts, scores, distances, strict=True)
+    )
+    return only_word, naive

@@ -1,0 +1,98 @@
+"""Text embeddings on disk, in chunks: 147 k prompts are encoded once for an object, and a stop loses little."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from tgvig_core.paths import cache_dir
+from tgvig_core.progress import Progress, check, silent
+
+if TYPE_CHECKING:
+    from tgvig_core.encoders import ImageTextEncoder
+
+CHUNK = 2048  # texts in a file
+STEP = "reading the words"
+log = logging.getLogger(__name__)
+
+
+def text_cache_dir() -> Path:
+    """Where the chunks lie: `texts` in the cache folder. It may be deleted at any time."""
+    return cache_dir() / "texts"
+
+
+def encode_texts_cached(
+    encoder: ImageTextEncoder,
+    texts: Sequence[str],
+    folder: Path,
+    progress: Progress = silent,
+    stop: threading.Event | None = None,
+) -> torch.Tensor:
+    """G(texts) like encoder.encode_texts, read from the folder where it was computed before.
+
+    A chunk of 2048 texts is one .npy file of float16, named by the sha256 of the encoder's identity and the texts, and
+    written whole or not at all. Rows are rounded to float16 in any case, so that a first and a second run rank alike
+    (error of a cosine: below 1e-3). Where the folder cannot be written, the work is done without, with one warning.
+
+    Returns:
+        N×D float32 unit-norm rows, on the CPU.
+
+    Raises:
+        Stopped: the stop event was set; the finished chunks stay.
+    """
+    rows: list[np.ndarray] = []
+    progress(STEP, 0, len(texts))
+    for start in range(0, len(texts), CHUNK):
+        check(stop)
+        chunk = list(texts[start : start + CHUNK])
+        path = folder / f"{_key(encoder.identity, chunk)}.npy"
+        found = _read(path, (len(chunk), encoder.dim))
+        if found is None:
+
+            def within(_step: str, done: int, _total: int, before: int = start) -> None:
+                progress(STEP, before + done, len(texts))
+
+            found = encoder.encode_texts(chunk, within, stop).numpy().astype(np.float16)
+            _write(path, found)
+        rows.append(found)
+        progress(STEP, start + len(chunk), len(texts))
+    stacked = np.concatenate(rows) if rows else np.zeros((0, encoder.dim), np.float16)
+    return functional.normalize(torch.from_numpy(stacked).float(), dim=-1)
+
+
+def _key(identity: str, texts: list[str]) -> str:
+    return hashlib.sha256(json.dumps([identity, texts]).encode()).hexdigest()[:40]
+
+
+def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
+    """The chunk, or None where it is missing or damaged (then it is computed and written again)."""
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return rows if rows.shape == shape and rows.dtype == np.float16 else None
+
+
+def _write(path: Path, rows: np.ndarray) -> None:
+    draft = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            np.save(file, rows, allow_pickle=False)
+        os.replace(draft, path)
+    except OSError as error:
+        log.warning("Text embeddings are not kept in %s (%s); set TGVIG_CACHE to a writable folder.", path.parent, error)
+        if draft is not None:
+            Path(draft).unlink(missing_ok=True)

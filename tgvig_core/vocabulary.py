@@ -1,0 +1,266 @@
+"""The T words W_t around an object's name: senses and relations from WordNet, wide word lists, the person's own.
+
+Source: TGVIG (Lee and Choi, CVPR 2024), keyword-to-prompt generator: "synonyms, hypernyms, hyponyms and part-whole
+relations" of W° from WordNet through NLTK. How names that WordNet lacks are treated is decided in `senses`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tgvig_core.errors import TgvigError
+from tgvig_core.wordnet_data import WORDNET_LOCK, ensure_words, wordnet
+
+if TYPE_CHECKING:
+    from nltk.corpus.reader.wordnet import Synset, WordNetCorpusReader
+
+Kind = Literal["relations", "wordnet", "words"]
+MAX_NAME = 80  # characters
+HYPERNYM_LEVELS = 2  # above that come "artifact" and "object", which fit every part
+HYPONYM_LEVELS = 3
+MAX_RELATED = 2000  # words; only a very general sense ("artifact") has more hyponyms than that
+ARTICLES = ("a", "an", "the")
+PREPOSITIONS = ("of", "for", "with", "without", "from", "in", "on")
+
+
+@dataclass(frozen=True)
+class Sense:
+    """One noun meaning of W°: WordNet's synset name, the lemma that was asked for, all lemmas, the definition."""
+
+    synset: str
+    lemma: str
+    lemmas: tuple[str, ...]
+    definition: str
+
+
+@dataclass(frozen=True)
+class SenseLookup:
+    """The senses of a name (most frequent first, maybe none), how they were found, and the words left over."""
+
+    senses: tuple[Sense, ...]
+    how: str
+    modifiers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word W_t, where it comes from, and its meaning ("" and None where the source gives none).
+
+    relation: synonym, hypernym, hyponym, part, whole, substance, member (made of / has as members), modifier (a word
+    of the name itself), given (by the person), wordnet or words (the wide lists).
+    """
+
+    text: str
+    relation: str
+    gloss: str
+    synset: str | None
+
+
+def clean_name(name: str) -> str:
+    """An object's name W° as people write it: spaces for underscores, no article in front, at most 80 characters.
+
+    Raises:
+        TgvigError: the name is empty, too long, has control characters, or has no letter.
+    """
+    text = unicodedata.normalize("NFC", name).replace("_", " ")
+    text = " ".join(text.split())
+    if not text:
+        raise TgvigError("The object has no name. Give one, such as `metal nut`.")
+    if len(text) > MAX_NAME:
+        raise TgvigError(
+            f"The object's name has {len(text)} characters ({text[:30]}…); give one of at most {MAX_NAME}."
+        )
+    if not text.isprintable():
+        raise TgvigError(f"The object's name {text!r} holds a character that cannot be printed; type it again.")
+    if not any(character.isalpha() for character in text):
+        raise TgvigError(f"The object's name {text!r} holds no letter; give a word for it, such as `metal nut`.")
+    first, _, rest = text.partition(" ")
+    return rest if rest and first.lower() in ARTICLES else text
+
+
+def senses(name: str) -> SenseLookup:
+    """The noun senses of a name, by the first way that finds any.
+
+    In this order: the name as it is; joined, hyphenated or split ("chewinggum" is WordNet's "chewing gum"); the
+    longest ending that WordNet knows ("metal nut" gives nut, with "metal" left over as a modifier), where an ending
+    goes no further than "of" and the like ("box of nails" gives box). Plurals count as their singular. No word is
+    made up: a name that fits nothing gives no senses, and `how` says so.
+
+    Raises:
+        TgvigError: the name is not usable (see clean_name) or WordNet is not there (see ensure_wordnet).
+    """
+    text = clean_name(name)
+    with WORDNET_LOCK:
+        return _lookup(text, wordnet())
+
+
+def _lookup(text: str, reader: WordNetCorpusReader) -> SenseLookup:
+    for form in _spellings(text):
+        found = _senses_of(form, reader)
+        if found:
+            written = form.replace("_", " ")
+            same = written == text.lower()
+            how = f'WordNet knows "{text}".' if same else f'WordNet writes "{text}" as "{written}".'
+            return SenseLookup(found, how, ())
+    for head, others in _heads(text.replace("-", " ").split()):
+        found = _senses_of("_".join(head), reader)
+        if found:
+            modifiers = tuple(word for word in others if word.isalpha())
+            unused = [word for word in others if not word.isalpha()]
+            how = f'WordNet has no noun "{text}". These are senses of "{" ".join(head)}".'
+            how += f" Extra words: {', '.join(modifiers)}." if modifiers else ""
+            how += f" Not used: {', '.join(unused)}." if unused else ""
+            return SenseLookup(found, how, modifiers)
+    return SenseLookup((), f'WordNet has no noun "{text}", and none that it ends with.', ())
+
+
+def related_words(sense: Sense) -> tuple[Word, ...]:
+    """The words that WordNet relates to a sense: at most 2000, each once, the nearest relation first.
+
+    Synonyms; hypernyms up to 2 levels; parts, wholes, substances and members; hyponyms up to 3 levels. The sense's own
+    lemma is left out: "a bottle with bottle" says nothing.
+    """
+    with WORDNET_LOCK:
+        words = _related(wordnet().synset(sense.synset))
+    return _once(words, own=sense.lemma)[:MAX_RELATED]
+
+
+def _related(synset: Synset) -> list[Word]:
+    wholes = synset.part_holonyms() + synset.substance_holonyms() + synset.member_holonyms()
+    groups: tuple[tuple[str, Sequence[Synset]], ...] = (
+        ("synonym", [synset]),
+        *(("hypernym", level) for level in _levels(synset, "hypernyms", HYPERNYM_LEVELS)),
+        ("part", synset.part_meronyms()),
+        ("whole", wholes),
+        ("substance", synset.substance_meronyms()),
+        ("member", synset.member_meronyms()),
+        *(("hyponym", level) for level in _levels(synset, "hyponyms", HYPONYM_LEVELS)),
+    )
+    return [
+        Word(lemma.replace("_", " "), relation, related.definition(), related.name())
+        for relation, members in groups
+        for related in _by_name(members)
+        for lemma in related.lemma_names()
+    ]
+
+
+def vocabulary(
+    kind: Kind, sense: Sense | None, modifiers: Sequence[str] = (), given: Sequence[str] = ()
+) -> tuple[Word, ...]:
+    """All words W_t of one choice, each once: given, modifiers, the sense's relations, then the wide list if any.
+
+    Args:
+        kind: `relations` (the paper's text), `wordnet` (147 k lemmas), `words` (Webster's Second, 235 k; the words of
+            the paper's Table 4 are mostly from there).
+        sense: the chosen meaning, or None where WordNet lacks the object.
+        modifiers: what SenseLookup left over.
+        given: the person's own words; blanks around them are dropped, empty ones ignored.
+
+    Raises:
+        TgvigError: there is no word at all, a given word is over 80 characters, or the list's data is missing.
+    """
+    if kind not in ("relations", "wordnet", "words"):
+        raise TgvigError(f"There is no vocabulary {kind!r}; choose relations, wordnet or words.")
+    words = [Word(text, "given", "", None) for text in _clean_given(given)]
+    words += [Word(text, "modifier", "", None) for text in modifiers]
+    words += related_words(sense) if sense else ()
+    if not words and kind == "relations":
+        raise TgvigError(
+            "WordNet relates no word to this object. Give words that describe it (`--words steel,thread,hole`), "
+            "another name for it, or a wide vocabulary (`--vocabulary words`)."
+        )
+    wide = {"relations": lambda: (), "wordnet": lambda: _lemmas(wordnet()), "words": lambda: _webster(ensure_words())}
+    return _once((*words, *wide[kind]()), own=sense.lemma if sense else "")
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """The ways WordNet may write a whole name, lower case with underscores."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
+    yield "_".join(plain.split())
+    parts = plain.replace("-", " ").split()
+    if len(parts) > 1:
+        yield "_".join(parts)
+        yield "".join(parts)
+        yield "-".join(parts)
+    else:
+        yield from (f"{plain[:i]}_{plain[i:]}" for i in range(2, len(plain) - 1))
+
+
+def _heads(parts: Sequence[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Proper endings of the noun phrase, longest first, each with the other words."""
+    end = next((i for i, part in enumerate(parts) if i and part.lower() in PREPOSITIONS), len(parts))
+    while end > 1 and not parts[end - 1].isalpha():
+        end -= 1  # "bottle 2" is a bottle: a number is no head
+    rest = [part for part in parts[end:] if part.lower() not in PREPOSITIONS + ARTICLES]
+    for start in range(end):
+        if start or end < len(parts):
+            yield tuple(part.lower() for part in parts[start:end]), (*parts[:start], *rest)
+
+
+def _senses_of(form: str, reader: WordNetCorpusReader) -> tuple[Sense, ...]:
+    """The noun senses of one form; WordNet's own morphology brings plurals to the singular."""
+    base = reader.morphy(form, "n") or form
+    return tuple(_sense(synset, base) for synset in reader.synsets(form, "n"))
+
+
+def _sense(synset: Synset, base: str) -> Sense:
+    lemmas = tuple(lemma.replace("_", " ") for lemma in synset.lemma_names())
+    wanted = base.replace("_", " ")
+    own = next((lemma for lemma in lemmas if lemma.lower() == wanted), lemmas[0])
+    return Sense(synset.name(), own, lemmas, synset.definition())
+
+
+def _levels(synset: Synset, relation: str, levels: int) -> Iterator[list[Synset]]:
+    """The synsets 1, 2, … steps away."""
+    border = [synset]
+    for _ in range(levels):
+        border = [reached for step in border for reached in getattr(step, relation)()]
+        yield border
+
+
+def _by_name(synsets: Sequence[Synset]) -> list[Synset]:
+    """NLTK's own order of related synsets changes from run to run."""
+    return sorted(synsets, key=lambda synset: synset.name())
+
+
+def _clean_given(given: Sequence[str]) -> list[str]:
+    words = [" ".join(text.replace("_", " ").split()) for text in given]
+    for text in words:
+        if len(text) > MAX_NAME or not text.isprintable():
+            raise TgvigError(f"The given word {text[:30]!r}… is not usable: at most {MAX_NAME} printable characters.")
+    return [text for text in words if text]
+
+
+def _once(words: Iterable[Word], own: str) -> tuple[Word, ...]:
+    """Each text once whatever its case, the first relation winning, without the object's own name."""
+    kept: dict[str, Word] = {}
+    for word in words:
+        kept.setdefault(word.text.casefold(), word)
+    kept.pop(own.casefold(), None)
+    return tuple(kept.values())
+
+
+def _lemmas(reader: WordNetCorpusReader) -> Iterator[Word]:
+    """All lemmas of all parts of speech with the gloss of their most frequent sense, read straight from the files.
+
+    Through synset objects this takes 7 s and hundreds of MB; the lines of index.* and data.* take about 2 s.
+    """
+    for pos in ("noun", "verb", "adj", "adv"):
+        with reader.open(f"data.{pos}") as file:
+            # wndb(5WN): the offset is the first field, the gloss follows the bar, examples follow the definition
+            glosses = {line[:8]: line.partition("| ")[2].partition('; "')[0].strip() for line in file}
+        with reader.open(f"index.{pos}") as file:
+            for line in file:
+                if not line.startswith(" "):  # the licence is indented
+                    fields = line.split()
+                    offset = fields[-int(fields[2])]
+                    yield Word(fields[0].replace("_", " "), "wordnet", glosses[offset], None)
+
+
+def _webster(path: Path) -> Iterator[Word]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return (Word(text, "words", "", None) for text in map(str.strip, lines) if text)

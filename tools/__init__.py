@@ -1,0 +1,1 @@
+"""How the assets were made; not installed with the library."""

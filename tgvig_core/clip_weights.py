@@ -24,7 +24,6 @@ from tgvig_core.errors import TgvigError
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 PREPROCESS = ("mean", "std", "interpolation", "resize_mode")  # of open_clip's preprocess config
 HUB_TIMEOUT = 5  # seconds
-JIT_EXTRAS = ("input_resolution", "context_length", "vocab_size")  # OpenAI's archives keep these as tensors
 
 
 def load_clip(model_name: str, pretrained: str) -> tuple[nn.Module, Callable]:
@@ -43,10 +42,12 @@ def load_clip(model_name: str, pretrained: str) -> tuple[nn.Module, Callable]:
     import open_clip  # takes seconds
 
     path = Path(pretrained).expanduser()
-    local = path.suffix in SUFFIXES or path.exists()
-    source = f"local-dir:{path}" if path.is_dir() else model_name
+    tagged = bool(open_clip.get_pretrained_cfg(model_name, pretrained))  # a tag wins over a folder of that name
+    local = not tagged and (path.suffix in SUFFIXES or path.exists())
+    folder = local and path.is_dir()
+    source = f"local-dir:{path}" if folder else model_name
     try:
-        if path.is_dir():
+        if folder:
             model = open_clip.create_model(source, weights_only=True, require_pretrained=True)
         else:
             _check_name(model_name, pretrained, local)
@@ -67,7 +68,8 @@ def _check_name(model_name: str, pretrained: str, local: bool) -> None:
         raise TgvigError(f"open_clip has no model {model_name!r}; near it: {near}.")
     tags = open_clip.list_pretrained_tags_by_model(model_name)
     if not local and pretrained.lower().replace("-", "_") not in tags:
-        raise TgvigError(f"open_clip has no weights {pretrained!r} for {model_name}; it has: {', '.join(tags) or 'none'}.")
+        known = ", ".join(tags) or "none"
+        raise TgvigError(f"open_clip has no weights {pretrained!r} for {model_name}; it has: {known}.")
 
 
 def hub_answers() -> bool:
@@ -144,10 +146,10 @@ def _from_openai_archive(model_name: str, path: Path) -> nn.Module:
             f"(its sha256 is {digest[:16]}…). Give the weights as .safetensors or as a plain state dict."
         )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch.jit is deprecated, OpenAI's files are not going to change
+        warnings.simplefilter("ignore", FutureWarning)  # torch.jit is deprecated; OpenAI's files stay as they are
         weights = torch.jit.load(str(path), map_location="cpu").state_dict()
     model = open_clip.create_model(model_name, pretrained=None, force_quick_gelu=True)
-    model.load_state_dict({key: value for key, value in weights.items() if key not in JIT_EXTRAS})
+    model.load_state_dict({key: weights[key] for key in model.state_dict()})  # the archive holds a few more numbers
     return model
 
 

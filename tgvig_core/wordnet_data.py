@@ -1,4 +1,4 @@
-"""WordNet 3.0 (Miller 1995) and Webster's Second for NLTK: found where they are, or prepared once, offline if possible."""
+"""WordNet 3.0 (Miller 1995) and Webster's Second for NLTK: found, or prepared once, offline if possible."""
 
 from __future__ import annotations
 

@@ -37,14 +37,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="where the state and the log of this training live")
     parser.add_argument("--measure", type=Path, nargs="*", default=[], help="further folders that are only measured")
     parser.add_argument("--export", type=Path, help="write the EMA weights and a model card here at the end")
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--batch", type=int, default=12)
-    parser.add_argument("--crop", type=int, default=96, help="pixels; a multiple of 8")
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--crop", type=int, default=64, help="pixels; a multiple of 8")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate after warm-up; falls as a cosine")
-    parser.add_argument("--quantise-start", type=int, default=500)
+    parser.add_argument("--quantise-start", type=int, default=1000)
     parser.add_argument("--continuous-share", type=float, default=0.25,
                         help="share of images decoded from unquantised latents: Eq. 3 decodes means, which lie off the codebook")  # fmt: skip
-    parser.add_argument("--perceptual-start", type=int, default=800)
+    parser.add_argument("--perceptual-start", type=int, default=1500)
     parser.add_argument("--perceptual", type=float, default=0.1, help="weight of the perceptual distance")
     parser.add_argument("--adversarial-start", type=int, default=20000)
     parser.add_argument("--adversarial", type=float, default=0.1, help="weight of the PatchGAN term")
@@ -159,6 +159,7 @@ def main() -> None:
     """Train, log every 50 steps, measure on held-out photos every 500, save as often."""
     o = parse()
     torch.set_num_threads(o.threads)
+    torch.set_flush_denormal(True)  # denormal numbers in Adam and the moving average slow a CPU many times over
     o.work.mkdir(parents=True, exist_ok=True)
     train, held = load_photos(o.photos)
     measured = {"natural": held, **{str(folder): load_photos(folder, hold_out=1)[1] for folder in o.measure}}
@@ -187,7 +188,7 @@ def run(trainer: Trainer, crops: Crops, measured: dict[str, list[Tensor]], log) 
             losses["dead"] = codebook.revive(trainer.model, trainer.usage, images, trainer.generator)
         if trainer.step % 50 == 0:
             write(log, {"step": trainer.step, "rate": trainer.rate(), "seconds": round(time.monotonic() - start), **losses})
-        if trainer.step % 500 == 0 or trainer.step == o.steps:
+        if trainer.step % 250 == 0 or trainer.step == o.steps:
             trainer.seconds += time.monotonic() - start
             start = time.monotonic()
             figures = {name: heldout.measure(trainer.average, photos, trainer.device) for name, photos in measured.items()}

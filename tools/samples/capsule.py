@@ -9,8 +9,8 @@ from .surface import Surface, attribute
 LENGTH, BODY, CAP, JOIN = 2.84, 0.470, 0.5, -0.12
 ROWS, COLUMNS = 860, 960
 INK_CELLS = 320
-VIEW = {"distance": 11.0, "tilt": 10.0, "fov": 16.6, "target": 0.4}
-LIGHT = {"key": 7.5, "strip": 5.0, "ambient": 0.42, "azimuth": 112.0, "elevation": 58.0}
+VIEW = {"distance": 11.0, "tilt": 10.0, "fov": 16.6, "target": 0.4, "paths": 40, "depth": 5}
+LIGHT = {"key": 6.6, "strip": 4.6, "ambient": 0.35, "azimuth": 112.0, "elevation": 58.0}
 CAP_COLOR, BODY_COLOR = np.array([0.045, 0.27, 0.36]), np.array([0.83, 0.76, 0.60])
 CAP_INK, BODY_INK = np.array([0.86, 0.87, 0.84]), np.array([0.045, 0.05, 0.075])
 PRINTS = (("TGV", 0.62), ("250", -0.66))
@@ -72,7 +72,7 @@ def paint(shell, rng, ink):
     overlap = half * (1 - noise.step(0.52, 0.54, along - JOIN))
     color = color * (1 + 0.020 * cloud - 0.16 * overlap)[..., None]
     holes = noise.step(-2.3, -1.5, noise.at(noise.smooth(rng, 1.0), along, across, 170))
-    wet = read(ink, along, across) * (0.80 + 0.14 * holes + 0.02 * cloud)
+    wet = read(ink, along, across) * (0.86 + 0.12 * holes + 0.02 * cloud)
     color = noise.mix(color, noise.mix(BODY_INK + 0 * color, CAP_INK, half), np.clip(wet, 0, 1))
     dust = noise.step(3.1, 3.6, grain)
     shell.maps["color"] = np.clip(noise.mix(color, np.array([0.8, 0.78, 0.72]), 0.35 * dust), 0.01, 0.95)

@@ -14,7 +14,8 @@ def crack(shell, fill, rng, level):
     lines = [(line, half)]
     if level >= 2:
         fork = line[rng.integers(120, 260)]
-        lines.append((paths.wander(rng, fork, heading + rng.choice([-1, 1]) * 0.9, 0.4 * length, jitter=0.5), 0.6 * half))
+        aside = heading + rng.choice([-1, 1]) * 0.9
+        lines.append((paths.wander(rng, fork, aside, 0.4 * length, jitter=0.5), 0.6 * half))
     ratio = np.full(shell.x.shape, np.inf)
     for path, width in lines:
         away, along = paths.near(shell.zones["along"], shell.zones["across"], path, 6 * width)

@@ -6,7 +6,7 @@ from .surface import Surface, attribute
 
 HEIGHT, CHAMFER, MINOR, SINK, PITCH, DEPTH = 0.82, 0.955, 0.53, 0.655, 0.17, 0.075
 COLUMNS, SIDE, FACE, BORE = 1600, 24, 250, 150
-VIEW = {"distance": 11.0, "tilt": 13.0, "fov": 17.0, "target": 0.45}
+VIEW = {"distance": 11.0, "tilt": 13.0, "fov": 17.0, "target": 0.45, "paths": 64, "depth": 7}
 LIGHT = {"key": 6.5, "strip": 8.0, "ambient": 0.22, "azimuth": 128.0, "elevation": 56.0}
 
 

@@ -5,7 +5,6 @@ import numpy as np
 from .surface import Surface, attribute, to_mesh
 
 SIZE = 320
-DEPTH = 7
 FLAT = {"type": "twosided", "bsdf": {"type": "diffuse", "reflectance": attribute("flag")}}
 
 
@@ -44,10 +43,10 @@ def camera(view, spp, aperture):
             "sampler": {"type": "independent", "sample_count": spp}}
 
 
-def shoot(parts, view, lamps, spp, seed):
+def shoot(parts, view, lamps, seed):
     """The linear picture of the parts, a list of (surface, bsdf)."""
-    scene = {"type": "scene", "sensor": camera(view, spp, 0.045), **lamps,
-             "integrator": {"type": "path", "max_depth": DEPTH}}
+    scene = {"type": "scene", "sensor": camera(view, view["paths"], 0.045), **lamps,
+             "integrator": {"type": "path", "max_depth": view["depth"]}}
     for number, (surface, bsdf) in enumerate(parts):
         scene[f"part{number}"] = to_mesh(surface, bsdf)
     return np.array(mi.render(mi.load_dict(scene), seed=seed))

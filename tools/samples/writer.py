@@ -45,12 +45,13 @@ def make(root, name, job, seed, spp):
     lamps = studio.lights(rng, part.LIGHT)
     start = rng.bit_generator.state
     surfaces = part.build(rng, defect, number)
+    view = {**part.VIEW, **({"paths": spp} if spp else {})}
     if defect:
         again = np.random.default_rng()
         again.bit_generator.state = start
         flags = studio.mask(surfaces[0][0], part.build(again)[0][0], part.VIEW)
         save(answer, flags.astype(np.uint8) * 255)
-    linear = studio.shoot(surfaces, part.VIEW, lamps, spp, key[1] % 65536 + number)
+    linear = studio.shoot(surfaces, view, lamps, key[1] % 65536 + number)
     save(target, photo.develop(linear, np.random.default_rng(key + [1])))
     return True
 

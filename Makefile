@@ -1,0 +1,42 @@
+# `make demo` and `make test` set up everything they need: the first time it takes minutes, later nothing.
+# PYTHON=/path/to/python3.12 chooses an interpreter; otherwise tools/setup.sh finds one.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint clean
+
+READY := .venv/.ready
+SAMPLE := assets/samples/hex_nut
+
+help:
+	@echo "make demo    set up, then inspect the sample part hex_nut from one photo (results in runs/demo)"
+	@echo "make test    set up, then run the tests (ARGS='-k coreset' for some of them)"
+	@echo "make lint    set up, then check the style with ruff"
+	@echo "make setup   set up only: .venv, packages, WordNet"
+	@echo "make clean   remove .venv, runs/demo and caches"
+
+setup: $(READY)
+
+$(READY): requirements.txt requirements-dev.txt packages.txt pyproject.toml tools/setup.sh
+	@PYTHON="$(PYTHON)" bash tools/setup.sh
+	@touch $@
+
+demo: $(READY)
+	@rm -rf runs/demo
+	.venv/bin/tgvig run $(SAMPLE)/train/good/000.jpg --object "nut" --test $(SAMPLE)/test \
+		--out runs/demo --images 20 --iterations 5
+	@echo
+	@echo "Look at:"
+	@echo "  runs/demo/inspect/      heatmaps of the test photos"
+	@echo "  runs/demo/sets/         the generated good images, a folder per iteration"
+	@echo "  runs/demo/prompts.csv   which prompts describe the part"
+	@echo "  runs/demo/result.json   scores, threshold, expected false alarms, seconds"
+
+test: $(READY)
+	.venv/bin/python -m pytest $(ARGS)
+
+lint: $(READY)
+	.venv/bin/ruff check .
+
+clean:
+	rm -rf .venv runs/demo build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find tgvig_core tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,117 @@
+"""k-center greedy against the plain algorithm in numpy: the same picks, no repeats, no copy of the features."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tgvig_core.coreset import select
+from tgvig_core.errors import Stopped
+
+
+def rows(total: int, width: int, offset: float = 0.0) -> torch.Tensor:
+    return torch.randn(total, width, generator=torch.Generator().manual_seed(1)) + offset
+
+
+def plain(features: np.ndarray, count: int, first: int) -> list[int]:
+    """Sener and Savarese's algorithm 1 as it is written: the row farthest from its nearest pick, again and again."""
+    features, picks = features.astype(np.float64), [first]
+    nearest = np.linalg.norm(features - features[first], axis=1)
+    while len(picks) < count:
+        picks.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, np.linalg.norm(features - features[picks[-1]], axis=1))
+    return picks
+
+
+def radius(features: np.ndarray, picks: list[int]) -> float:
+    """How far the farthest row is from its nearest pick."""
+    features = features.astype(np.float64)
+    nearest = np.full(len(features), np.inf)
+    for pick in picks:
+        nearest = np.minimum(nearest, np.linalg.norm(features - features[pick], axis=1))
+    return float(nearest.max())
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_picks_are_those_of_the_plain_algorithm(seed: int) -> None:
+    features = rows(200, 8)
+    picks = select(features, 50, seed).tolist()
+    assert picks == plain(features.numpy(), 50, picks[0])
+
+
+def test_by_hand_on_a_line() -> None:
+    """From 0 the farthest is 10; then 4 (4 from 0) before 7 (3 from 10); then 7."""
+    line = torch.tensor([[0.0], [1.0], [4.0], [7.0], [10.0], [9.5]])
+    orders = {select(line, 5, seed).tolist()[0]: select(line, 5, seed).tolist() for seed in range(30)}
+    assert orders.keys() == {0, 1, 2, 3, 4, 5}  # the seed chooses the first pick, and every row can be it
+    assert orders[0] == [0, 4, 2, 3, 1]
+
+
+def test_the_seed_decides() -> None:
+    features = rows(200, 8)
+    assert torch.equal(select(features, 20, 5), select(features, 20, 5))
+    assert len({int(select(features, 1, seed)) for seed in range(20)}) > 10
+
+
+@pytest.mark.parametrize("offset", [0.0, 30.0])
+def test_covers_as_well_as_the_exact_choice(offset: float) -> None:
+    """With an offset ‖f‖² is far larger than the distances, which is where the short formula loses digits."""
+    features = rows(3000, 48, offset)
+    picks = select(features, 300).tolist()
+    assert len(set(picks)) == 300
+    exact = radius(features.numpy(), plain(features.numpy(), 300, picks[0]))
+    assert radius(features.numpy(), picks) <= 1.05 * exact
+
+
+@pytest.mark.parametrize("count", [6, 7, 1000])
+def test_all_rows_where_so_many_are_wanted(count: int) -> None:
+    assert select(rows(6, 3), count).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_rows_that_are_all_equal() -> None:
+    picks = select(torch.full((40, 5), 0.3), 12).tolist()
+    assert len(set(picks)) == 12 and all(0 <= pick < 40 for pick in picks)
+
+
+def test_copies_come_after_everything_else() -> None:
+    """Ten different rows, each four times: the first ten picks are ten different ones, then the rest without repeats."""
+    features = rows(10, 6).repeat(4, 1)
+    picks = select(features, 25).tolist()
+    assert {pick % 10 for pick in picks[:10]} == set(range(10))
+    assert len(set(picks)) == 25
+
+
+def test_the_stop_event_ends_it() -> None:
+    stop, seen = threading.Event(), []
+
+    def progress(step: str, done: int, total: int) -> None:
+        seen.append((done, total))
+        if done == 3:
+            stop.set()
+
+    with pytest.raises(Stopped):
+        select(rows(50, 4), 10, 0, progress, stop)
+    assert seen == [(0, 10), (1, 10), (2, 10), (3, 10)]
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the most values that any operation's result has."""
+
+    values = 0
+
+    def __torch_dispatch__(self, func, kinds, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            self.values = max(self.values, result.numel())
+        return result
+
+
+def test_no_second_copy_of_the_features_is_made() -> None:
+    features = rows(400, 64)
+    with Largest() as largest:
+        select(features, 20)
+    assert 400 <= largest.values <= 3 * 400  # N×D would be 25600

@@ -1,0 +1,154 @@
+"""VQGAN (arXiv 2012.09841): the published names and shapes, the nearest code, its gradient and its loss by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from small import TINY, photo_tensor, tiny_vqgan
+
+from tgvig_core import vqgan
+from tgvig_core.vqgan import COMPACT_F8, IMAGENET_F16_1024, IMAGENET_F16_16384, Vqgan
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def conv(name: str, wide: int, deep: int, side: int) -> Shapes:
+    return {f"{name}.weight": (wide, deep, side, side), f"{name}.bias": (wide,)}
+
+
+def norm(name: str, width: int) -> Shapes:
+    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
+
+
+def block(name: str, deep: int, wide: int) -> Shapes:
+    shapes = norm(f"{name}.norm1", deep) | conv(f"{name}.conv1", wide, deep, 3)
+    shapes |= norm(f"{name}.norm2", wide) | conv(f"{name}.conv2", wide, wide, 3)
+    return shapes if deep == wide else shapes | conv(f"{name}.nin_shortcut", wide, deep, 1)
+
+
+def attention(name: str, width: int) -> Shapes:
+    shapes = norm(f"{name}.norm", width)
+    for part in ("q", "k", "v", "proj_out"):
+        shapes |= conv(f"{name}.{part}", width, width, 1)
+    return shapes
+
+
+def middle(name: str) -> Shapes:
+    return block(f"{name}.mid.block_1", 512, 512) | attention(f"{name}.mid.attn_1", 512) | block(
+        f"{name}.mid.block_2", 512, 512
+    )  # fmt: skip
+
+
+def published_f16(codes: int) -> Shapes:
+    """Names and shapes of vqgan_imagenet_f16_*: ch 128, ch_mult 1 1 2 2 4, 2 blocks, attention at 16 px, z 256."""
+    enters, leaves = [128, 128, 128, 256, 256], [128, 128, 256, 256, 512]
+    shapes = conv("encoder.conv_in", 128, 3, 3) | middle("encoder") | norm("encoder.norm_out", 512)
+    shapes |= conv("encoder.conv_out", 256, 512, 3)
+    for level, (deep, wide) in enumerate(zip(enters, leaves, strict=True)):
+        for place in range(2):
+            shapes |= block(f"encoder.down.{level}.block.{place}", wide if place else deep, wide)
+        if level < 4:
+            shapes |= conv(f"encoder.down.{level}.downsample.conv", wide, wide, 3)
+    shapes |= conv("decoder.conv_in", 512, 256, 3) | middle("decoder") | norm("decoder.norm_out", 128)
+    shapes |= conv("decoder.conv_out", 3, 128, 3)
+    for level, deep in enumerate([128, 256, 256, 512, 512]):
+        for place in range(3):
+            shapes |= block(f"decoder.up.{level}.block.{place}", leaves[level] if place else deep, leaves[level])
+        if level:
+            shapes |= conv(f"decoder.up.{level}.upsample.conv", leaves[level], leaves[level], 3)
+    for name, count in (("encoder.down.4", 2), ("decoder.up.4", 3)):
+        for place in range(count):
+            shapes |= attention(f"{name}.attn.{place}", 512)
+    shapes |= conv("quant_conv", 256, 256, 1) | conv("post_quant_conv", 256, 256, 1)
+    return shapes | {"quantize.embedding.weight": (codes, 256)}
+
+
+@pytest.mark.parametrize("config", [IMAGENET_F16_1024, IMAGENET_F16_16384])
+def test_names_and_shapes_are_the_published_ones(config) -> None:
+    with torch.device("meta"):
+        found = {name: tuple(value.shape) for name, value in Vqgan(config).state_dict().items()}
+    assert found == published_f16(config.n_embed)
+
+
+def test_the_latent_is_smaller_by_the_factor() -> None:
+    assert (IMAGENET_F16_1024.factor, COMPACT_F8.factor, TINY.factor) == (16, 8, 4)
+    model = tiny_vqgan()
+    assert model.encode(torch.zeros(2, 3, 64, 48)).shape == (2, 32, 16, 12)
+    images, _, codes = model(torch.zeros(2, 3, 64, 48))
+    assert images.shape == (2, 3, 64, 48) and codes.shape == (2, 16, 12)
+
+
+def latents(count: int = 5) -> torch.Tensor:
+    return torch.randn(count, 32, 6, 7, generator=torch.Generator().manual_seed(1)) * 0.3
+
+
+def nearest(z: torch.Tensor, model: Vqgan) -> tuple[np.ndarray, np.ndarray]:
+    """Codes and quantised latents by comparing every position with every e_k."""
+    book = model.quantize.embedding.weight.detach().numpy().astype(np.float64)
+    rows = z.detach().numpy().astype(np.float64).transpose(0, 2, 3, 1)
+    codes = ((rows[..., None, :] - book) ** 2).sum(-1).argmin(-1)
+    return codes, book[codes].transpose(0, 3, 1, 2)
+
+
+def test_every_position_takes_the_nearest_code() -> None:
+    model, z = tiny_vqgan(), latents()
+    quantised, _, codes = model.quantise(z)
+    wanted_codes, wanted = nearest(z, model)
+    assert len(np.unique(wanted_codes)) > 20  # else the comparison says little
+    np.testing.assert_array_equal(codes.numpy(), wanted_codes)
+    np.testing.assert_allclose(quantised.detach().numpy(), wanted, atol=1e-6)
+
+
+def test_codes_of_a_photo_lie_where_its_latents_are() -> None:
+    model = tiny_vqgan()
+    with torch.no_grad():
+        z = model.encode(photo_tensor("bottle", 2, 64))
+        np.testing.assert_array_equal(model.quantise(z)[2].numpy(), nearest(z, model)[0])
+
+
+def test_the_gradient_passes_the_codebook_by() -> None:
+    model, z = tiny_vqgan(), latents().requires_grad_()
+    weight = torch.randn(z.shape, generator=torch.Generator().manual_seed(2))
+    (model.quantise(z)[0] * weight).sum().backward()
+    torch.testing.assert_close(z.grad, weight, rtol=0, atol=0)
+    assert model.quantize.embedding.weight.grad is None or not model.quantize.embedding.weight.grad.any()
+
+
+def test_codebook_loss_and_its_gradients() -> None:
+    """taming's VectorQuantizer2, legacy: ‖sg[z_q] − z‖² + 0.25·‖z_q − sg[z]‖²; so 1.25 times the mean square."""
+    model, z = tiny_vqgan(), latents().requires_grad_()
+    _, loss, _ = model.quantise(z)
+    codes, wanted = nearest(z, model)
+    apart = z.detach().numpy() - wanted
+    assert float(loss.detach()) == pytest.approx(1.25 * (apart**2).mean(), rel=1e-5)
+    loss.backward()
+    np.testing.assert_allclose(z.grad.numpy(), 2 * apart / apart.size, atol=1e-8)
+    book = np.zeros((64, 32))
+    np.add.at(book, codes.ravel(), -0.25 * 2 * apart.transpose(0, 2, 3, 1).reshape(-1, 32) / apart.size)
+    np.testing.assert_allclose(model.quantize.embedding.weight.grad.numpy(), book, atol=1e-8)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_chunks_change_nothing(batch: int, monkeypatch) -> None:
+    model, z = tiny_vqgan(), latents(5)
+    monkeypatch.setattr(vqgan, "QUANTISE_BATCH", 100)
+    whole = model.quantise(z)
+    monkeypatch.setattr(vqgan, "QUANTISE_BATCH", batch)
+    parts = model.quantise(z)
+    torch.testing.assert_close(parts[0], whole[0], rtol=0, atol=0)
+    assert parts[1].item() == pytest.approx(whole[1].item(), rel=1e-6)
+    assert torch.equal(parts[2], whole[2])
+
+
+def test_decoded_values_are_not_clamped() -> None:
+    model = tiny_vqgan()
+    model.decoder.conv_out.bias.data.fill_(5.0)
+    with torch.no_grad():
+        assert float(model(torch.zeros(1, 3, 16, 16))[0].mean()) == pytest.approx(5, abs=2)
+
+
+def test_standard_output_stays_empty(capsys) -> None:
+    model = Vqgan(TINY)
+    model(torch.zeros(1, 3, 16, 16))
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,196 @@
+"""The command line `tgvig` (also `python -m tgvig_core`). Exit codes: 0 good, 1 a defect found by `inspect`, 2 could not run.
+
+Heavy libraries are imported inside the commands, so that `tgvig --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tgvig_core.console import Bars, show_doctor, show_prompts, show_result, show_verdicts
+from tgvig_core.errors import Stopped, TgvigError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+                  help="Few-shot anomaly detection from one to a few photos of good parts (TGVIG, CVPR 2024).")  # fmt: skip
+
+Photos = Annotated[list[str], typer.Argument(metavar="IMG...", help="photos of good parts: files, folders or globs")]
+MaybePhotos = Annotated[list[str] | None, typer.Argument(metavar="IMG...", help="photos of good parts: files, folders or globs")]
+Name = Annotated[str, typer.Option("--object", help='what the part is called, e.g. "metal nut"')]
+MaybeName = Annotated[str | None, typer.Option("--object", help='what the part is called, e.g. "metal nut"')]
+SenseOption = Annotated[str | None, typer.Option("--sense", help="WordNet sense, e.g. bottle.n.01; left out: the best by the image")]
+Vocabulary = Annotated[str, typer.Option(help="where the words come from: relations, wordnet or words")]
+Words = Annotated[str, typer.Option(help="your own words for the part, separated by commas")]
+Rule = Annotated[str, typer.Option(help="outlier rule of Eq. 1: robust or paper")]
+PackOption = Annotated[str, typer.Option("--pack", help="models: auto, embedded, paper or strong")]
+ModelsDir = Annotated[Path | None, typer.Option(help="folder with model files brought by hand (or TGVIG_MODELS_DIR)")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output, nothing else there")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bars")]
+
+
+@app.command()
+def doctor(models_dir: ModelsDir = None, as_json: Json = False) -> None:
+    """What is here, what is missing, and the one command that brings it."""
+    from tgvig_core.doctor import examine
+
+    found = examine(models_dir)
+    print(json.dumps(found, indent=2)) if as_json else show_doctor(found)
+    raise typer.Exit(0 if found["ready"] else 2)
+
+
+@app.command()
+def prompts(
+    images: Photos, object_name: Name, sense: SenseOption = None, vocabulary: Vocabulary = "relations", words: Words = "",
+    rule: Rule = "robust", top: Annotated[int, typer.Option(help="how many to show")] = 20, pack: PackOption = "auto",
+    models_dir: ModelsDir = None, device: Device = "auto", as_json: Json = False, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Rank prompts for a part by its photos (Eq. 1)."""
+    from tgvig_core import packs
+    from tgvig_core.images import read_normals
+    from tgvig_core.pipeline import choose_prompt, device_of
+    from tgvig_core.settings import SIZE, RunSettings
+
+    settings = RunSettings(tuple(images), object_name, "", sense=sense, vocabulary=vocabulary, words=_split(words), rule=rule)
+    normals = read_normals(images)
+    chosen, reason = packs.choose(pack, models_dir)
+    with _stoppable() as stop, Bars(quiet or as_json) as progress:
+        encoder = packs.load_encoder(chosen, models_dir, device_of(device))
+        embeddings = encoder.encode_images(normals.tensor(SIZE))
+        choice = choose_prompt(settings, encoder, embeddings, progress, stop)
+    show_prompts(choice, chosen.name, reason, encoder.caveat, top, as_json)
+
+
+@app.command()
+def run(
+    out: Annotated[Path, typer.Option(help="folder of the run")],
+    images: MaybePhotos = None, object_name: MaybeName = None,
+    test: Annotated[Path | None, typer.Option(help="photos to inspect; in MVTec layout also figures")] = None,
+    sense: SenseOption = None, vocabulary: Vocabulary = "relations", words: Words = "", rule: Rule = "robust",
+    prompt: Annotated[str | None, typer.Option(help="your own prompt instead of the best ranked one")] = None,
+    pack: PackOption = "auto", models_dir: ModelsDir = None,
+    count: Annotated[int, typer.Option("--images", help="generated images per iteration (the paper: 20)")] = 20,
+    iterations: Annotated[int, typer.Option(help="iterations of the integrator")] = 10,
+    anchor: Annotated[str, typer.Option(help="mean of the views as in the paper, or view")] = "mean",
+    variance: Annotated[bool, typer.Option(help="predicted variance (Eq. 3), or the ablation (Eq. 2)")] = True,
+    text: Annotated[bool, typer.Option(help="best set by text (Eq. 5), or the last set")] = True,
+    flips: Annotated[bool, typer.Option(help="good parts may appear mirrored")] = False,
+    turns: Annotated[bool, typer.Option(help="good parts may appear turned by quarter turns")] = False,
+    detector: Annotated[str, typer.Option(help="patchcore")] = "patchcore",
+    false_alarm: Annotated[float, typer.Option(help="share of good parts that may be called anomalous")] = 0.05,
+    seed: int = 0, device: Device = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="finish the run in --out; no other setting is needed")] = False,
+    as_json: Json = False, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """The whole method: photos to prompts, generated images, a detector, scores and heatmaps."""
+    from tgvig_core import pipeline
+    from tgvig_core.augment import ViewPolicy
+    from tgvig_core.generator import GeneratorSettings
+    from tgvig_core.images import expand_inputs
+    from tgvig_core.integrator import IntegratorSettings
+    from tgvig_core.settings import RunSettings
+
+    if resume:
+        work: Callable = lambda progress, stop: pipeline.resume(out, progress, stop)  # noqa: E731
+    else:
+        if not images or not object_name:
+            raise TgvigError("Give photos of good parts and --object NAME (or --resume to finish the run in --out).")
+        settings = RunSettings(
+            tuple(str(path.absolute()) for path in expand_inputs(images)), object_name, str(out),
+            test=str(test.absolute()) if test else None, sense=sense, vocabulary=vocabulary, words=_split(words), rule=rule,
+            prompt=prompt, pack=pack, models_dir=str(models_dir.absolute()) if models_dir else None, detector=detector,
+            seed=seed, device=device, false_alarm=false_alarm,
+            generating=GeneratorSettings(count, anchor=anchor, variance=variance, policy=ViewPolicy(flips=flips, turns=turns)),
+            integrating=IntegratorSettings(iterations, text),
+        )  # fmt: skip
+        work = lambda progress, stop: pipeline.start(settings, progress, stop)  # noqa: E731
+    try:
+        with _stoppable() as stop, Bars(quiet or as_json) as progress:
+            result = work(progress, stop)
+    except Stopped:
+        print(f"Stopped. Finish it with: tgvig run --resume --out {out}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    print(json.dumps(result, indent=2, ensure_ascii=False)) if as_json else show_result(result, out)
+
+
+@app.command()
+def inspect(
+    model: Annotated[Path, typer.Argument(help="the model/ folder of a run, or the run's folder")],
+    images: Annotated[list[str], typer.Argument(metavar="IMG_OR_DIR...", help="photos to inspect: files, folders or globs")],
+    out: Annotated[Path, typer.Option(help="folder for scores.csv and heatmaps")],
+    device: Device = "auto", as_json: Json = False, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Score photos with a trained detector. Exit code 0: all good, 1: a defect found, 2: could not run."""
+    from tgvig_core import inspection
+    from tgvig_core.detectors import PatchCore
+    from tgvig_core.images import expand_inputs
+    from tgvig_core.pipeline import device_of
+    from tgvig_core.runs import writing
+
+    paths = expand_inputs(images)
+    folder = model / "model" if (model / "model").is_dir() else model
+    trained, card = PatchCore.load(folder, device_of(device))
+    limits = card["calibration"]["threshold"], card["calibration"]["pixel_threshold"]
+    with _stoppable() as stop, Bars(quiet or as_json) as progress, writing(out):
+        inspection.check_photos(paths, progress, stop)
+        out.mkdir(parents=True, exist_ok=True)
+        rows = []
+        part = out / "scores.csv.part"
+        with part.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, ["path", "score", "threshold", "is_anomalous", "heatmap"])
+            table.writeheader()
+            for verdict in inspection.inspect(trained, *limits, paths, out / "heatmaps", progress, stop):
+                rows.append({"path": str(verdict.path), "score": verdict.score, "threshold": limits[0],
+                             "is_anomalous": verdict.is_anomalous, "heatmap": str(verdict.heatmap)})  # fmt: skip
+                table.writerow(rows[-1])
+        os.replace(part, out / "scores.csv")
+    show_verdicts(rows, out, card, as_json)
+    raise typer.Exit(1 if any(row["is_anomalous"] for row in rows) else 0)
+
+
+def _split(words: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in words.split(",") if word.strip())
+
+
+class _stoppable:
+    """Ctrl-C and SIGTERM set an event that long steps look at; a second Ctrl-C ends at once."""
+
+    def __enter__(self) -> threading.Event:
+        self.event = threading.Event()
+        self.former = {number: signal.signal(number, self._asked) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self.event
+
+    def _asked(self, number: int, frame: object) -> None:
+        if self.event.is_set():
+            raise KeyboardInterrupt
+        print("Stopping after what is being computed just now (Ctrl-C again to end at once)…", file=sys.stderr)
+        self.event.set()
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self.former.items():
+            signal.signal(number, handler)
+
+
+def main() -> None:
+    """Entry point: a TgvigError is one sentence on standard error and exit code 2."""
+    try:
+        app()
+    except TgvigError as error:
+        print(f"tgvig: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except Stopped:
+        print("Stopped.", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""What the command line shows: progress bars on standard error, tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Table
+
+from tgvig_core.progress import Progress, silent
+
+
+class Bars:
+    """A progress callback that draws a bar with the time left for every long step; nothing where it is quiet."""
+
+    def __init__(self, quiet: bool) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.bars = None if quiet else RichProgress(*columns, console=Console(stderr=True))
+        self.tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Progress:
+        if self.bars is None:
+            return silent
+        self.bars.start()
+        return self._show
+
+    def __exit__(self, *error: object) -> None:
+        if self.bars is not None:
+            self.bars.stop()
+
+    def _show(self, step: str, done: int, total: int) -> None:
+        if step not in self.tasks:
+            self.tasks[step] = self.bars.add_task(step, total=total)
+        self.bars.update(self.tasks[step], completed=done, total=total)
+
+
+def show_doctor(found: dict) -> None:
+    """The findings of `tgvig doctor` for a person."""
+    out = Console(highlight=False, soft_wrap=True)
+    device = found["device"]
+    about = device.get("gpu") or f"{device['cores']} CPU cores"
+    out.print(f"Python {found['python']}, device {device['name']} ({about}), {found['free_gb']} GB of disk free")
+    for name, version in found["libraries"].items():
+        out.print(f"  {'ok     ' if version else 'MISSING'} {name} {version or '— run: make setup'}")
+    for name, corpus in found["corpora"].items():
+        out.print(f"  {'ok     ' if corpus['here'] else 'MISSING'} {name}: {corpus.get('where') or corpus['remedy']}")
+    for name, pack in found["packs"].items():
+        out.print(f"Pack {name}: {pack['title']}")
+        for file in pack["files"]:
+            state = "ok     " if file["here"] else "absent "
+            out.print(f"  {state} {file['name']}, {file['megabytes']} MB, {file['licence']}, from {file['source']}")
+            if "problem" in file:
+                out.print(f"          {file['problem']}")
+    out.print(f"--pack auto takes {found['auto']['pack']}: {found['auto']['reason']}.")
+    out.print("Ready." if found["ready"] else "Not ready: run `make setup`.")
+
+
+def show_prompts(choice, pack: str, reason: str, caveat: str, top: int, as_json: bool) -> None:
+    """The ranked senses and prompts of `tgvig prompts`."""
+    ranked = choice.ranked
+    if as_json:
+        value = {"pack": pack, "reason": reason, "caveat": caveat, "lookup": choice.lookup.how, "sense": choice.sense,
+                 "senses": [dataclasses.asdict(sense) for sense in choice.senses], "rule": ranked.rule_text,
+                 "best": dataclasses.asdict(ranked.best), "worst": dataclasses.asdict(ranked.worst),
+                 "prompts": [dataclasses.asdict(prompt) for prompt in ranked.prompts[:top]]}  # fmt: skip
+        print(json.dumps(value, indent=2, ensure_ascii=False))
+        return
+    out = Console(highlight=False)
+    out.print(f"Pack {pack} ({reason}). {caveat}\n{choice.lookup.how}")
+    for place, sense in enumerate(choice.senses):
+        out.print(f"  {'→' if place == 0 else ' '} {sense.score:.3f} {sense.sense.synset}: {sense.sense.definition}")
+    table = Table("cosine", "distance", "prompt", "relation", "kept", "meaning", title=f"Prompts. {ranked.rule_text}")
+    for prompt in ranked.prompts[:top]:
+        kept = "yes" if prompt.kept else f"no: {prompt.reason}"
+        table.add_row(f"{prompt.score:.3f}", f"{prompt.distance:.3f}", prompt.text, prompt.relation, kept, prompt.gloss)
+    out.print(table)
+    out.print(f"Best prompt (Eq. 1): {ranked.best.text}")
+
+
+def show_result(result: dict, out: Path) -> None:
+    """The summary of `tgvig run`."""
+    console = Console(highlight=False, soft_wrap=True)
+    curve = "  ".join(f"{value:.3f}" for value in result["similarity"])
+    console.print(f"\nPack {result['pack']} on {result['device']}")
+    console.print(f"Best prompt     {result['best_prompt']}  (sense {result['sense'] or 'none'})")
+    console.print(f"Similarity      {curve}  → set {result['best_iteration']} is used")
+    console.print(f"Threshold       {result['threshold']:.3f} (raw score). {result['false_alarm_estimate']['words']}")
+    console.print(f"Generation      {result['lift']['words']}")
+    flagged = sum(image["is_anomalous"] for image in result["images"])
+    if result["images"]:
+        console.print(f"Inspected       {len(result['images'])} photos, {flagged} called anomalous")
+    figures = {name: result[name] for name in ("image_auroc", "pixel_auroc", "pro", "f1_max", "false_alarm", "miss")
+               if result.get(name) is not None}  # fmt: skip
+    if figures:
+        console.print("Figures         " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+    console.print("Seconds         " + "  ".join(f"{name} {value:.1f}" for name, value in result["seconds"].items()))
+    console.print(f"Look at         {out / 'inspect'} (heatmaps), {out / 'sets'} (generated images), {out / 'result.json'}")
+
+
+def show_verdicts(rows: list[dict], out: Path, card: dict, as_json: bool) -> None:
+    """The verdicts of `tgvig inspect`."""
+    words = card["calibration"]["words"]
+    if as_json:
+        print(json.dumps({"threshold": card["calibration"]["threshold"], "about": words, "images": rows}, indent=2))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for row in rows:
+        console.print(f"{'DEFECT' if row['is_anomalous'] else 'good  '}  {row['score']:.3f}  {row['path']}")
+    console.print(f"Threshold {card['calibration']['threshold']:.3f}. {words}\nHeatmaps and scores.csv: {out}")

@@ -1,0 +1,77 @@
+"""What is here and what is missing: device, packs, WordNet, versions, and the one command that brings what lacks."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+from tgvig_core import packs
+from tgvig_core.errors import TgvigError
+from tgvig_core.paths import cache_dir
+
+LIBRARIES = ("torch", "torchvision", "anomalib", "timm", "open_clip_torch", "taming-transformers-rom1504", "nltk",
+             "transformers", "pillow")  # fmt: skip
+
+
+def examine(models_dir: Path | None = None) -> dict:
+    """All findings as plain values. `ready` is True where the embedded pack can run."""
+    libraries = {name: _version(name) for name in LIBRARIES}
+    corpora = {"wordnet": _corpus("ensure_wordnet"), "words": _corpus("ensure_words")}
+    found = {name: _pack(pack, models_dir) for name, pack in packs.PACKS.items()}
+    ready = all(libraries.values()) and corpora["wordnet"]["here"] and all(f["here"] for f in found["embedded"]["files"])
+    chosen, reason = packs.choose("auto", models_dir)
+    return {
+        "python": platform.python_version(), "device": _device(), "libraries": libraries, "corpora": corpora,
+        "packs": found, "auto": {"pack": chosen.name, "reason": reason}, "cache": str(cache_dir()),
+        "free_gb": round(shutil.disk_usage(Path.cwd()).free / 1e9, 1), "ready": ready,
+    }  # fmt: skip
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _device() -> dict:
+    import torch
+
+    cores = len(os.sched_getaffinity(0))
+    if not torch.cuda.is_available():
+        return {"name": "cpu", "cores": cores, "threads": torch.get_num_threads()}
+    about = torch.cuda.get_device_properties(0)
+    return {"name": "cuda", "gpu": about.name, "memory_gb": round(about.total_memory / 1e9, 1), "cores": cores}
+
+
+def _corpus(ensure: str) -> dict:
+    from tgvig_core import wordnet_data
+
+    try:
+        return {"here": True, "where": str(getattr(wordnet_data, ensure)())}
+    except TgvigError as error:
+        return {"here": False, "remedy": str(error)}
+
+
+def _pack(pack: packs.Pack, models_dir: Path | None) -> dict:
+    rows = []
+    for file in pack.files:
+        row = {"name": file.name, "what": file.what, "source": file.source, "licence": file.licence, "megabytes": file.megabytes}
+        try:
+            rows.append(row | {"here": _is_here(pack, file, models_dir)})
+        except TgvigError as error:
+            rows.append(row | {"here": False, "problem": str(error)})
+    return {"title": pack.title, "files": rows}
+
+
+def _is_here(pack: packs.Pack, file: packs.PackFile, models_dir: Path | None) -> bool:
+    if file.source.startswith("package "):
+        return _version(file.source.removeprefix("package ")) is not None
+    if file is pack.clip_file and pack.clip:
+        from tgvig_core.clip_weights import cached_weights
+
+        return bool(packs.local_file(file, models_dir) or cached_weights(*pack.clip))
+    return packs.local_file(file, models_dir) is not None

@@ -1,0 +1,261 @@
+"""TGVIG in order (Lee and Choi, CVPR 2024): photos → prompt → generated sets → best set → detector → verdicts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tgvig_core import calibration, packs
+from tgvig_core.detectors import PatchCore
+from tgvig_core.encoders import ImageTextEncoder
+from tgvig_core.errors import TgvigError
+from tgvig_core.generator import sources
+from tgvig_core.images import NormalSet, read_normals
+from tgvig_core.inspection import Verdict, check_photos, inspect
+from tgvig_core.integrator import Integrator, best_iteration
+from tgvig_core.metrics import image_metrics, pixel_metrics
+from tgvig_core.progress import Progress, silent
+from tgvig_core.prompts import RankedPrompts, RankedSense, rank_prompts, rank_senses, write_csv
+from tgvig_core.runs import Run
+from tgvig_core.settings import SIZE, RunSettings
+from tgvig_core.testset import LabelledPhoto, read_mask, read_test_folder
+from tgvig_core.vocabulary import SenseLookup, senses, vocabulary
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the keyword-to-prompt generator found: how the name was looked up, the senses, the ranked prompts."""
+
+    lookup: SenseLookup
+    senses: tuple[RankedSense, ...]
+    sense: str | None
+    ranked: RankedPrompts
+
+
+@dataclass
+class _Context:
+    """What the steps of one run share. Not frozen: the encoder and the seconds come along the way."""
+
+    settings: RunSettings
+    run: Run
+    pack: packs.Pack
+    device: str
+    normals: NormalSet
+    progress: Progress
+    stop: threading.Event | None
+
+    @property
+    def models_dir(self) -> Path | None:
+        return Path(self.settings.models_dir) if self.settings.models_dir else None
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Journal the seconds of a step; a step in several goes (resumed) adds up."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.run.journal("seconds", step=step, seconds=round(time.perf_counter() - start, 3))
+
+    def seconds(self) -> dict[str, float]:
+        total: dict[str, float] = {}
+        for row in self.run.events("seconds"):
+            total[row["step"]] = round(total.get(row["step"], 0.0) + row["seconds"], 3)
+        return total
+
+
+def start(settings: RunSettings, progress: Progress = silent, stop: threading.Event | None = None) -> dict:
+    """Run the whole method into settings.out and return what result.json holds.
+
+    Everything that the person gave is checked before the folder is made.
+
+    Raises:
+        TgvigError: something given cannot be used. Stopped: the stop event was set; `resume` finishes the run.
+    """
+    normals = read_normals(settings.photos)
+    tests = _read_tests(settings, progress, stop)
+    pack, reason = packs.choose(settings.pack, Path(settings.models_dir) if settings.models_dir else None)
+    device = device_of(settings.device)
+    _words_of(settings)  # an unusable name or sense is told before a folder is made
+    shas = [photo.sha256 for photo in normals.photos]
+    config = settings.as_json() | {"pack": pack.name}
+    run = Run.create(Path(settings.out), {"settings": config, "pack_reason": reason, "photos_sha256": shas})
+    run.journal("start", pack=pack.name, reason=reason, device=device)
+    return _steps(_Context(replace(settings, pack=pack.name), run, pack, device, normals, progress, stop), tests)
+
+
+def resume(folder: Path, progress: Progress = silent, stop: threading.Event | None = None) -> dict:
+    """Finish a run that was stopped or killed; a finished one gives its result again.
+
+    Raises:
+        TgvigError: no run there, or its photos have changed since. Stopped: the stop event was set.
+    """
+    run, config = Run.open(folder)
+    if done := run.read_json("result.json"):
+        return done
+    settings = RunSettings.from_json(config["settings"], folder)
+    normals = read_normals(settings.photos)
+    if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
+        raise TgvigError(f"The normal photos of {folder} have changed since it began: start a new run.")
+    tests = _read_tests(settings, progress, stop)
+    pack, _ = packs.choose(settings.pack, Path(settings.models_dir) if settings.models_dir else None)
+    run.journal("resume")
+    return _steps(_Context(settings, run, pack, device_of(settings.device), normals, progress, stop), tests)
+
+
+def _steps(context: _Context, tests: tuple[LabelledPhoto, ...]) -> dict:
+    """The method."""
+    normals = context.normals.tensor(SIZE).to(context.device)  # I°
+    with context.timed("prompts"):
+        encoder = packs.load_encoder(context.pack, context.models_dir, context.device)
+        prompt, sense = _prompt(context, encoder, normals)  # P (Eq. 1)
+    with context.timed("generate"):
+        similarity = _generate(context, encoder, normals, prompt)  # I⁺ (Eq. 3), cos(z_t, z_v) (Eq. 4)
+    del encoder
+    best = best_iteration(similarity, context.settings.integrating.text)  # α (Eq. 5)
+    with context.timed("train"):
+        detector, card = _train(context, normals, best)
+    with context.timed("inspect"):
+        shown = _inspect(context, detector, card, tests)
+    result = {
+        "pack": context.pack.name, "device": context.device, "object": context.settings.object_name,
+        "best_prompt": prompt, "sense": sense, "similarity": similarity, "best_iteration": best,
+        "threshold": card["calibration"]["threshold"], "pixel_threshold": card["calibration"]["pixel_threshold"],
+        "false_alarm_estimate": card["calibration"], "lift": card["lift"], "seconds": context.seconds(), **shown,
+    }  # fmt: skip
+    context.run.write_json("result.json", result)
+    context.run.journal("done")
+    return result
+
+
+def device_of(name: str) -> str:
+    """ "auto" is a CUDA GPU where there is one, else the CPU.
+
+    Raises:
+        TgvigError: the device is unknown or not there.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise TgvigError("There is no CUDA GPU that torch can use here: give --device cpu.")
+    if name not in ("cpu", "cuda"):
+        raise TgvigError(f"There is no device {name!r}: give auto, cpu or cuda.")
+    return name
+
+
+def _read_tests(settings: RunSettings, progress: Progress, stop: threading.Event | None) -> tuple[LabelledPhoto, ...]:
+    tests = read_test_folder(Path(settings.test)) if settings.test else ()
+    check_photos([photo.path for photo in tests], progress, stop)
+    return tests
+
+
+def _words_of(settings: RunSettings) -> tuple[SenseLookup, tuple]:
+    """The senses of W° (all, or the one that was asked for).
+
+    Raises:
+        TgvigError: an unusable name, a sense that the name does not have, or no words at all.
+    """
+    lookup = senses(settings.object_name)
+    chosen = tuple(sense for sense in lookup.senses if settings.sense in (None, sense.synset))
+    if settings.sense and not chosen:
+        known = ", ".join(sense.synset for sense in lookup.senses) or "none"
+        raise TgvigError(f"{settings.object_name!r} has no sense {settings.sense!r} in WordNet; it has: {known}.")
+    if not chosen:
+        vocabulary(settings.vocabulary, None, lookup.modifiers, settings.words)
+    return lookup, chosen
+
+
+def choose_prompt(
+    settings: RunSettings, encoder: ImageTextEncoder, embeddings: Tensor,
+    progress: Progress = silent, stop: threading.Event | None = None,
+) -> Choice:  # fmt: skip
+    """Keyword-to-prompt generator: senses ranked by the image, words of the best (or asked-for) sense, Eq. 1.
+
+    Args:
+        embeddings: f(I°), n×D unit rows.
+    """
+    lookup, chosen = _words_of(settings)
+    ranked = rank_senses(chosen, embeddings, encoder)
+    sense = ranked[0].sense if ranked else None
+    words = vocabulary(settings.vocabulary, sense, lookup.modifiers, settings.words)
+    prompts = rank_prompts(settings.object_name, words, embeddings, encoder, settings.rule, progress=progress, stop=stop)
+    return Choice(lookup, ranked, sense.synset if sense else None, prompts)
+
+
+def _prompt(context: _Context, encoder: ImageTextEncoder, normals: Tensor) -> tuple[str, str | None]:
+    """P and the sense: from disk where the run had chosen them."""
+    if known := context.run.read_json("prompt.json"):
+        return known["prompt"], known["sense"]
+    choice = choose_prompt(context.settings, encoder, encoder.encode_images(normals), context.progress, context.stop)
+    write_csv(choice.ranked, context.run.folder / "prompts.csv")
+    prompt = context.settings.prompt or choice.ranked.best.text
+    context.run.write_json("prompt.json", {"prompt": prompt, "sense": choice.sense, "lookup": choice.lookup.how})
+    context.run.journal("prompt", prompt=prompt, sense=choice.sense)
+    return prompt, choice.sense
+
+
+def _generate(context: _Context, encoder: ImageTextEncoder, normals: Tensor, prompt: str) -> list[float]:
+    """Sets 1 to L on disk; returns their similarities."""
+    settings, run = context.settings, context.run
+    wanted = settings.integrating.iterations
+    if len(run.iterations()) < wanted:
+        model = packs.load_generator(context.pack, context.models_dir, context.device, context.progress)
+        integrator = Integrator(model, encoder, normals, prompt, settings.generating, settings.integrating, settings.seed)
+        if state := run.load_state():
+            integrator.load_state_dict(state)
+        for iteration in integrator.iterations(context.progress, context.stop):
+            run.save_set(iteration.number, iteration.images)
+            run.journal("iteration", number=iteration.number, similarity=iteration.similarity,
+                        losses=iteration.losses, seconds=round(iteration.seconds, 3))  # fmt: skip
+            run.save_state(integrator.state_dict())
+    return [row["similarity"] for row in run.iterations()][:wanted]
+
+
+def _train(context: _Context, normals: Tensor, best: int) -> tuple[PatchCore, dict]:
+    """PatchCore on real + best set, its threshold, and the lift; from disk where the run had finished it."""
+    folder = context.run.folder / "model"
+    if (folder / "model.json").exists():
+        return PatchCore.load(folder, context.device)
+    settings = context.settings
+    backbone = packs.load_backbone(context.pack, context.models_dir)
+    generated = context.run.load_set(best).to(context.device)
+    own = list(range(len(normals)))
+    policy, seed = settings.generating.policy, settings.seed
+    detector = PatchCore(backbone, SIZE, settings.patchcore, context.device)
+    pool, origins = torch.cat([normals, generated]), own + list(sources(len(generated), len(normals)))
+    detector.fit(pool, origins, seed, context.progress, context.stop)
+    real = PatchCore(backbone, SIZE, settings.patchcore, context.device)
+    real.fit(normals, own, seed, context.progress, context.stop)
+    card = {
+        "calibration": asdict(calibration.calibrate(detector, normals, policy, settings.false_alarm, seed)),
+        "lift": asdict(calibration.lift(real, detector, normals, policy, seed)),
+        "object": settings.object_name, "best_iteration": best,
+    }  # fmt: skip
+    detector.save(folder, card)
+    context.run.journal("trained", threshold=card["calibration"]["threshold"])
+    return detector, card
+
+
+def _inspect(context: _Context, detector: PatchCore, card: dict, tests: tuple[LabelledPhoto, ...]) -> dict:
+    """Verdicts on the test photos, and the figures where the folder has labels."""
+    limits = card["calibration"]["threshold"], card["calibration"]["pixel_threshold"]
+    folder = context.run.folder / "inspect"
+    paths = [photo.path for photo in tests]
+    verdicts: list[Verdict] = list(inspect(detector, *limits, paths, folder, context.progress, context.stop)) if tests else []
+    shown: dict = {"images": [
+        {"path": str(v.path), "score": v.score, "is_anomalous": v.is_anomalous, "heatmap": str(v.heatmap.relative_to(context.run.folder))}
+        for v in verdicts
+    ]}  # fmt: skip
+    if tests and tests[0].defective is not None:
+        shown |= image_metrics([v.score for v in verdicts], [bool(photo.defective) for photo in tests], limits[0])
+        masked = any(photo.mask for photo in tests)
+        masks = torch.stack([read_mask(photo, SIZE) for photo in tests]) if masked else torch.zeros(1, dtype=torch.bool)
+        shown |= pixel_metrics(torch.stack([v.map for v in verdicts]), masks)
+    return shown

@@ -1,0 +1,160 @@
+"""One run on disk: config, journal, sets, state, result. Written so that a kill at any moment loses one iteration at most.
+
+Files appear whole or not at all (written beside, then renamed). The journal gets a line per event, flushed to disk
+before the next step; a torn last line is what a kill leaves, and is ignored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from tgvig_core.errors import TgvigError
+from tgvig_core.images import save_png, to_pixels, to_tensor
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn a full disk or a folder that may not be written to into a sentence.
+
+    Raises:
+        TgvigError: named after the folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise TgvigError(f"The disk is full: {folder} cannot grow. Free some space and go on with --resume.") from error
+        if isinstance(error, (PermissionError, NotADirectoryError, FileExistsError)):
+            raise TgvigError(f"{folder} cannot be written to ({error.strerror}): choose another --out.") from error
+        raise
+    except RuntimeError as error:  # torch.save reports a full disk this way
+        if "file write failed" in str(error) or "unexpected pos" in str(error):
+            raise TgvigError(f"The disk is full: {folder} cannot grow. Free some space and go on with --resume.") from error
+        raise
+
+
+class Run:
+    """The folder of one run. Use `create` for a new one and `open` for one to go on with."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def create(cls, folder: Path, config: dict) -> Run:
+        """Start a run in an empty or new folder.
+
+        Raises:
+            TgvigError: the folder holds something already, or cannot be written to.
+        """
+        if (folder / "config.json").exists():
+            raise TgvigError(f"{folder} holds a run already: add --resume to finish it, or choose another --out.")
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise TgvigError(f"{folder} is not an empty folder: choose another --out.")
+        run = cls(folder)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        run.write_json("config.json", config)
+        return run
+
+    @classmethod
+    def open(cls, folder: Path) -> tuple[Run, dict]:
+        """A run to go on with, and its config.
+
+        Raises:
+            TgvigError: there is no run, or its config cannot be read.
+        """
+        try:
+            return cls(folder), json.loads((folder / "config.json").read_text())
+        except (OSError, ValueError) as error:
+            raise TgvigError(f"{folder} holds no run to resume: start one without --resume.") from error
+
+    def write_json(self, name: str, value: dict) -> None:
+        """Write a JSON file whole or not at all. NaN is refused: it is no JSON."""
+        text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        with writing(self.folder):
+            part = self.folder / f"{name}.part"
+            part.write_text(text, encoding="utf-8")
+            os.replace(part, self.folder / name)
+
+    def read_json(self, name: str) -> dict | None:
+        """A JSON file of the run, None where it is not there yet."""
+        file = self.folder / name
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+    def journal(self, event: str, **facts) -> None:
+        """Append a line and wait until it is on disk."""
+        line = json.dumps({"time": round(time.time(), 3), "event": event, **facts}, allow_nan=False, ensure_ascii=False)
+        with writing(self.folder), (self.folder / "journal.jsonl").open("a+b") as file:
+            if file.tell() and not self._ends_whole():
+                file.write(b"\n")  # a kill tore the last line: keep the new one apart from it
+            file.write(line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _ends_whole(self) -> bool:
+        with (self.folder / "journal.jsonl").open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+
+    def events(self, event: str) -> list[dict]:
+        """All whole lines of one kind, oldest first."""
+        file = self.folder / "journal.jsonl"
+        rows = []
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []:
+            with contextlib.suppress(ValueError):
+                rows.append(json.loads(line))
+        return [row for row in rows if isinstance(row, dict) and row.get("event") == event]
+
+    def iterations(self) -> list[dict]:
+        """The latest journal line of every finished iteration whose set is on disk, in order from 1."""
+        latest = {row["number"]: row for row in self.events("iteration")}
+        found = []
+        while (row := latest.get(len(found) + 1)) and self.set_folder(len(found) + 1).is_dir():
+            found.append(row)
+        return found
+
+    def set_folder(self, number: int) -> Path:
+        """RUN/sets/<l>."""
+        return self.folder / "sets" / f"{number:03d}"
+
+    def save_set(self, number: int, images: Tensor) -> None:
+        """Write M images (M×3×S×S in [-1, 1]) as PNG; the folder appears when all of them are in it."""
+        final = self.set_folder(number)
+        part = final.with_name(final.name + ".part")
+        with writing(self.folder):
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+            for place, image in enumerate(images):
+                save_png(to_pixels(image), part / f"{place:03d}.png")
+            if final.exists():  # the same set, made again after a kill between two writes
+                shutil.rmtree(final)
+            os.replace(part, final)
+
+    def load_set(self, number: int) -> Tensor:
+        """M×3×S×S in [-1, 1] of a finished set."""
+        files = sorted(self.set_folder(number).glob("*.png"))
+        return torch.stack([to_tensor(np.array(Image.open(file).convert("RGB"))) for file in files])
+
+    def save_state(self, state: dict) -> None:
+        """Keep what the integrator needs to go on."""
+        with writing(self.folder):
+            part = self.folder / "state.part"
+            torch.save(state, part)
+            os.replace(part, self.folder / "state.pt")
+
+    def load_state(self) -> dict | None:
+        """The integrator's state, None where no iteration has ended."""
+        file = self.folder / "state.pt"
+        return torch.load(file, map_location="cpu", weights_only=True) if file.exists() else None

@@ -1,0 +1,137 @@
+"""The command line as a person and a program meet it: exit codes, --json, --quiet, Ctrl-C, one sentence for bad input."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from photos import category, normals
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "assets" / "samples" / "hex_nut"
+
+
+def tgvig(*arguments: object, timeout: int = 300) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "tgvig_core", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+
+
+SMALL = ["--pack", "embedded", "--images", 2, "--iterations", 1, "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A run made by the command line, with nothing on standard output but one JSON document."""
+    out = tmp_path_factory.mktemp("cli") / "run"
+    done = tgvig("run", *normals("bottle", 2), "--object", "bottle", "--out", out, *SMALL, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["best_iteration"] == 1
+    return out
+
+
+def test_inspect_says_good_and_defect_by_its_exit_code(trained, tmp_path):
+    bottle = category("bottle")
+    bad = tgvig("inspect", trained / "model", bottle / "test/broken_large/000.jpg", "--out", tmp_path / "bad", "--json")
+    assert bad.returncode == 1, bad.stderr
+    row = json.loads(bad.stdout)["images"][0]
+    assert row["is_anomalous"] and Path(row["heatmap"]).is_file()
+    table = (tmp_path / "bad" / "scores.csv").read_text().splitlines()
+    assert table[0] == "path,score,threshold,is_anomalous,heatmap" and len(table) == 2
+    good = tgvig("inspect", trained, normals("bottle", 1)[0], "--out", tmp_path / "good", "--quiet")
+    assert good.returncode == 0, good.stderr
+    assert good.stdout.startswith("good")
+
+
+def test_inspect_that_cannot_run_leaves_2_and_nothing_behind(trained, tmp_path):
+    (tmp_path / "empty.png").write_bytes(b"")
+    done = tgvig("inspect", trained, normals("bottle", 1)[0], tmp_path / "empty.png", "--out", tmp_path / "out")
+    assert done.returncode == 2 and "empty.png" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+    done = tgvig("inspect", tmp_path, normals("bottle", 1)[0], "--out", tmp_path / "out")
+    assert done.returncode == 2 and "not a saved detector" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "nowhere.jpg", "--object", "nut"], "nowhere.jpg"),
+        (["run", SAMPLE / "train/good/000.jpg", "--object", " "], "no name"),
+        (["run", SAMPLE / "train/good/000.jpg"], "--object"),
+        (["run", SAMPLE / "train/good/000.jpg", "--object", "nut", "--images", "0"], "0 images"),
+        (["run", SAMPLE / "train/good/000.jpg", "--object", "nut", "--false-alarm", "2"], "false-alarm"),
+        (["run", SAMPLE / "train/good/000.jpg", "--object", "nut", "--detector", "oracle"], "patchcore"),
+        (["run", "--resume"], "holds no run"),
+    ],
+)
+def test_bad_input_is_one_sentence_with_exit_code_2(tmp_path, arguments, words):
+    done = tgvig(*arguments, "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert words in done.stderr and "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_leaves_a_run_that_resume_finishes(tmp_path):
+    out = tmp_path / "run"
+    arguments = ["run", *normals("bottle", 1), "--object", "bottle", "--out", out, "--pack", "embedded", "--images", 2,
+                 "--iterations", 3, "--quiet"]  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-m", "tgvig_core", *map(str, arguments)], cwd=ROOT,
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    journal = out / "journal.jsonl"
+    deadline = time.monotonic() + 240
+    while not (journal.exists() and '"iteration"' in journal.read_text()):
+        assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 130 and f"tgvig run --resume --out {out}" in said
+    assert not (out / "result.json").exists()
+    done = tgvig("run", "--resume", "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["similarity"]) == 3
+
+
+def test_doctor_finds_the_embedded_pack_ready():
+    done = tgvig("doctor", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0 and found["ready"]
+    assert all(file["here"] for file in found["packs"]["embedded"]["files"])
+    assert "Ready." in tgvig("doctor").stdout
+
+
+def test_prompts_ranks_the_nut_of_the_hex_nut_sample():
+    done = tgvig("prompts", SAMPLE / "train" / "good", "--object", "nut", "--pack", "embedded", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0
+    scores = [row["score"] for row in found["prompts"]]
+    assert scores == sorted(scores, reverse=True)
+    assert {"nut.n.01", "nut.n.03"} <= {row["sense"]["synset"] for row in found["senses"]}
+
+
+def test_help_answers_quickly():
+    start = time.perf_counter()
+    done = tgvig("--help")
+    assert done.returncode == 0 and "inspect" in done.stdout
+    assert time.perf_counter() - start < 5  # far above the usual third of a second: only catches heavy imports
+
+
+def test_the_readmes_commands_run(tmp_path):
+    """Every tgvig command of the README, in its order, with fewer images so that it takes seconds."""
+    text = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    commands = [line.strip() for line in lines if line.strip().startswith("tgvig ")]
+    assert {line.split()[1] for line in commands} == {"doctor", "prompts", "run", "inspect"}
+    shutil.copytree(ROOT / "assets", tmp_path / "assets")
+    for line in commands:
+        line = re.sub(r"--(images|iterations) \d+", r"--\1 2", line.split("#")[0])
+        arguments = line.split()[1:]
+        done = subprocess.run([sys.executable, "-m", "tgvig_core", *[a.strip('"') for a in arguments]], cwd=tmp_path,
+                              capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+        assert done.returncode in ((0, 1) if arguments[0] == "inspect" else (0,)), f"{line}: {done.stderr}"

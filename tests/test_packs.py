@@ -1,0 +1,119 @@
+"""Model packs: what is taken, from where, and which files are refused."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from safetensors.torch import save_file
+from small import TINY as SMALL
+
+from tgvig_core import clip_weights, packs
+from tgvig_core.checkpoints import config_of, read_state, save_vqgan
+from tgvig_core.errors import TgvigError
+from tgvig_core.packs import PACKS, choose, fetch, load_generator, local_file
+from tgvig_core.vqgan import COMPACT_F8, Vqgan
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TGVIG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("TGVIG_MODELS_DIR", raising=False)
+
+
+def test_the_shipped_checkpoint_is_the_one_of_its_card_and_loads():
+    file = PACKS["embedded"].generator
+    path = local_file(file, None)
+    assert path.stat().st_size < 25e6
+    assert config_of(read_state(path)) == COMPACT_F8
+    assert not load_generator(PACKS["embedded"]).training
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert {"data", "licence", "steps", "figures", "sha256"} <= card.keys()
+
+
+def test_auto_takes_embedded_without_hub_or_files_and_says_why(monkeypatch):
+    monkeypatch.setattr(clip_weights, "hub_answers", lambda: False)
+    pack, reason = choose("auto")
+    assert pack.name == "embedded" and "does not answer" in reason
+
+
+def test_auto_takes_paper_where_its_files_are_brought_by_hand(tmp_path, monkeypatch):
+    monkeypatch.setattr(clip_weights, "hub_answers", lambda: False)
+    for file in PACKS["paper"].files:
+        (tmp_path / file.name).write_bytes(b"weights of " + file.name.encode())
+    assert choose("auto", tmp_path)[0].name == "paper"
+    (tmp_path / PACKS["paper"].backbone.name).unlink()
+    assert choose("auto", tmp_path)[0].name == "embedded"
+
+
+def test_auto_takes_paper_where_the_hub_answers(monkeypatch):
+    monkeypatch.setattr(clip_weights, "hub_answers", lambda: True)
+    assert choose("auto") == (PACKS["paper"], "the hub answers")
+
+
+def test_an_unknown_pack_and_a_missing_models_folder_are_named(tmp_path):
+    with pytest.raises(TgvigError, match="'best'.*embedded, paper, strong"):
+        choose("best")
+    with pytest.raises(TgvigError, match="no models folder"):
+        local_file(PACKS["paper"].generator, tmp_path / "none")
+
+
+def test_the_first_checksum_is_recorded_and_enforced(tmp_path):
+    file = PACKS["paper"].generator
+    (tmp_path / file.name).write_bytes(b"first")
+    assert local_file(file, tmp_path) == tmp_path / file.name
+    assert local_file(file, tmp_path) == tmp_path / file.name
+    (tmp_path / file.name).write_bytes(b"other")
+    with pytest.raises(TgvigError, match=f"{file.name}.*wrong checksum"):
+        local_file(file, tmp_path)
+
+
+def test_a_published_checksum_is_enforced(tmp_path):
+    file = replace(PACKS["paper"].generator, sha256="0" * 64)
+    (tmp_path / file.name).write_bytes(b"first")
+    with pytest.raises(TgvigError, match="wrong checksum"):
+        local_file(file, tmp_path)
+
+
+def test_a_download_is_kept_and_not_fetched_twice(tmp_path):
+    source = tmp_path / "server.ckpt"
+    source.write_bytes(b"w" * 1_000_000)
+    file = replace(PACKS["paper"].generator, source=source.as_uri(), megabytes=1)
+    seen = []
+    path = fetch(file, None, lambda step, done, total: seen.append((done, total)))
+    assert path.read_bytes() == source.read_bytes() and seen[-1] == (1_000_000, 1_000_000)
+    source.unlink()
+    assert fetch(file, None) == path
+
+
+def test_a_download_that_fails_or_is_far_too_small_leaves_nothing(tmp_path):
+    source = tmp_path / "server.ckpt"
+    source.write_bytes(b"<html>not found</html>")
+    file = replace(PACKS["paper"].generator, source=source.as_uri())
+    with pytest.raises(TgvigError, match="far smaller than 913 MB"):
+        fetch(file, None)
+    with pytest.raises(TgvigError, match="--models-dir"):
+        fetch(replace(file, source=(tmp_path / "gone").as_uri()), None)
+    assert [p.name for p in (tmp_path / "cache" / "models").iterdir()] == []
+
+
+def test_the_generator_of_a_pack_loads_from_a_models_folder(tmp_path):
+    save_vqgan(Vqgan(SMALL), tmp_path / "model.safetensors", {})
+    (tmp_path / "model.safetensors").rename(tmp_path / "vqgan.safetensors")
+    pack = replace(PACKS["paper"], generator=replace(PACKS["paper"].generator, name="vqgan.safetensors"))
+    assert load_generator(pack, tmp_path).config == SMALL
+
+
+def test_a_models_folder_with_a_wrong_generator_is_refused(tmp_path):
+    import torch
+
+    save_file({"some.weight": torch.zeros(2)}, tmp_path / "vqgan.safetensors")
+    pack = replace(PACKS["paper"], generator=replace(PACKS["paper"].generator, name="vqgan.safetensors"))
+    with pytest.raises(TgvigError, match="not a VQGAN checkpoint"):
+        load_generator(pack, tmp_path)
+
+
+def test_every_file_names_its_licence_and_size():
+    for pack in PACKS.values():
+        for file in pack.files:
+            assert file.licence and file.megabytes > 0 and file.source
+    assert packs.ASSETS.is_dir()

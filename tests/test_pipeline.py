@@ -1,0 +1,198 @@
+"""The whole method on real photos with the embedded pack: contract, determinism by seed, stop, kill and resume."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from photos import category, normals
+
+from tgvig_core import pipeline
+from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.generator import GeneratorSettings
+from tgvig_core.integrator import IntegratorSettings
+from tgvig_core.settings import RunSettings
+from tgvig_core.updates import UpdateSettings
+
+CONTRACT = {
+    "pack", "device", "seconds", "best_prompt", "sense", "similarity", "best_iteration", "threshold",
+    "false_alarm_estimate", "lift", "images", "image_auroc", "pixel_auroc", "pro", "f1_max", "false_alarm", "miss",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def small_test(tmp_path_factory) -> Path:
+    """Three good and three broken bottles with their masks, in MVTec layout."""
+    root, source = tmp_path_factory.mktemp("bottle"), category("bottle")
+    for kind in ("good", "broken_large"):
+        (root / "test" / kind).mkdir(parents=True)
+        for file in sorted((source / "test" / kind).iterdir())[:3]:
+            shutil.copy(file, root / "test" / kind)
+    shutil.copytree(source / "ground_truth" / "broken_large", root / "ground_truth" / "broken_large")
+    return root / "test"
+
+
+def settings(out: Path, test: Path | None = None, **changes) -> RunSettings:
+    values = RunSettings(
+        tuple(map(str, normals("bottle", 2))), "bottle", str(out), test=str(test) if test else None, pack="embedded",
+        device="cpu", generating=GeneratorSettings(images=4),
+        integrating=IntegratorSettings(3, update=UpdateSettings(steps=1, crop=64)),
+    )  # fmt: skip
+    return replace(values, **changes)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, small_test) -> tuple[Path, dict]:
+    """One run that several tests look at."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return out, pipeline.start(settings(out, small_test))
+
+
+def test_the_result_has_every_field_of_the_contract(finished):
+    out, result = finished
+    assert CONTRACT <= result.keys()
+    assert json.loads((out / "result.json").read_text()) == result
+    assert result["pack"] == "embedded" and result["sense"].startswith("bottle.n.")
+    assert result["best_prompt"].startswith("a bottle with ")
+    assert len(result["similarity"]) == 3
+    assert result["similarity"][result["best_iteration"] - 1] == max(result["similarity"])
+    assert {"prompts", "generate", "train", "inspect"} == result["seconds"].keys()
+    assert all(0 <= result[name] <= 1 for name in ("image_auroc", "pixel_auroc", "pro", "f1_max", "false_alarm", "miss"))
+
+
+def test_broken_bottles_are_found_with_two_photos(finished):
+    _, result = finished
+    assert result["image_auroc"] == 1.0 and result["miss"] == 0.0
+    assert result["pixel_auroc"] > 0.9
+    broken = [row for row in result["images"] if "broken" in row["path"]]
+    assert len(broken) == 3
+    assert all(row["is_anomalous"] == (row["score"] > result["threshold"]) for row in result["images"])
+
+
+def test_the_folder_holds_all_that_the_design_names(finished):
+    out, result = finished
+    assert sorted(path.name for path in (out / "sets").iterdir()) == ["001", "002", "003"]
+    assert len(list((out / "sets" / "002").glob("*.png"))) == 4
+    assert all((out / row["heatmap"]).is_file() for row in result["images"])
+    header = (out / "prompts.csv").read_text().splitlines()[0]
+    assert header.split(",")[:4] == ["rank", "prompt", "word", "relation"]
+    assert (out / "model" / "model.safetensors").is_file()
+    events = [json.loads(line)["event"] for line in (out / "journal.jsonl").read_text().splitlines()]
+    assert events[0] == "start" and events[-1] == "done" and events.count("iteration") == 3
+
+
+def test_generated_bottles_look_like_their_photo(finished):
+    """The untouched generator's images are nearer to the photo they come from than another bottle's photo is far."""
+    out, _ = finished
+    from tgvig_core.images import read_normals
+    from tgvig_core.runs import Run
+
+    photos = read_normals(normals("bottle", 2)).tensor(256)
+    made = Run(out).load_set(1)
+    psnr = 10 * torch.log10(4 / (made[::2] - photos[0]).square().mean((1, 2, 3)))
+    assert psnr.min() > 18
+
+
+def sets(out: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted((out / "sets").rglob("*.png"))]
+
+
+def test_same_seed_same_images_other_seed_others(finished, tmp_path):
+    out, result = finished
+    again = pipeline.start(settings(tmp_path / "again"))
+    assert sets(tmp_path / "again") == sets(out)
+    assert again["similarity"] == result["similarity"] and again["threshold"] == result["threshold"]
+    shorter = IntegratorSettings(1)
+    pipeline.start(settings(tmp_path / "other", seed=1, integrating=shorter))
+    assert sets(tmp_path / "other") != sets(out)[:4]
+
+
+def test_a_stop_inside_an_iteration_keeps_the_finished_sets_and_resume_ends_as_if_nothing_had_been(finished, tmp_path):
+    out, result = finished
+    stop = threading.Event()
+
+    def progress(step: str, done: int, total: int) -> None:
+        if step.startswith("Iteration 3"):
+            stop.set()
+
+    with pytest.raises(Stopped):
+        pipeline.start(settings(tmp_path / "run"), progress, stop)
+    assert sorted(path.name for path in (tmp_path / "run" / "sets").iterdir()) == ["001", "002"]
+    resumed = pipeline.resume(tmp_path / "run")
+    assert resumed["similarity"] == pytest.approx(result["similarity"], abs=1e-6)
+    assert sets(tmp_path / "run") == sets(out)
+
+
+def test_a_kill_9_loses_the_running_iteration_at_most(finished, tmp_path):
+    out, result = finished
+    run = tmp_path / "run"
+    code = (
+        "import sys; sys.path[:0] = ['tests', '.']; from test_pipeline import settings; from pathlib import Path; "
+        "from tgvig_core import pipeline; pipeline.start(settings(Path(sys.argv[1])))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(run)], cwd=Path(__file__).parent.parent)
+    journal = run / "journal.jsonl"
+    deadline = time.monotonic() + 240
+    while not (journal.exists() and journal.read_text().count('"iteration"') >= 2):
+        assert process.poll() is None and time.monotonic() < deadline, "the run ended before it could be killed"
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = len(list((run / "sets").glob("00?")))
+    assert before >= 2
+    resumed = pipeline.resume(run)
+    assert resumed["similarity"] == pytest.approx(result["similarity"], abs=1e-6)
+    assert sets(run) == sets(out)
+
+
+def test_a_finished_run_gives_its_result_again(finished):
+    out, result = finished
+    assert pipeline.resume(out) == result
+
+
+def test_changed_photos_are_not_resumed(tmp_path):
+    photo = tmp_path / "good.jpg"
+    shutil.copy(normals("bottle", 1)[0], photo)
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        pipeline.start(settings(tmp_path / "run", photos=(str(photo),)), stop=stop)
+    shutil.copy(normals("bottle", 2)[1], photo)
+    with pytest.raises(TgvigError, match="have changed"):
+        pipeline.resume(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"object_name": "  "}, "no name"),
+        ({"object_name": "qwrtzpf"}, "WordNet relates no word"),
+        ({"sense": "bottle.n.99"}, "bottle.n.01"),
+        ({"vocabulary": "dreams"}, "relations, wordnet or words"),
+        ({"pack": "gold"}, "embedded"),
+        ({"device": "tpu"}, "auto, cpu or cuda"),
+        ({"photos": ("nowhere.jpg",)}, "nowhere.jpg"),
+        ({"test": "nowhere"}, "nowhere"),
+        ({"rule": "none"}, "rule"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_makes_no_folder(tmp_path, changes, words):
+    with pytest.raises(TgvigError, match=words):
+        pipeline.start(settings(tmp_path / "run", **changes))
+    assert not (tmp_path / "run").exists()
+
+
+def test_ablation_arms_run_without_text_variance_and_with_views_as_anchor(tmp_path):
+    short = IntegratorSettings(2, text=False, update=UpdateSettings(steps=1, crop=64))
+    generating = GeneratorSettings(images=2, anchor="view", variance=False)
+    result = pipeline.start(settings(tmp_path / "run", generating=generating, integrating=short))
+    assert result["best_iteration"] == 2
+    assert "image_auroc" not in result and result["images"] == []

@@ -1,0 +1,39 @@
+"""Contact sheets for docs/: the normal photo first, then the generated images of a set.
+
+    python tools/contact_sheet.py FOLDER… --out FILE.jpg [--columns 7]
+
+Every FOLDER of PNG files becomes rows of the sheet.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from PIL import Image
+
+CELL, GAP = 160, 4
+
+
+def main() -> None:
+    """Lay the images out and write a JPEG."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--columns", type=int, default=7)
+    o = parser.parse_args()
+    rows: list[list[Path]] = []
+    for folder in o.folders:
+        files = sorted(folder.glob("*.png"))
+        rows += [files[start : start + o.columns] for start in range(0, len(files), o.columns)]
+    step = CELL + GAP
+    sheet = Image.new("RGB", (o.columns * step + GAP, len(rows) * step + GAP), "white")
+    for y, row in enumerate(rows):
+        for x, file in enumerate(row):
+            image = Image.open(file).convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
+            sheet.paste(image, (x * step + GAP, y * step + GAP))
+    sheet.save(o.out, quality=90)
+
+
+if __name__ == "__main__":
+    main()

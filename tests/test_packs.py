@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 from safetensors.torch import save_file
 from small import TINY as SMALL
 
@@ -30,24 +31,28 @@ def test_the_shipped_checkpoint_is_the_one_of_its_card_and_loads():
     assert {"data", "licence", "steps", "figures", "sha256"} <= card.keys()
 
 
-def test_auto_takes_embedded_without_hub_or_files_and_says_why(monkeypatch):
-    monkeypatch.setattr(clip_weights, "hub_answers", lambda: False)
+def machine(monkeypatch, gpu: bool, hub: bool) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(clip_weights, "hub_answers", lambda: hub)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "hub", "name", "why"),
+    [(True, True, "paper", "hub answers"), (True, False, "embedded", "does not answer"), (False, True, "embedded", "GPU")],
+)
+def test_auto_says_what_it_takes_and_why(monkeypatch, gpu, hub, name, why):
+    machine(monkeypatch, gpu, hub)
     pack, reason = choose("auto")
-    assert pack.name == "embedded" and "does not answer" in reason
+    assert pack.name == name and why in reason
 
 
 def test_auto_takes_paper_where_its_files_are_brought_by_hand(tmp_path, monkeypatch):
-    monkeypatch.setattr(clip_weights, "hub_answers", lambda: False)
+    machine(monkeypatch, gpu=False, hub=False)
     for file in PACKS["paper"].files:
         (tmp_path / file.name).write_bytes(b"weights of " + file.name.encode())
     assert choose("auto", tmp_path)[0].name == "paper"
     (tmp_path / PACKS["paper"].backbone.name).unlink()
     assert choose("auto", tmp_path)[0].name == "embedded"
-
-
-def test_auto_takes_paper_where_the_hub_answers(monkeypatch):
-    monkeypatch.setattr(clip_weights, "hub_answers", lambda: True)
-    assert choose("auto") == (PACKS["paper"], "the hub answers")
 
 
 def test_an_unknown_pack_and_a_missing_models_folder_are_named(tmp_path):
@@ -104,8 +109,6 @@ def test_the_generator_of_a_pack_loads_from_a_models_folder(tmp_path):
 
 
 def test_a_models_folder_with_a_wrong_generator_is_refused(tmp_path):
-    import torch
-
     save_file({"some.weight": torch.zeros(2)}, tmp_path / "vqgan.safetensors")
     pack = replace(PACKS["paper"], generator=replace(PACKS["paper"].generator, name="vqgan.safetensors"))
     with pytest.raises(TgvigError, match="not a VQGAN checkpoint"):

@@ -18,7 +18,9 @@ from photos import category, normals
 from tgvig_core import pipeline
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.generator import GeneratorSettings
+from tgvig_core.images import read_normals
 from tgvig_core.integrator import IntegratorSettings
+from tgvig_core.runs import Run
 from tgvig_core.settings import RunSettings
 from tgvig_core.updates import UpdateSettings
 
@@ -44,7 +46,7 @@ def settings(out: Path, test: Path | None = None, **changes) -> RunSettings:
     values = RunSettings(
         tuple(map(str, normals("bottle", 2))), "bottle", str(out), test=str(test) if test else None, pack="embedded",
         device="cpu", generating=GeneratorSettings(images=4),
-        integrating=IntegratorSettings(3, update=UpdateSettings(steps=1, crop=64)),
+        integrating=IntegratorSettings(3, update=UpdateSettings(steps=1)),
     )  # fmt: skip
     return replace(values, **changes)
 
@@ -90,15 +92,12 @@ def test_the_folder_holds_all_that_the_design_names(finished):
 
 
 def test_generated_bottles_look_like_their_photo(finished):
-    """The untouched generator's images are nearer to the photo they come from than another bottle's photo is far."""
+    """Untouched, the shipped generator is 18 dB near its photo; learning on the photo brings it nearer (Eq. 6)."""
     out, _ = finished
-    from tgvig_core.images import read_normals
-    from tgvig_core.runs import Run
-
     photos = read_normals(normals("bottle", 2)).tensor(256)
-    made = Run(out).load_set(1)
-    psnr = 10 * torch.log10(4 / (made[::2] - photos[0]).square().mean((1, 2, 3)))
-    assert psnr.min() > 18
+    first, last = (10 * torch.log10(4 / (Run(out).load_set(n)[::2] - photos[0]).square().mean((1, 2, 3))) for n in (1, 3))
+    assert first.min() > 18
+    assert last.mean() > first.mean()
 
 
 def sets(out: Path) -> list[bytes]:
@@ -191,7 +190,7 @@ def test_bad_input_is_one_sentence_and_makes_no_folder(tmp_path, changes, words)
 
 
 def test_ablation_arms_run_without_text_variance_and_with_views_as_anchor(tmp_path):
-    short = IntegratorSettings(2, text=False, update=UpdateSettings(steps=1, crop=64))
+    short = IntegratorSettings(2, text=False, update=UpdateSettings(steps=1))
     generating = GeneratorSettings(images=2, anchor="view", variance=False)
     result = pipeline.start(settings(tmp_path / "run", generating=generating, integrating=short))
     assert result["best_iteration"] == 2

@@ -183,3 +183,12 @@ def test_real_photos_from_the_name_to_the_prompt(name, encoder, tmp_path):
     assert ranked.best.text == texts[best]
     assert ranked.best.score == pytest.approx(g[best] @ mean, abs=1e-3)
     assert len(ranked.prompts) == len(related) == len({prompt.text for prompt in ranked.prompts})
+
+
+def test_a_physical_sense_comes_before_a_quantity_whatever_its_score():
+    quantity = Sense("bottle.n.02", "bottle", (), "a quantity", physical=False)
+    vessel = Sense("bottle.n.01", "bottle", (), "a vessel")
+    encoder = AngleEncoder({"a photo of a bottle, a quantity": 60.0, "a photo of a bottle, a vessel": 80.0})
+    ranked = rank_senses([quantity, vessel], F, encoder)
+    assert [row.sense for row in ranked] == [vessel, quantity]
+    assert ranked[0].score < ranked[1].score

@@ -170,3 +170,8 @@ def test_missing_data_names_the_command(tmp_path, monkeypatch):
 def test_importing_the_vocabulary_is_light():
     code = "import sys, tgvig_core.vocabulary; print({'nltk', 'torch'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_wordnet_tells_things_from_quantities():
+    physical = {sense.synset: sense.physical for sense in senses("bottle").senses}
+    assert physical == {"bottle.n.01": True, "bottle.n.02": False, "bottle.n.03": True}

@@ -5,63 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from small import TINY, photo_tensor, tiny_vqgan
+from small import TINY, photo_tensor, published_f16, tiny_vqgan
 
 from tgvig_core import vqgan
 from tgvig_core.vqgan import COMPACT_F8, IMAGENET_F16_1024, IMAGENET_F16_16384, Vqgan
-
-Shapes = dict[str, tuple[int, ...]]
-
-
-def conv(name: str, wide: int, deep: int, side: int) -> Shapes:
-    return {f"{name}.weight": (wide, deep, side, side), f"{name}.bias": (wide,)}
-
-
-def norm(name: str, width: int) -> Shapes:
-    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
-
-
-def block(name: str, deep: int, wide: int) -> Shapes:
-    shapes = norm(f"{name}.norm1", deep) | conv(f"{name}.conv1", wide, deep, 3)
-    shapes |= norm(f"{name}.norm2", wide) | conv(f"{name}.conv2", wide, wide, 3)
-    return shapes if deep == wide else shapes | conv(f"{name}.nin_shortcut", wide, deep, 1)
-
-
-def attention(name: str, width: int) -> Shapes:
-    shapes = norm(f"{name}.norm", width)
-    for part in ("q", "k", "v", "proj_out"):
-        shapes |= conv(f"{name}.{part}", width, width, 1)
-    return shapes
-
-
-def middle(name: str) -> Shapes:
-    return block(f"{name}.mid.block_1", 512, 512) | attention(f"{name}.mid.attn_1", 512) | block(
-        f"{name}.mid.block_2", 512, 512
-    )  # fmt: skip
-
-
-def published_f16(codes: int) -> Shapes:
-    """Names and shapes of vqgan_imagenet_f16_*: ch 128, ch_mult 1 1 2 2 4, 2 blocks, attention at 16 px, z 256."""
-    enters, leaves = [128, 128, 128, 256, 256], [128, 128, 256, 256, 512]
-    shapes = conv("encoder.conv_in", 128, 3, 3) | middle("encoder") | norm("encoder.norm_out", 512)
-    shapes |= conv("encoder.conv_out", 256, 512, 3)
-    for level, (deep, wide) in enumerate(zip(enters, leaves, strict=True)):
-        for place in range(2):
-            shapes |= block(f"encoder.down.{level}.block.{place}", wide if place else deep, wide)
-        if level < 4:
-            shapes |= conv(f"encoder.down.{level}.downsample.conv", wide, wide, 3)
-    shapes |= conv("decoder.conv_in", 512, 256, 3) | middle("decoder") | norm("decoder.norm_out", 128)
-    shapes |= conv("decoder.conv_out", 3, 128, 3)
-    for level, deep in enumerate([128, 256, 256, 512, 512]):
-        for place in range(3):
-            shapes |= block(f"decoder.up.{level}.block.{place}", leaves[level] if place else deep, leaves[level])
-        if level:
-            shapes |= conv(f"decoder.up.{level}.upsample.conv", leaves[level], leaves[level], 3)
-    for name, count in (("encoder.down.4", 2), ("decoder.up.4", 3)):
-        for place in range(count):
-            shapes |= attention(f"{name}.attn.{place}", 512)
-    shapes |= conv("quant_conv", 256, 256, 1) | conv("post_quant_conv", 256, 256, 1)
-    return shapes | {"quantize.embedding.weight": (codes, 256)}
 
 
 @pytest.mark.parametrize("config", [IMAGENET_F16_1024, IMAGENET_F16_16384])

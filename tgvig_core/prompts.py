@@ -91,6 +91,9 @@ def rank_senses(
 ) -> tuple[RankedSense, ...]:
     """Order the senses of W° by cos(f(I°), G("a photo of a {lemma}, {definition}")), best first.
 
+    Physical things come before the rest whatever their score: a photo shows a bottle, never "the quantity contained in
+    a bottle", and a weak encoder would take it for that.
+
     Args:
         senses: any number; none gives none.
         image_embeddings: f of the normal images, N×D or D.
@@ -100,7 +103,7 @@ def rank_senses(
     texts = [f"a photo of a {sense.lemma}, {sense.definition}" for sense in senses]
     scores = (encoder.encode_texts(texts).double() @ mean_embedding(image_embeddings)).tolist()
     ranked = (RankedSense(*row) for row in zip(senses, texts, scores, strict=True))
-    return tuple(sorted(ranked, key=lambda row: -row.score))
+    return tuple(sorted(ranked, key=lambda row: (not row.sense.physical, -row.score)))
 
 
 def rank_prompts(

@@ -29,12 +29,16 @@ PREPOSITIONS = ("of", "for", "with", "without", "from", "in", "on")
 
 @dataclass(frozen=True)
 class Sense:
-    """One noun meaning of W°: WordNet's synset name, the lemma that was asked for, all lemmas, the definition."""
+    """One noun meaning of W°: WordNet's synset name, the lemma that was asked for, all lemmas, the definition.
+
+    `physical` is False for what no photo can show: quantities, acts, groups of words (not under physical_entity.n.01).
+    """
 
     synset: str
     lemma: str
     lemmas: tuple[str, ...]
     definition: str
+    physical: bool = True
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,8 @@ def _sense(synset: Synset, base: str) -> Sense:
     lemmas = tuple(lemma.replace("_", " ") for lemma in synset.lemma_names())
     wanted = base.replace("_", " ")
     own = next((lemma for lemma in lemmas if lemma.lower() == wanted), lemmas[0])
-    return Sense(synset.name(), own, lemmas, synset.definition())
+    physical = any(above.name() == "physical_entity.n.01" for path in synset.hypernym_paths() for above in path)
+    return Sense(synset.name(), own, lemmas, synset.definition(), physical)
 
 
 def _levels(synset: Synset, relation: str, levels: int) -> Iterator[list[Synset]]:

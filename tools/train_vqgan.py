@@ -15,6 +15,7 @@ import math
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -162,7 +163,7 @@ def main() -> None:
     torch.set_flush_denormal(True)  # denormal numbers in Adam and the moving average slow a CPU many times over
     o.work.mkdir(parents=True, exist_ok=True)
     train, held = load_photos(o.photos)
-    measured = {"natural": held, **{str(folder): load_photos(folder, hold_out=1)[1] for folder in o.measure}}
+    measured = {"natural": held, **{"/".join(folder.parts[-3:]): load_photos(folder, hold_out=1)[1] for folder in o.measure}}
     crops = Crops(train, o.crop)
     trainer = Trainer(o)
     trainer.load()
@@ -170,7 +171,13 @@ def main() -> None:
         figures = run(trainer, crops, measured, log)
     if o.export:
         settings = {key: value for key, value in vars(o).items() if not isinstance(value, (Path, list))}
-        card = {"steps": trainer.step, "hours": round(trainer.seconds / 3600, 2), "settings": settings, "figures": figures}
+        card = {
+            "model": "compact VQGAN f8 (Esser et al. 2021), EMA weights in float16", "shape": asdict(COMPACT_F8),
+            "parameters": sum(weight.numel() for weight in trainer.average.parameters()),
+            "data": f"{len(train)} photos, one an ImageNet class, {len(held)} more held out; no photo of a measured category",
+            "licence": "Apache-2.0 (weights); the photos were used for research and are not part of the project",
+            "steps": trainer.step, "hours": round(trainer.seconds / 3600, 2), "settings": settings, "figures": figures,
+        }  # fmt: skip
         save_vqgan(trainer.average, o.export, card)
 
 

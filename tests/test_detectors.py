@@ -199,7 +199,9 @@ def test_a_saved_detector_holds_no_code(trained: PatchCore, tmp_path: Path) -> N
     file = tmp_path / "model.safetensors"
     assert not zipfile.is_zipfile(file) and file.read_bytes()[8:9] == b"{"
     state = load_file(file)
-    assert torch.equal(state["sources"], trained.sources) and torch.equal(state["memory_bank"], trained.model.memory_bank)
+    assert torch.equal(state["sources"], trained.sources) and torch.equal(
+        state["memory_bank"], trained.model.memory_bank
+    )
 
 
 def flip_a_bit(file: Path) -> None:

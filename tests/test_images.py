@@ -140,7 +140,7 @@ def test_a_spot_comes_back_where_it_was(height: int, width: int) -> None:
     square = to_square(pixels, 128)
     assert square.shape == (128, 128, 3) and square.dtype == np.uint8
     back = from_square(square[..., 0].astype(np.float32), height, width)
-    assert back.shape == (height, width) and back.dtype == np.float32 and 0 <= back.min() and back.max() <= 255
+    assert back.shape == (height, width) and back.dtype == np.float32 and back.min() >= 0 and back.max() <= 255
     rows, columns = np.indices(back.shape)
     centre = (rows * back).sum() / back.sum(), (columns * back).sum() / back.sum()
     assert abs(centre[0] - (top - 0.5)) < 0.5 and abs(centre[1] - (left - 0.5)) < 0.5

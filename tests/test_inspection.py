@@ -59,7 +59,10 @@ def test_the_heat_lands_at_the_same_share_of_a_long_photo():
 
 def test_heat_grows_from_half_the_threshold():
     photo = np.full((8, 8, 3), 90, np.uint8)
-    levels = [np.abs(heatmap(photo, np.full((8, 8), level, np.float32), 1.0).astype(int) - 90).mean() for level in (0.4, 0.8, 1.4)]
+    levels = [
+        np.abs(heatmap(photo, np.full((8, 8), level, np.float32), 1.0).astype(int) - 90).mean()
+        for level in (0.4, 0.8, 1.4)
+    ]
     assert levels[0] == 0 and 0 < levels[1] < levels[2]
 
 

@@ -31,7 +31,12 @@ LEARNING = UpdateSettings(steps=2, views=2, images=2, crop=32)
 
 @pytest.mark.parametrize(
     ("rows", "wanted"),
-    [([[1, 0], [0, 1]], 0.5**0.5), ([[1, 0], [0, 1], [0, 1]], 0.2**0.5), ([[-1, 0]], -1.0), ([[0, 1], [0, -1], [1, 0]], 1)],
+    [
+        ([[1, 0], [0, 1]], 0.5**0.5),
+        ([[1, 0], [0, 1], [0, 1]], 0.2**0.5),
+        ([[-1, 0]], -1.0),
+        ([[0, 1], [0, -1], [1, 0]], 1),
+    ],
 )
 def test_similarity_of_a_set_is_the_cosine_with_the_mean(rows: list, wanted: float) -> None:
     """With z_t = (1, 0): means (½, ½), (⅓, ⅔), (−1, 0), (⅓, 0)."""

@@ -52,4 +52,7 @@ def test_pro_counts_small_regions_as_much_as_large_ones():
 
 
 def test_no_masks_give_no_pixel_figures():
-    assert pixel_metrics(torch.rand(2, 8, 8), torch.zeros(2, 8, 8, dtype=torch.bool)) == {"pixel_auroc": None, "pro": None}
+    assert pixel_metrics(torch.rand(2, 8, 8), torch.zeros(2, 8, 8, dtype=torch.bool)) == {
+        "pixel_auroc": None,
+        "pro": None,
+    }

@@ -38,7 +38,11 @@ def machine(monkeypatch, gpu: bool, hub: bool) -> None:
 
 @pytest.mark.parametrize(
     ("gpu", "hub", "name", "why"),
-    [(True, True, "paper", "hub answers"), (True, False, "embedded", "does not answer"), (False, True, "embedded", "GPU")],
+    [
+        (True, True, "paper", "hub answers"),
+        (True, False, "embedded", "does not answer"),
+        (False, True, "embedded", "GPU"),
+    ],
 )
 def test_auto_says_what_it_takes_and_why(monkeypatch, gpu, hub, name, why):
     machine(monkeypatch, gpu, hub)

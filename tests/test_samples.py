@@ -1,4 +1,5 @@
 """Checks the bundled sample parts as shipped: counts, masks, sizes and the index (nothing is rendered)."""
+
 import json
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from PIL import Image, ImageFilter
 ROOT = Path(__file__).resolve().parents[1] / "assets" / "samples"
 PARTS = json.loads((ROOT / "parts.json").read_text(encoding="utf-8"))["parts"]
 NAMES = [part["name"] for part in PARTS]
-DEFECTIVE = [(part["name"], defect["name"], number)
-             for part in PARTS for defect in part["defects"] for number in range(5)]
+DEFECTIVE = [
+    (part["name"], defect["name"], number) for part in PARTS for defect in part["defects"] for number in range(5)
+]
 
 
 def pixels(path):

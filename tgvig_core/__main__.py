@@ -11,7 +11,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -24,10 +25,14 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
                   help="Few-shot anomaly detection from one to a few photos of good parts (TGVIG, CVPR 2024).")  # fmt: skip
 
 Photos = Annotated[list[str], typer.Argument(metavar="IMG...", help="photos of good parts: files, folders or globs")]
-MaybePhotos = Annotated[list[str] | None, typer.Argument(metavar="IMG...", help="photos of good parts: files, folders or globs")]
+MaybePhotos = Annotated[
+    list[str] | None, typer.Argument(metavar="IMG...", help="photos of good parts: files, folders or globs")
+]
 Name = Annotated[str, typer.Option("--object", help='what the part is called, e.g. "metal nut"')]
 MaybeName = Annotated[str | None, typer.Option("--object", help='what the part is called, e.g. "metal nut"')]
-SenseOption = Annotated[str | None, typer.Option("--sense", help="WordNet sense, e.g. bottle.n.01; left out: the best by the image")]
+SenseOption = Annotated[
+    str | None, typer.Option("--sense", help="WordNet sense, e.g. bottle.n.01; left out: the best by the image")
+]
 Vocabulary = Annotated[str, typer.Option(help="where the words come from: relations, wordnet or words")]
 Words = Annotated[str, typer.Option(help="your own words for the part, separated by commas")]
 Rule = Annotated[str, typer.Option(help="outlier rule of Eq. 1: robust or paper")]
@@ -60,7 +65,9 @@ def prompts(
     from tgvig_core.pipeline import choose_prompt, device_of
     from tgvig_core.settings import SIZE, RunSettings
 
-    settings = RunSettings(tuple(images), object_name, "", sense=sense, vocabulary=vocabulary, words=_split(words), rule=rule)
+    settings = RunSettings(
+        tuple(images), object_name, "", sense=sense, vocabulary=vocabulary, words=_split(words), rule=rule
+    )
     normals = read_normals(images)
     chosen, reason = packs.choose(pack, models_dir)
     with _stoppable() as stop, Bars(quiet or as_json) as progress:
@@ -161,22 +168,22 @@ def _split(words: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in words.split(",") if word.strip())
 
 
-class _stoppable:
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
     """Ctrl-C and SIGTERM set an event that long steps look at; a second Ctrl-C ends at once."""
+    event = threading.Event()
 
-    def __enter__(self) -> threading.Event:
-        self.event = threading.Event()
-        self.former = {number: signal.signal(number, self._asked) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self.event
-
-    def _asked(self, number: int, frame: object) -> None:
-        if self.event.is_set():
+    def asked(number: int, frame: object) -> None:
+        if event.is_set():
             raise KeyboardInterrupt
         print("Stopping after what is being computed just now (Ctrl-C again to end at once)…", file=sys.stderr)
-        self.event.set()
+        event.set()
 
-    def __exit__(self, *error: object) -> None:
-        for number, handler in self.former.items():
+    former = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in former.items():
             signal.signal(number, handler)
 
 

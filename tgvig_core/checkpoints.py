@@ -81,7 +81,9 @@ def config_of(state: State) -> VqganConfig:
               "quantize.embedding.weight", "post_quant_conv.weight")  # fmt: skip
     missing = [name for name in needed if name not in state]
     if missing:
-        raise TgvigError(f"This is not a VQGAN checkpoint: it lacks {', '.join(missing[:3])}. Give one with taming's names.")
+        raise TgvigError(
+            f"This is not a VQGAN checkpoint: it lacks {', '.join(missing[:3])}. Give one with taming's names."
+        )
     ch = state["encoder.conv_in.weight"].shape[0]
     levels = _count(state, r"encoder\.down\.(\d+)\.")
     widths = [state[f"encoder.down.{level}.block.0.conv1.weight"].shape[0] for level in range(levels)]

@@ -98,7 +98,9 @@ def show_result(result: dict, out: Path) -> None:
     if figures:
         console.print("Figures         " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()))
     console.print("Seconds         " + "  ".join(f"{name} {value:.1f}" for name, value in result["seconds"].items()))
-    console.print(f"Look at         {out / 'inspect'} (heatmaps), {out / 'sets'} (generated images), {out / 'result.json'}")
+    console.print(
+        f"Look at         {out / 'inspect'} (heatmaps), {out / 'sets'} (generated images), {out / 'result.json'}"
+    )
 
 
 def show_verdicts(rows: list[dict], out: Path, card: dict, as_json: bool) -> None:

@@ -24,7 +24,9 @@ def cut_paste(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor
     height, width = image.shape[1:]
     draw = torch.rand(8, generator=generator).tolist()
     area = (0.003 + 0.017 * draw[0]) * height * width
-    aspect = math.exp(math.log(3.3) * (2 * draw[1] - 1)) if draw[2] < 0.5 else math.exp(math.log(10) * (2 * draw[1] - 1))
+    aspect = (
+        math.exp(math.log(3.3) * (2 * draw[1] - 1)) if draw[2] < 0.5 else math.exp(math.log(10) * (2 * draw[1] - 1))
+    )
     rows = min(max(2, round(math.sqrt(area * aspect))), height // 2)
     columns = min(max(2, round(math.sqrt(area / aspect))), width // 2)
     top, left = int(draw[3] * (height - rows)), int(draw[4] * (width - columns))

@@ -158,7 +158,10 @@ class PatchCore:
         """
         try:
             about = json.loads((folder / "model.json").read_text())
-            backbone, settings = Backbone(about["backbone"], tuple(about["layers"])), PatchCoreSettings(**about["settings"])
+            backbone, settings = (
+                Backbone(about["backbone"], tuple(about["layers"])),
+                PatchCoreSettings(**about["settings"]),
+            )
             expected = about["sha256"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TgvigError(f"{folder} is not a saved detector: give the model/ folder of a finished run.") from error

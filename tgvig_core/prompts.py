@@ -211,9 +211,7 @@ def _outliers(d: np.ndarray, rule: Rule) -> tuple[float, np.ndarray, str]:
     return threshold, d <= threshold, text
 
 
-def _prompt(
-    text: str, word: Word, score: float, d: float, kept: bool, rule: Rule, threshold: float
-) -> RankedPrompt:
+def _prompt(text: str, word: Word, score: float, d: float, kept: bool, rule: Rule, threshold: float) -> RankedPrompt:
     side = "above" if d > threshold else "not above"
     limit = "the paper's limit" if rule == "paper" else "the outlier limit"
     reason = f"{'kept' if kept else 'dropped'}: distance {d:.3f} is {side} {limit} {threshold:.3f}"

@@ -35,13 +35,17 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise TgvigError(f"The disk is full: {folder} cannot grow. Free some space and go on with --resume.") from error
+            raise TgvigError(
+                f"The disk is full: {folder} cannot grow. Free some space and go on with --resume."
+            ) from error
         if isinstance(error, (PermissionError, NotADirectoryError, FileExistsError)):
             raise TgvigError(f"{folder} cannot be written to ({error.strerror}): choose another --out.") from error
         raise
     except RuntimeError as error:  # torch.save reports a full disk this way
         if "file write failed" in str(error) or "unexpected pos" in str(error):
-            raise TgvigError(f"The disk is full: {folder} cannot grow. Free some space and go on with --resume.") from error
+            raise TgvigError(
+                f"The disk is full: {folder} cannot grow. Free some space and go on with --resume."
+            ) from error
         raise
 
 

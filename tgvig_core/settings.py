@@ -60,7 +60,9 @@ class RunSettings:
         if self.detector not in DETECTORS:
             raise TgvigError(f"There is no detector {self.detector!r}: choose one of {', '.join(DETECTORS)}.")
         if not 0 < self.false_alarm < 1:
-            raise TgvigError(f"{self.false_alarm} is not a false-alarm rate: give a number between 0 and 1, such as 0.05.")
+            raise TgvigError(
+                f"{self.false_alarm} is not a false-alarm rate: give a number between 0 and 1, such as 0.05."
+            )
         if not 0 <= self.seed < 2**31:
             raise TgvigError(f"{self.seed} is not a seed: give a whole number from 0 to 2147483647.")
 
@@ -87,4 +89,6 @@ class RunSettings:
             values["patchcore"] = PatchCoreSettings(**values["patchcore"])
             return cls(**values)
         except (KeyError, TypeError) as error:
-            raise TgvigError(f"{folder / 'config.json'} does not fit this version ({error}): start the run anew.") from error
+            raise TgvigError(
+                f"{folder / 'config.json'} does not fit this version ({error}): start the run anew."
+            ) from error

@@ -48,7 +48,9 @@ def _mask(truth: Path, path: Path) -> Path | None:
         return None  # labels without masks: image figures only
     mask = truth / path.parent.name / f"{path.stem}_mask.png"
     if not mask.is_file():
-        raise TgvigError(f"The mask {mask} of {path} is missing: add it, or move ground_truth away to go without masks.")
+        raise TgvigError(
+            f"The mask {mask} of {path} is missing: add it, or move ground_truth away to go without masks."
+        )
     return mask
 
 

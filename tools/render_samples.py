@@ -6,6 +6,7 @@
 The default variant compiles with LLVM (16 or newer; DRJIT_LIBLLVM_PATH names the library if it is not found);
 --variant scalar_rgb needs no LLVM and takes about half as long again. Files already there are kept.
 """
+
 import argparse
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def main():
     mitsuba.set_variant(options.variant)
     drjit.set_thread_count(options.threads)
     from samples import writer
+
     writer.write_index(options.out)
     for name in [options.part] if options.part else writer.PARTS:
         writer.make_part(options.out, name, options.seed, options.spp)

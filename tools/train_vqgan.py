@@ -34,7 +34,9 @@ from tools.training.photos import Crops, load_photos
 def parse() -> argparse.Namespace:
     """The settings of one training; all are kept in the checkpoint's model card."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, required=True, help="folder of photos to train on (every 31st is held out)")
+    parser.add_argument(
+        "--photos", type=Path, required=True, help="folder of photos to train on (every 31st is held out)"
+    )
     parser.add_argument("--work", type=Path, required=True, help="where the state and the log of this training live")
     parser.add_argument("--measure", type=Path, nargs="*", default=[], help="further folders that are only measured")
     parser.add_argument("--export", type=Path, help="write the EMA weights and a model card here at the end")
@@ -44,7 +46,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate after warm-up; falls as a cosine")
     parser.add_argument("--quantise-start", type=int, default=1000)
     parser.add_argument("--continuous-share", type=float, default=0.25,
-                        help="share of images decoded from unquantised latents: Eq. 3 decodes means, which lie off the codebook")  # fmt: skip
+                        help="share of images decoded from unquantised latents: Eq. 3 decodes means, off the codebook")  # fmt: skip
     parser.add_argument("--perceptual-start", type=int, default=1500)
     parser.add_argument("--perceptual", type=float, default=0.1, help="weight of the perceptual distance")
     parser.add_argument("--adversarial-start", type=int, default=20000)
@@ -98,7 +100,9 @@ class Trainer:
     def rate(self) -> float:
         """Warm-up over 100 steps, then a cosine that ends at a twentieth."""
         share = min(1.0, self.step / self.options.steps)
-        return self.options.rate * min(1.0, (self.step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
+        return (
+            self.options.rate * min(1.0, (self.step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
+        )
 
     def reconstruct(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images through the model, some past the codebook; and the codebook + commitment loss."""
@@ -163,7 +167,10 @@ def main() -> None:
     torch.set_flush_denormal(True)  # denormal numbers in Adam and the moving average slow a CPU many times over
     o.work.mkdir(parents=True, exist_ok=True)
     train, held = load_photos(o.photos)
-    measured = {"natural": held, **{"/".join(folder.parts[-3:]): load_photos(folder, hold_out=1)[1] for folder in o.measure}}
+    measured = {
+        "natural": held,
+        **{"/".join(folder.parts[-3:]): load_photos(folder, hold_out=1)[1] for folder in o.measure},
+    }
     crops = Crops(train, o.crop)
     trainer = Trainer(o)
     trainer.load()
@@ -194,14 +201,21 @@ def run(trainer: Trainer, crops: Crops, measured: dict[str, list[Tensor]], log) 
         if trainer.step > o.quantise_start and trainer.step % 100 == 0 and trainer.step < 0.9 * o.steps:
             losses["dead"] = codebook.revive(trainer.model, trainer.usage, images, trainer.generator)
         if trainer.step % 50 == 0:
-            write(log, {"step": trainer.step, "rate": trainer.rate(), "seconds": round(time.monotonic() - start), **losses})
+            write(
+                log,
+                {"step": trainer.step, "rate": trainer.rate(), "seconds": round(time.monotonic() - start), **losses},
+            )
         if trainer.step % 250 == 0 or trainer.step == o.steps:
             trainer.seconds += time.monotonic() - start
             start = time.monotonic()
-            figures = {name: heldout.measure(trainer.average, photos, trainer.device) for name, photos in measured.items()}
+            figures = {
+                name: heldout.measure(trainer.average, photos, trainer.device) for name, photos in measured.items()
+            }
             write(log, {"step": trainer.step, "figures": figures})
             trainer.save()
-    return figures or {name: heldout.measure(trainer.average, photos, trainer.device) for name, photos in measured.items()}
+    return figures or {
+        name: heldout.measure(trainer.average, photos, trainer.device) for name, photos in measured.items()
+    }
 
 
 def write(log, row: dict) -> None:

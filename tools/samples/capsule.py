@@ -1,4 +1,5 @@
 """A two-piece gelatin capsule (size 0 proportions): printed translucent shell of thin dielectric over its powder."""
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
@@ -23,7 +24,7 @@ def profile():
     right = LENGTH / 2 - CAP * 1.08 * (1 - np.cos(half))
     middle = np.linspace(left[-1], right[-1], ROWS - 380 + 2)[1:-1]
     shell = BODY + (CAP - BODY) * noise.step(JOIN - 0.008, JOIN + 0.008, middle)
-    shell = shell - 0.010 * np.exp(-((middle - JOIN - 0.34) / 0.022) ** 2)
+    shell = shell - 0.010 * np.exp(-(((middle - JOIN - 0.34) / 0.022) ** 2))
     radius = np.concatenate([BODY * np.sin(half), shell, CAP * np.sin(half)[::-1]])
     return np.concatenate([left, middle, right[::-1]]), radius
 
@@ -35,8 +36,11 @@ def tube(scale=1.0):
     radius = np.maximum(radius, 1e-4)[:, None] * scale
     points = np.stack([x[:, None] * scale + 0 * angle, radius * np.sin(angle), radius * np.cos(angle)], -1)
     along = x[:, None] + 0 * angle
-    return Surface(points, True, zones={"along": along, "across": CAP * angle + 0 * along,
-                                        "normal": outward(x, radius[:, 0], angle)})
+    return Surface(
+        points,
+        True,
+        zones={"along": along, "across": CAP * angle + 0 * along, "normal": outward(x, radius[:, 0], angle)},
+    )
 
 
 def outward(x, radius, angle):
@@ -85,7 +89,7 @@ def paint(shell, rng, ink):
 def build(rng, defect=None, level=0):
     """A capsule lying near the middle on paper, with its powder inside; the defect comes last."""
     shell, ink = tube(), prints()
-    shell.zones["seed"] = int(rng.integers(2 ** 31))
+    shell.zones["seed"] = int(rng.integers(2**31))
     turn, roll, shift = rng.normal(0, np.radians(3.5)), rng.normal(0, np.radians(6)), rng.normal(0, 0.04, 2)
     floor = ground.paper(rng)
     if defect == "misprint":
@@ -115,9 +119,21 @@ def place(surface, turn, roll, shift):
 
 def gelatin():
     """A glossy shell that lets part of the light through diffusely; cut away where opacity is 0."""
-    gloss = {"type": "principled", "base_color": attribute("color"), "roughness": attribute("rough"),
-             "specular": 0.6, "clearcoat": 1.0, "clearcoat_gloss": 0.85}
-    thin = {"type": "principledthin", "base_color": attribute("color"), "roughness": attribute("rough"),
-            "diff_trans": 0.8, "eta": 1.5, "spec_trans": 0.0}
+    gloss = {
+        "type": "principled",
+        "base_color": attribute("color"),
+        "roughness": attribute("rough"),
+        "specular": 0.6,
+        "clearcoat": 1.0,
+        "clearcoat_gloss": 0.85,
+    }
+    thin = {
+        "type": "principledthin",
+        "base_color": attribute("color"),
+        "roughness": attribute("rough"),
+        "diff_trans": 0.8,
+        "eta": 1.5,
+        "spec_trans": 0.0,
+    }
     blend = {"type": "blendbsdf", "weight": 0.68, "first": thin, "second": gloss}
     return {"type": "mask", "opacity": attribute("opacity"), "bsdf": blend}

@@ -1,4 +1,5 @@
 """Three defects of a capsule: a crack through the shell, a pushed-in dent, a print gone wrong."""
+
 import numpy as np
 from scipy import ndimage
 
@@ -20,10 +21,10 @@ def crack(shell, fill, rng, level):
     for path, width in lines:
         away, along = paths.near(shell.zones["along"], shell.zones["across"], path, 6 * width)
         ratio = np.minimum(ratio, away / (width * paths.taper(along, 0.3)))
-    lip = np.exp(-np.clip(ratio - 1, 0, 50) ** 2)
+    lip = np.exp(-(np.clip(ratio - 1, 0, 50) ** 2))
     shell.points = shell.points + shell.zones["normal"] * (0.5 * half * lip)[..., None]
     white = np.clip(shell.maps["color"] * 1.25 + 0.12, 0, 0.9)
-    shell.maps["color"] = noise.mix(shell.maps["color"], white, 0.75 * np.exp(-np.clip(ratio - 1, 0, 50) ** 2 / 0.8))
+    shell.maps["color"] = noise.mix(shell.maps["color"], white, 0.75 * np.exp(-(np.clip(ratio - 1, 0, 50) ** 2) / 0.8))
     shell.maps["opacity"] = (ratio > 1).astype(float)
     shell.mark((ratio < 1.9).astype(float))
     fill.maps["color"] = fill.maps["color"] * 0.5
@@ -38,8 +39,8 @@ def dent(shell, fill, rng, level):
     a, b = u * np.cos(spin) + v * np.sin(spin), (v * np.cos(spin) - u * np.sin(spin)) / ratio
     wave = 0.07 * noise.at(noise.smooth(rng, 30), u + 1, v + 2, 110)
     away = np.hypot(a, b) / wide * (1 + wave)
-    push = depth * np.clip(1 - away ** 2, 0, None) ** 1.3
-    rim = 0.10 * depth * np.exp(-((away - 1.05) / 0.12) ** 2)
+    push = depth * np.clip(1 - away**2, 0, None) ** 1.3
+    rim = 0.10 * depth * np.exp(-(((away - 1.05) / 0.12) ** 2))
     shell.points = shell.points + shell.zones["normal"] * (rim - push)[..., None]
     fill.points = fill.points - shell.zones["normal"] * (push + 0.02 * (away < 1.1))[..., None]
     shell.mark((away < 1.08).astype(float))
@@ -48,7 +49,7 @@ def dent(shell, fill, rng, level):
 def misprint(ink, rng, level):
     """The print gone wrong; by level: a blot, a worn spot, a lost word, a smear, a double print."""
     middle, unit = np.array(ink.shape) // 2, ink.shape[1] / 2.84
-    y, x = np.mgrid[:ink.shape[0], :ink.shape[1]]
+    y, x = np.mgrid[: ink.shape[0], : ink.shape[1]]
     side = rng.choice([-0.66, 0.62])
     u, v = (x - middle[1]) / unit, (y - middle[0]) / unit
     ragged = noise.at(noise.fractal(rng, 30), u + 3, v + 3, 200)

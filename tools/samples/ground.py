@@ -1,11 +1,14 @@
 """What the part lies on: a dark woven conveyor belt, a sheet of paper; grids with relief and colour noise."""
+
 import numpy as np
 
 from . import noise
 from .surface import Surface, attribute
 
-RUBBER = {"type": "twosided", "bsdf": {
-    "type": "principled", "base_color": attribute("color"), "roughness": attribute("rough"), "specular": 0.45}}
+RUBBER = {
+    "type": "twosided",
+    "bsdf": {"type": "principled", "base_color": attribute("color"), "roughness": attribute("rough"), "specular": 0.45},
+}
 PAPER = {"type": "twosided", "bsdf": {"type": "diffuse", "reflectance": attribute("color")}}
 
 

@@ -1,4 +1,5 @@
 """Tileable random fields (Perlin-style value noise by wrapped Gaussian filtering) and how to read them at points."""
+
 import numpy as np
 from scipy import ndimage
 
@@ -13,7 +14,7 @@ def smooth(rng, sigma):
 
 def fractal(rng, coarse=48.0, octaves=5):
     """A sum of octaves, each half as large and half as strong as the one before: clouds, stains, fracture grain."""
-    total = sum(smooth(rng, coarse / 2 ** k) * 0.5 ** k for k in range(octaves))
+    total = sum(smooth(rng, coarse / 2**k) * 0.5**k for k in range(octaves))
     return total / total.std()
 
 

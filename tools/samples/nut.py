@@ -1,4 +1,5 @@
 """A turned steel hex nut as one polar grid: flats, 30 degree chamfer cone, face, countersink and helical thread."""
+
 import numpy as np
 
 from . import ground, noise, nut_defects
@@ -19,7 +20,7 @@ def hexagon(angle):
 def face_height(radius):
     """Top of the nut at a radius: flat, then falling along the chamfer cone with a rounded edge."""
     over = radius - CHAMFER
-    return HEIGHT - np.tan(np.radians(30)) * 0.5 * (over + np.sqrt(over ** 2 + 0.012 ** 2))
+    return HEIGHT - np.tan(np.radians(30)) * 0.5 * (over + np.sqrt(over**2 + 0.012**2))
 
 
 def bore_radius(angle, height):
@@ -28,7 +29,7 @@ def bore_radius(angle, height):
     wave = np.abs(2.0 * (phase - np.floor(phase)) - 1.0)
     thread = MINOR + DEPTH * np.clip(wave * 1.5 - 0.25, 0.0, 1.0)
     over = SINK - (HEIGHT - height) * 1.1 - thread
-    return thread + 0.5 * (over + np.sqrt(over ** 2 + 0.008 ** 2))
+    return thread + 0.5 * (over + np.sqrt(over**2 + 0.008**2))
 
 
 def shape():
@@ -82,6 +83,14 @@ def build(rng, defect=None, level=0):
 
 def steel():
     """Metal with circular grain (the highlight is drawn out across the turning marks)."""
-    return {"type": "twosided", "bsdf": {
-        "type": "principled", "base_color": attribute("color"), "roughness": attribute("rough"),
-        "metallic": attribute("metal"), "anisotropic": 0.35, "specular": 0.5}}
+    return {
+        "type": "twosided",
+        "bsdf": {
+            "type": "principled",
+            "base_color": attribute("color"),
+            "roughness": attribute("rough"),
+            "metallic": attribute("metal"),
+            "anisotropic": 0.35,
+            "specular": 0.5,
+        },
+    }

@@ -1,4 +1,5 @@
 """Three defects of a nut, cut into its mesh: a fresh gouge, a conchoidal chip, a patch of rust."""
+
 import numpy as np
 
 from . import noise, paths
@@ -25,8 +26,8 @@ def gouge(nut, rng, line, half):
     shake = 1 + 0.18 * noise.at(noise.smooth(rng, 2.0), nut.x, nut.y, 160)
     ratio = np.where(nut.zones["face"], away, np.inf) / (half * paths.taper(along) * shake)
     inside = 1.0 - noise.step(0.75, 1.1, ratio)
-    burr = np.exp(-((ratio - 1.25) / 0.25) ** 2)
-    nut.points[..., 2] += half * (0.35 * burr - 1.0 * np.clip(1 - ratio ** 2, 0, 1))
+    burr = np.exp(-(((ratio - 1.25) / 0.25) ** 2))
+    nut.points[..., 2] += half * (0.35 * burr - 1.0 * np.clip(1 - ratio**2, 0, 1))
     nut.maps["color"] = noise.mix(nut.maps["color"], np.array([0.93, 0.92, 0.90]), inside)
     nut.maps["rough"] = noise.mix(nut.maps["rough"], 0.24, inside)
     nut.mark((ratio < 1.4).astype(float))
@@ -64,8 +65,11 @@ def rust(nut, rng, level):
     crust = noise.at(noise.smooth(rng, 1.3), nut.x + 0.5 * nut.z, nut.y + 0.5 * nut.z, 230)
     cover = noise.step(-0.10, 0.12, 1.0 - away + 0.26 * ragged) * (away < 1.9)
     cover = cover * np.where(nut.zones["bore"] & (nut.z < 0.7), 0.0, 1.0)
-    hue = noise.mix(np.array([0.15, 0.055, 0.022]) + 0 * nut.points, np.array([0.40, 0.16, 0.045]),
-                    noise.step(-1.2, 1.4, 0.7 * ragged + 0.7 * crust))
+    hue = noise.mix(
+        np.array([0.15, 0.055, 0.022]) + 0 * nut.points,
+        np.array([0.40, 0.16, 0.045]),
+        noise.step(-1.2, 1.4, 0.7 * ragged + 0.7 * crust),
+    )
     nut.points[..., 2] += nut.zones["face"] * cover * 0.0022 * crust
     nut.maps["color"] = noise.mix(nut.maps["color"], hue, 0.94 * cover)
     nut.maps["rough"] = noise.mix(nut.maps["rough"], 0.85, cover)

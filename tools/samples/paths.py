@@ -1,4 +1,5 @@
 """Random curves on a surface (gouges, cracks): a wandering line, and how far each point lies from it."""
+
 import numpy as np
 from scipy.spatial import cKDTree
 

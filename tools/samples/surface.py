@@ -3,6 +3,7 @@
 Material maps live on the vertices (several to a pixel) so that colour, roughness and the defect mask follow
 the geometry exactly, with no texture unwrapping between them.
 """
+
 from dataclasses import dataclass, field
 
 import mitsuba as mi
@@ -54,8 +55,9 @@ def to_mesh(surface, bsdf, maps=None):
     triangles = faces(rows, columns, surface.closed)
     props = mi.Properties()
     props["bsdf"] = mi.load_dict(bsdf)
-    mesh = mi.Mesh("part", rows * columns, len(triangles), props=props,
-                   has_vertex_normals=True, has_vertex_texcoords=True)
+    mesh = mi.Mesh(
+        "part", rows * columns, len(triangles), props=props, has_vertex_normals=True, has_vertex_texcoords=True
+    )
     v, u = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 1, columns), indexing="ij")
     params = mi.traverse(mesh)
     params["vertex_positions"] = flat(surface.points)

@@ -1,4 +1,5 @@
 """Which photos there are, where they go (MVTec folder layout), and the words about them (parts.json)."""
+
 import json
 import sys
 import time
@@ -13,17 +14,26 @@ PARTS = {"hex_nut": nut, "capsule": capsule}
 COUNT = 5
 WORDS = {
     "hex_nut": {
-        "object": "metal nut", "title": "Hex nut (rendered)",
+        "object": "metal nut",
+        "title": "Hex nut (rendered)",
         "description": "A turned steel hex nut on a dark conveyor belt, seen from above.",
-        "defects": {"scratch": "a fresh bright gouge over the face",
-                    "chip": "a piece broken out at a corner, a flat or the rim of the bore",
-                    "rust": "a brown-orange patch of rust"}},
+        "defects": {
+            "scratch": "a fresh bright gouge over the face",
+            "chip": "a piece broken out at a corner, a flat or the rim of the bore",
+            "rust": "a brown-orange patch of rust",
+        },
+    },
     "capsule": {
-        "object": "capsule", "title": "Printed capsule (rendered)",
+        "object": "capsule",
+        "title": "Printed capsule (rendered)",
         "description": "A two-colour gelatin capsule with print on both halves, lying on grey paper.",
-        "defects": {"crack": "the shell is split open along a jagged line",
-                    "dent": "the shell is pushed in",
-                    "misprint": "print blotted, worn off, missing, smeared or doubled"}}}
+        "defects": {
+            "crack": "the shell is split open along a jagged line",
+            "dent": "the shell is pushed in",
+            "misprint": "print blotted, worn off, missing, smeared or doubled",
+        },
+    },
+}
 
 
 def plan(name):
@@ -77,9 +87,17 @@ def make_part(root, name, seed, spp):
 
 def write_index(root):
     """parts.json: what each part is, for people and for the demo."""
-    parts = [{"name": name, "object": words["object"], "title": words["title"], "description": words["description"],
-              "train": f"{name}/train/good", "test": f"{name}/test",
-              "defects": [{"name": k, "description": v} for k, v in words["defects"].items()]}
-             for name, words in WORDS.items()]
+    parts = [
+        {
+            "name": name,
+            "object": words["object"],
+            "title": words["title"],
+            "description": words["description"],
+            "train": f"{name}/train/good",
+            "test": f"{name}/test",
+            "defects": [{"name": k, "description": v} for k, v in words["defects"].items()],
+        }
+        for name, words in WORDS.items()
+    ]
     root.mkdir(parents=True, exist_ok=True)
     (root / "parts.json").write_text(json.dumps({"parts": parts}, indent=2) + "\n", encoding="utf-8")

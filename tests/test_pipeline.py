@@ -89,6 +89,8 @@ def test_the_folder_holds_all_that_the_design_names(finished):
     header = (out / "prompts.csv").read_text().splitlines()[0]
     assert header.split(",")[:4] == ["rank", "prompt", "word", "relation"]
     assert (out / "model" / "model.safetensors").is_file()
+    shown = json.loads((out / "prompt_map.json").read_text())
+    assert len(shown["photos"]) == 2 and shown["prompts"][0]["prompt"] == result["best_prompt"]
     events = [json.loads(line)["event"] for line in (out / "journal.jsonl").read_text().splitlines()]
     assert events[0] == "start" and events[-1] == "done" and events.count("iteration") == 3
 

@@ -62,7 +62,7 @@ def prompts(
     """Rank prompts for a part by its photos (Eq. 1)."""
     from tgvig_core import packs
     from tgvig_core.images import read_normals
-    from tgvig_core.pipeline import choose_prompt, device_of
+    from tgvig_core.pipeline import choose_prompt, device_of, map_of
     from tgvig_core.settings import SIZE, RunSettings
 
     settings = RunSettings(
@@ -74,7 +74,8 @@ def prompts(
         encoder = packs.load_encoder(chosen, models_dir, device_of(device))
         embeddings = encoder.encode_images(normals.tensor(SIZE))
         choice = choose_prompt(settings, encoder, embeddings, progress, stop)
-    show_prompts(choice, chosen.name, reason, encoder.caveat, top, as_json)
+        where = map_of(choice.ranked, encoder, embeddings)
+    show_prompts(choice, where, chosen.name, reason, encoder.caveat, top, as_json)
 
 
 @app.command()

@@ -59,13 +59,13 @@ def show_doctor(found: dict) -> None:
     out.print("Ready." if found["ready"] else "Not ready: run `make setup`.")
 
 
-def show_prompts(choice, pack: str, reason: str, caveat: str, top: int, as_json: bool) -> None:
+def show_prompts(choice, where: dict, pack: str, reason: str, caveat: str, top: int, as_json: bool) -> None:
     """The ranked senses and prompts of `tgvig prompts`."""
     ranked = choice.ranked
     if as_json:
         value = {"pack": pack, "reason": reason, "caveat": caveat, "lookup": choice.lookup.how, "sense": choice.sense,
                  "senses": [dataclasses.asdict(sense) for sense in choice.senses], "rule": ranked.rule_text,
-                 "best": dataclasses.asdict(ranked.best), "worst": dataclasses.asdict(ranked.worst),
+                 "best": dataclasses.asdict(ranked.best), "worst": dataclasses.asdict(ranked.worst), "map": where,
                  "prompts": [dataclasses.asdict(prompt) for prompt in ranked.prompts[:top]]}  # fmt: skip
         print(json.dumps(value, indent=2, ensure_ascii=False))
         return

@@ -22,11 +22,14 @@ from tgvig_core.inspection import Verdict, check_photos, inspect
 from tgvig_core.integrator import Integrator, best_iteration
 from tgvig_core.metrics import image_metrics, pixel_metrics
 from tgvig_core.progress import Progress, silent
-from tgvig_core.prompts import RankedPrompts, RankedSense, rank_prompts, rank_senses, write_csv
+from tgvig_core.prompts import RankedPrompts, RankedSense, prompt_map, rank_prompts, rank_senses, write_csv
 from tgvig_core.runs import Run
 from tgvig_core.settings import SIZE, RunSettings
 from tgvig_core.testset import LabelledPhoto, read_mask, read_test_folder
 from tgvig_core.vocabulary import SenseLookup, senses, vocabulary
+
+MAP_PROMPTS = 200
+"""Prompts on the map: more dots hide each other."""
 
 
 @dataclass(frozen=True)
@@ -191,12 +194,29 @@ def choose_prompt(
     return Choice(lookup, ranked, sense.synset if sense else None, prompts)
 
 
+def map_of(ranked: RankedPrompts, encoder: ImageTextEncoder, embeddings: Tensor) -> dict:
+    """The paper's Fig. 7: the best prompts, the worst one and the photos on their two principal axes.
+
+    Args:
+        embeddings: f(I°), n×D unit rows.
+    """
+    shown = (*ranked.prompts[:MAP_PROMPTS], ranked.worst)
+    found = prompt_map(embeddings, encoder.encode_texts([prompt.text for prompt in shown]))
+    points = [
+        {"prompt": prompt.text, "score": prompt.score, "xy": xy}
+        for prompt, xy in zip(shown, found.prompts.tolist(), strict=True)
+    ]
+    return {"prompts": points, "photos": found.images.tolist(), "explained": found.explained.tolist()}
+
+
 def _prompt(context: _Context, encoder: ImageTextEncoder, normals: Tensor) -> tuple[str, str | None]:
     """P and the sense: from disk where the run had chosen them."""
     if known := context.run.read_json("prompt.json"):
         return known["prompt"], known["sense"]
-    choice = choose_prompt(context.settings, encoder, encoder.encode_images(normals), context.progress, context.stop)
+    embeddings = encoder.encode_images(normals)  # f(I°)
+    choice = choose_prompt(context.settings, encoder, embeddings, context.progress, context.stop)
     write_csv(choice.ranked, context.run.folder / "prompts.csv")
+    context.run.write_json("prompt_map.json", map_of(choice.ranked, encoder, embeddings))
     prompt = context.settings.prompt or choice.ranked.best.text
     context.run.write_json("prompt.json", {"prompt": prompt, "sense": choice.sense, "lookup": choice.lookup.how})
     context.run.journal("prompt", prompt=prompt, sense=choice.sense)

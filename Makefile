@@ -22,7 +22,7 @@ $(READY): requirements.txt requirements-dev.txt packages.txt pyproject.toml tool
 
 demo: $(READY)
 	@rm -rf runs/demo
-	.venv/bin/tgvig run $(SAMPLE)/train/good/000.jpg --object "nut" --test $(SAMPLE)/test \
+	.venv/bin/tgvig run $(SAMPLE)/train/good/000.jpg --object "metal nut" --test $(SAMPLE)/test \
 		--out runs/demo --images 20 --iterations 5 --pack embedded
 	@echo
 	@echo "Look at:"

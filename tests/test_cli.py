@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -131,7 +132,7 @@ def test_the_readmes_commands_run(tmp_path):
     shutil.copytree(ROOT / "assets", tmp_path / "assets")
     for line in commands:
         line = re.sub(r"--(images|iterations) \d+", r"--\1 2", line.split("#")[0])
-        arguments = line.split()[1:]
-        done = subprocess.run([sys.executable, "-m", "tgvig_core", *[a.strip('"') for a in arguments]], cwd=tmp_path,
+        arguments = shlex.split(line)[1:]
+        done = subprocess.run([sys.executable, "-m", "tgvig_core", *arguments], cwd=tmp_path,
                               capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
         assert done.returncode in ((0, 1) if arguments[0] == "inspect" else (0,)), f"{line}: {done.stderr}"

@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photo", type=Path, default=PART / "train" / "good" / "000.jpg")
     parser.add_argument("--test", type=Path, default=PART / "test")
-    parser.add_argument("--object", default="nut")
+    parser.add_argument("--object", default="metal nut")
     o = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tgvig_core", "run", str(o.photo), "--object", o.object, "--test", str(o.test),

@@ -78,7 +78,7 @@ def test_rows_that_are_all_equal() -> None:
 
 
 def test_copies_come_after_everything_else() -> None:
-    """Ten different rows, each four times: the first ten picks are ten different ones, then the rest without repeats."""
+    """Ten different rows, each four times: the first ten picks are ten different ones, then no row comes twice."""
     features = rows(10, 6).repeat(4, 1)
     picks = select(features, 25).tolist()
     assert {pick % 10 for pick in picks[:10]} == set(range(10))

@@ -288,3 +288,15 @@ def test_unknown_names(tmp_path: Path, capsys) -> None:
     with pytest.raises(TgvigError, match="layer9"):
         PatchCore(resnet18(path, ("layer2", "layer9")), SIZE)
     assert capsys.readouterr().out == ""
+
+
+def test_a_vision_transformer_sees_whole_patches_and_its_map_has_the_frames_size(tmp_path: Path) -> None:
+    name = "vit_small_patch14_reg4_dinov2.lvd142m"
+    weights = timm.create_model(name, pretrained=False, dynamic_img_size=True).state_dict()
+    save_file({key: value.contiguous() for key, value in weights.items()}, tmp_path / "dino.safetensors")
+    detector = PatchCore(Backbone(name, ("blocks.11",), tmp_path / "dino.safetensors"), 256)
+    photo = photo_tensor("bottle", 1, 256)
+    detector.fit(photo, [0])
+    result = detector.score(photo)
+    assert detector.seen == 252 and len(detector.model.memory_bank) == 18 * 18
+    assert result.maps.shape == (1, 256, 256) and torch.isfinite(result.scores).all()

@@ -217,7 +217,7 @@ def test_the_critic_joins_at_its_start_step() -> None:
 
 
 def test_losses_with_the_critic(monkeypatch) -> None:
-    """adversarial = −mean D(rebuilt), weighted 0.8 × adaptive; the critic's hinge ½(max(0, 1 − D(x)) + max(0, 1 + D(x̂)))."""
+    """adversarial = −mean D(rebuilt) at 0.8 × adaptive; the hinge is ½(max(0, 1 − D(x)) + max(0, 1 + D(x̂)))."""
     weights, shown = [], []
     monkeypatch.setattr(
         updates, "adaptive_weight", lambda *given: weights.append(adaptive_weight(*given)) or weights[-1]

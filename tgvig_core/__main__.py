@@ -11,6 +11,8 @@ import os
 import signal
 import sys
 import threading
+import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,7 +98,7 @@ def run(
     detector: Annotated[str, typer.Option(help="patchcore")] = "patchcore",
     false_alarm: Annotated[float, typer.Option(help="share of good parts that may be called anomalous")] = 0.05,
     seed: int = 0, device: Device = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="finish the run in --out; no other setting is needed")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="finish the run in --out (only --device may differ)")] = False,
     as_json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """The whole method: photos to prompts, generated images, a detector, scores and heatmaps."""
@@ -108,7 +110,7 @@ def run(
     from tgvig_core.settings import RunSettings
 
     if resume:
-        work: Callable = lambda progress, stop: pipeline.resume(out, progress, stop)  # noqa: E731
+        work: Callable = lambda progress, stop: pipeline.resume(out, device, progress, stop)  # noqa: E731
     else:
         if not images or not object_name:
             raise TgvigError("Give photos of good parts and --object NAME (or --resume to finish the run in --out).")
@@ -127,7 +129,7 @@ def run(
     except Stopped:
         print(f"Stopped. Finish it with: tgvig run --resume --out {out}", file=sys.stderr)
         raise typer.Exit(130) from None
-    print(json.dumps(result, indent=2, ensure_ascii=False)) if as_json else show_result(result, out)
+    print(json.dumps(result, indent=2)) if as_json else show_result(result, out)
 
 
 @app.command()
@@ -153,7 +155,7 @@ def inspect(
         out.mkdir(parents=True, exist_ok=True)
         rows = []
         part = out / "scores.csv.part"
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             table = csv.DictWriter(file, ["path", "score", "threshold", "is_anomalous", "heatmap"])
             table.writeheader()
             for verdict in inspection.inspect(trained, *limits, paths, out / "heatmaps", progress, stop):
@@ -190,6 +192,7 @@ def _stoppable() -> Iterator[threading.Event]:
 
 def main() -> None:
     """Entry point: a TgvigError is one sentence on standard error and exit code 2."""
+    warnings.filterwarnings("ignore", category=FutureWarning)  # the libraries' notes about their own parts
     try:
         app()
     except TgvigError as error:
@@ -198,6 +201,9 @@ def main() -> None:
     except Stopped:
         print("Stopped.", file=sys.stderr)
         raise SystemExit(130) from None
+    except Exception:  # exit code 1 means a defect: a bug must not be taken for one
+        traceback.print_exc()
+        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

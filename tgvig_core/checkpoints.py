@@ -144,7 +144,15 @@ def save_vqgan(model: Vqgan, path: Path, card: dict, dtype: torch.dtype = torch.
     """
     state = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_tensors(state, path)
+    path.with_suffix(".json").write_text(json.dumps({**card, "sha256": sha256(path)}, indent=2) + "\n")
+
+
+def write_tensors(state: State, path: Path) -> None:
+    """Write safetensors whole or not at all, readable by whom the umask allows (safetensors itself leaves 0600)."""
     part = path.with_suffix(".part")
     save_file(state, part)
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(part, 0o666 & ~mask)
     os.replace(part, path)
-    path.with_suffix(".json").write_text(json.dumps({**card, "sha256": sha256(path)}, indent=2) + "\n")

@@ -67,7 +67,7 @@ def show_prompts(choice, where: dict, pack: str, reason: str, caveat: str, top: 
                  "senses": [dataclasses.asdict(sense) for sense in choice.senses], "rule": ranked.rule_text,
                  "best": dataclasses.asdict(ranked.best), "worst": dataclasses.asdict(ranked.worst), "map": where,
                  "prompts": [dataclasses.asdict(prompt) for prompt in ranked.prompts[:top]]}  # fmt: skip
-        print(json.dumps(value, indent=2, ensure_ascii=False))
+        print(json.dumps(value, indent=2))
         return
     out = Console(highlight=False)
     out.print(f"Pack {pack} ({reason}). {caveat}\n{choice.lookup.how}")
@@ -78,12 +78,17 @@ def show_prompts(choice, where: dict, pack: str, reason: str, caveat: str, top: 
         kept = "yes" if prompt.kept else f"no: {prompt.reason}"
         table.add_row(f"{prompt.score:.3f}", f"{prompt.distance:.3f}", prompt.text, prompt.relation, kept, prompt.gloss)
     out.print(table)
+    for name in ("only_word", "naive", "worst"):
+        prompt = getattr(ranked, name)
+        out.print(f"To compare: {prompt.score:.3f} {prompt.text} ({name.replace('_', ' ')})")
     out.print(f"Best prompt (Eq. 1): {ranked.best.text}")
 
 
 def show_result(result: dict, out: Path) -> None:
     """The summary of `tgvig run`."""
     console = Console(highlight=False, soft_wrap=True)
+    for note in result["notes"]:
+        console.print(f"Note            {note['path']}: {note['text']}")
     curve = "  ".join(f"{value:.3f}" for value in result["similarity"])
     console.print(f"\nPack {result['pack']} on {result['device']}")
     console.print(f"Best prompt     {result['best_prompt']}  (sense {result['sense'] or 'none'})")

@@ -26,7 +26,7 @@ def select(
         seed: chooses the first pick.
 
     Returns:
-        min(count, N) different indices, int64, in order of choice. Where all remaining rows equal a pick already, fewer.
+        min(count, N) different indices, int64, in order of choice.
 
     Raises:
         Stopped: the stop event was set.
@@ -34,7 +34,7 @@ def select(
     total = len(features)
     if count >= total:
         return torch.arange(total, device=features.device)
-    norms = features.square().sum(1)  # ‖f‖²
+    norms = torch.linalg.vector_norm(features, dim=1).square_()  # ‖f‖², without a second copy of the features
     nearest = torch.full_like(norms, torch.inf)  # squared distance of every row to its nearest pick
     distance = torch.empty_like(norms)  # the one buffer
     pick = torch.randint(total, (1,), generator=torch.Generator().manual_seed(seed)).to(features.device)

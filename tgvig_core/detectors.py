@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
+from torch.nn import functional as F
 
 from tgvig_core.backbones import Backbone, patchcore_model
-from tgvig_core.checkpoints import sha256
+from tgvig_core.checkpoints import sha256, write_tensors
 from tgvig_core.coreset import select
 from tgvig_core.errors import TgvigError
 from tgvig_core.progress import Progress, silent, track
@@ -72,6 +73,8 @@ class PatchCore:
         self.device = torch.device(device)
         self.model = patchcore_model(backbone, self.settings.neighbours, with_weights).to(self.device)
         self.sources = torch.empty(0, dtype=torch.int64)
+        patch = getattr(self.model.feature_extractor, "patch_size", 1)  # a vision transformer takes whole patches only
+        self.seen = size // patch * patch
         self.mean = torch.tensor(IMAGENET_DEFAULT_MEAN, device=self.device).view(1, 3, 1, 1)
         self.std = torch.tensor(IMAGENET_DEFAULT_STD, device=self.device).view(1, 3, 1, 1)
 
@@ -108,7 +111,8 @@ class PatchCore:
         return joined.flatten(2).transpose(1, 2)
 
     def _normalised(self, images: Tensor) -> Tensor:
-        return (images.to(self.device) * 0.5 + 0.5 - self.mean) / self.std
+        normalised = (images.to(self.device) * 0.5 + 0.5 - self.mean) / self.std
+        return normalised if self.seen == self.size else _resized(normalised, self.seen)
 
     @torch.inference_mode()
     def score(self, images: Tensor, leave_out: int | None = None) -> ScoreSet:
@@ -131,15 +135,14 @@ class PatchCore:
         finally:
             self.model.memory_bank = bank
         scores = torch.cat([result.pred_score.flatten() for result in results]).cpu()
-        return ScoreSet(scores, torch.cat([result.anomaly_map[:, 0] for result in results]).cpu())
+        maps = torch.cat([result.anomaly_map for result in results])
+        return ScoreSet(scores, (maps if self.seen == self.size else _resized(maps, self.size))[:, 0].cpu())
 
     def save(self, folder: Path, card: dict) -> None:
         """Write model.safetensors (weights, bank) and model.json (how to build it, and `card`). No pickled code."""
         folder.mkdir(parents=True, exist_ok=True)
         state = {name: value.detach().cpu().contiguous() for name, value in self.model.state_dict().items()}
-        part = folder / "model.part"
-        save_file(state | {"sources": self.sources}, part)
-        os.replace(part, folder / "model.safetensors")
+        write_tensors(state | {"sources": self.sources}, folder / "model.safetensors")
         about = {
             "format": FORMAT, "detector": "patchcore", "backbone": self.backbone.name,
             "layers": list(self.backbone.layers), "size": self.size, "settings": asdict(self.settings),
@@ -162,14 +165,22 @@ class PatchCore:
                 Backbone(about["backbone"], tuple(about["layers"])),
                 PatchCoreSettings(**about["settings"]),
             )
-            expected = about["sha256"]
+            expected, size = about["sha256"], int(about["size"])
+            if about["format"] != FORMAT:
+                raise TgvigError(
+                    f"{folder} was saved in format {about['format']}, this version reads {FORMAT}: train it again."
+                )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TgvigError(f"{folder} is not a saved detector: give the model/ folder of a finished run.") from error
         weights = folder / "model.safetensors"
         if not weights.is_file() or sha256(weights) != expected:
             raise TgvigError(f"{weights} is missing or was changed since it was saved: train the detector again.")
-        detector = cls(backbone, about["size"], settings, device, with_weights=False)
+        detector = cls(backbone, size, settings, device, with_weights=False)
         state = load_file(weights)
         detector.sources = state.pop("sources")
         detector.model.load_state_dict(state)
         return detector, about
+
+
+def _resized(images: Tensor, side: int) -> Tensor:
+    return F.interpolate(images, size=(side, side), mode="bilinear", antialias=True, align_corners=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from tgvig_core.augment import ViewPolicy, views
 from tgvig_core.errors import TgvigError
+from tgvig_core.progress import Progress, silent, track
 from tgvig_core.vqgan import Vqgan
 
 ANCHORS = ("mean", "view")
@@ -39,6 +41,8 @@ class GeneratorSettings:
             raise TgvigError(f"There is no anchor {self.anchor!r}: choose one of {', '.join(ANCHORS)}.")
         if not 1 <= self.images <= 1000:
             raise TgvigError(f"{self.images} images per iteration cannot be made: give a number from 1 to 1000.")
+        if self.anchor == "mean" and (self.policy.flips or self.policy.turns):
+            raise TgvigError("The mean of mirrored or turned views is a blur: add --anchor view to flips and turns.")
         if self.views < 2:
             raise TgvigError(f"{self.views} views have no variance: give at least 2.")
 
@@ -84,13 +88,23 @@ def sources(images: int, normals: int) -> tuple[int, ...]:
 
 
 @torch.inference_mode()
-def generate(model: Vqgan, normals: Tensor, settings: GeneratorSettings, generator: torch.Generator) -> Tensor:
+def generate(
+    model: Vqgan,
+    normals: Tensor,
+    settings: GeneratorSettings,
+    generator: torch.Generator,
+    progress: Progress = silent,
+    stop: threading.Event | None = None,
+) -> Tensor:
     """M images I⁺_m = p(z), z ~ N(E_d, Σ_d) (Eq. 3); views are encoded once for each normal.
 
     Args:
         model: VQGAN in evaluation mode.
         normals: I°, n×3×S×S in [-1, 1], on the model's device; S divisible by the model's f.
         generator: CPU generator that makes the set reproducible.
+
+    Raises:
+        Stopped: the stop event was set.
 
     Returns:
         M×3×S×S in [-1, 1], image m drawn from normal `sources(M, n)[m]`, on the CPU.
@@ -106,4 +120,5 @@ def generate(model: Vqgan, normals: Tensor, settings: GeneratorSettings, generat
         for m, z in zip(wanted, distribution(quantised, settings).sample(len(wanted), generator), strict=True):
             latents[m] = z
     parts = torch.stack(latents).split(DECODE_BATCH)
-    return torch.cat([model.decode(part).clamp(-1, 1).cpu() for part in parts])
+    steps = track(parts, "Generating images", len(parts), progress, stop)
+    return torch.cat([model.decode(part).clamp(-1, 1).cpu() for part in steps])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from torch import Tensor
 from tgvig_core.detectors import PatchCore
 from tgvig_core.images import from_square, read_photo, save_png, to_square, to_tensor
 from tgvig_core.progress import Progress, silent, track
+
+BAND = 256
+"""Rows of a photo that are coloured at once."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +49,26 @@ def heatmap(pixels: np.ndarray, map: np.ndarray, pixel_threshold: float) -> np.n
         H×W×3 uint8, the photo's own size and geometry.
     """
     own = from_square(map, *pixels.shape[:2])
-    level = np.clip(own / max(pixel_threshold, 1e-12) - 0.5, 0, 1)  # the threshold itself lands at 0.5
-    colour = matplotlib.colormaps["inferno"](0.15 + 0.8 * level)[..., :3] * 255
-    opacity = 0.75 * level[..., None] ** 0.5
-    return (pixels * (1 - opacity) + colour * opacity).round().astype(np.uint8)
+    shown = np.empty_like(pixels)
+    for top in range(0, len(pixels), BAND):  # in bands: the colours of a 64-megapixel photo would take gigabytes
+        band = slice(top, top + BAND)
+        level = np.clip(own[band] / max(pixel_threshold, 1e-12) - 0.5, 0, 1)  # the threshold itself lands at 0.5
+        colour = matplotlib.colormaps["inferno"](0.15 + 0.8 * level)[..., :3] * 255
+        opacity = 0.75 * level[..., None] ** 0.5
+        shown[band] = (pixels[band] * (1 - opacity) + colour * opacity).round()
+    return shown
 
 
 def heatmap_names(paths: Sequence[Path]) -> list[str]:
     """A file name for every photo's heatmap, readable and never twice: folder and name, numbered where they repeat."""
-    names: dict[str, int] = {}
+    taken: set[str] = set()  # in lower case: some file systems know no other
     found = []
     for path in paths:
         base = f"{path.parent.name}_{path.stem}".lstrip("_")
-        names[base] = names.get(base, 0) + 1
-        found.append(f"{base}.png" if names[base] == 1 else f"{base}_{names[base]}.png")
+        numbered = (base if number == 1 else f"{base}_{number}" for number in itertools.count(1))
+        name = next(name for name in numbered if name.casefold() not in taken)
+        taken.add(name.casefold())
+        found.append(f"{name}.png")
     return found
 
 

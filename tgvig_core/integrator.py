@@ -46,7 +46,7 @@ class Iteration:
         images: I⁺, M×3×S×S in [-1, 1], on the CPU.
         sources: index of the normal that each image was drawn from.
         similarity: cos(z_t, z_v) in [-1, 1].
-        losses: means over the updates before this set; empty for the first set, made by the untouched generator.
+        losses: means over the updates before this set.
         seconds: how long it took.
     """
 
@@ -79,9 +79,9 @@ def best_iteration(similarities: Sequence[float], text: bool = True) -> int:
 class Integrator:
     """Generates, scores, learns; its whole state can be saved after any iteration and brought back.
 
-    Iteration l first updates the generator on the normals (from l = 2 on), then makes set l and scores it. This is the
-    paper's order, cut where nothing is lost: a stop in the middle of an update leaves set l − 1 finished, and the last
-    set needs no update after it.
+    Iteration l first updates the generator on the normals, then makes set l and scores it. A stop in the middle of an
+    update leaves set l − 1 finished, no update follows the last set, and set 1 has already seen the part: the untouched
+    compact model paints it grey, and a weak text score may take just that set for the best.
 
     Args:
         model: VQGAN; all its parameters are changed in place.
@@ -120,10 +120,10 @@ class Integrator:
         step = f"Iteration {number} of {self.settings.iterations}"
         # a seed for every iteration, not one stream: a resumed run draws what an uninterrupted one draws
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
-        losses = self.update.run(generator, step, progress, stop) if number > 1 else {}
+        losses = self.update.run(generator, step, progress, stop)
         check(stop)
         self.model.eval()
-        images = generate(self.model, self.normals, self.generating, generator)
+        images = generate(self.model, self.normals, self.generating, generator, progress, stop)
         similarity = set_similarity(self.encoder.encode_images(images), self.z_t)
         self.done = number
         drawn_from = sources(len(images), len(self.normals))

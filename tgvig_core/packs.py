@@ -128,7 +128,7 @@ def local_file(file: PackFile, models_dir: Path | None) -> Path | None:
 
     expected, seen = _expected(file, found), sha256(found)
     if expected is None:
-        _record(found, seen)
+        _record(file.name, seen)
     elif expected != seen:
         raise TgvigError(
             f"{found} has the wrong checksum ({seen[:12]}… instead of {expected[:12]}…): it is damaged or another file. "
@@ -140,7 +140,7 @@ def local_file(file: PackFile, models_dir: Path | None) -> Path | None:
 def _expected(file: PackFile, found: Path) -> str | None:
     if file.source == "assets/":
         return json.loads(found.with_suffix(".json").read_text())["sha256"]
-    return file.sha256 or _recorded().get(str(found))
+    return file.sha256 or _recorded().get(file.name)
 
 
 def _ledger() -> Path:
@@ -154,10 +154,10 @@ def _recorded() -> dict[str, str]:
         return {}
 
 
-def _record(found: Path, seen: str) -> None:
+def _record(name: str, seen: str) -> None:
     _ledger().parent.mkdir(parents=True, exist_ok=True)
     part = _ledger().with_suffix(".part")
-    part.write_text(json.dumps(_recorded() | {str(found): seen}, indent=2) + "\n")
+    part.write_text(json.dumps(_recorded() | {name: seen}, indent=2) + "\n")
     os.replace(part, _ledger())
 
 
@@ -179,29 +179,31 @@ def fetch(file: PackFile, models_dir: Path | None, progress: Progress = silent) 
     part = target.with_name(target.name + ".part")
     try:
         with urllib.request.urlopen(file.source, timeout=20) as answer, part.open("wb") as out:
-            _copy(answer, out, file, progress)
+            whole = _copy(answer, out, file, progress)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise TgvigError(
             f"{file.name} ({file.megabytes} MB, {file.what}) could not be fetched ({error}): bring it by hand into a "
             "folder and give --models-dir, or use --pack embedded."
         ) from error
-    if part.stat().st_size < 0.5e6 * file.megabytes:
+    if not whole or part.stat().st_size < 0.5e6 * file.megabytes:
         part.unlink()
         raise TgvigError(
-            f"What came for {file.name} is far smaller than {file.megabytes} MB: fetch it by hand and give --models-dir."
+            f"What came for {file.name} is far smaller than {file.megabytes} MB or broke off: bring it by hand (--models-dir)."
         )
     os.replace(part, target)
     return local_file(file, models_dir) or target
 
 
-def _copy(answer, out, file: PackFile, progress: Progress) -> None:
+def _copy(answer, out, file: PackFile, progress: Progress) -> bool:
+    """Whether all came that was announced: a connection that breaks off early raises nothing."""
     total = int(answer.headers.get("Content-Length") or file.megabytes * 1_000_000)
     done = 0
     while block := answer.read(1 << 20):
         out.write(block)
         done += len(block)
         progress(f"Fetching {file.name}", min(done, total), total)
+    return done == int(answer.headers.get("Content-Length") or done)
 
 
 def choose(name: str, models_dir: Path | None = None) -> tuple[Pack, str]:
@@ -260,3 +262,27 @@ def load_backbone(pack: Pack, models_dir: Path | None = None):
 
     backbone = Backbone(pack.backbone_name, pack.layers)
     return backbone if pack.backbone is _LITE0 else replace(backbone, weights=local_file(pack.backbone, models_dir))
+
+
+@dataclass(frozen=True)
+class Models:
+    """What a run works with: the pack, its ImageTextEncoder, its VQGAN and its Backbone."""
+
+    pack: Pack
+    encoder: object
+    generator: object
+    backbone: object
+
+
+def load(pack: Pack, models_dir: Path | None, device: str, progress: Progress = silent) -> Models:
+    """All of a pack. The backbone is built once to see that its weights are there and fit.
+
+    Raises:
+        TgvigError: a file is missing, cannot be fetched, or is not what it should be; the message names it.
+    """
+    from tgvig_core.backbones import patchcore_model
+
+    backbone = load_backbone(pack, models_dir)
+    patchcore_model(backbone, neighbours=1)
+    generator = load_generator(pack, models_dir, device, progress)
+    return Models(pack, load_encoder(pack, models_dir, device), generator, backbone)

@@ -23,7 +23,7 @@ from tgvig_core.integrator import Integrator, best_iteration
 from tgvig_core.metrics import image_metrics, pixel_metrics
 from tgvig_core.progress import Progress, silent
 from tgvig_core.prompts import RankedPrompts, RankedSense, prompt_map, rank_prompts, rank_senses, write_csv
-from tgvig_core.runs import Run
+from tgvig_core.runs import Run, writing
 from tgvig_core.settings import SIZE, RunSettings
 from tgvig_core.testset import LabelledPhoto, read_mask, read_test_folder
 from tgvig_core.vocabulary import SenseLookup, senses, vocabulary
@@ -42,21 +42,17 @@ class Choice:
     ranked: RankedPrompts
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Context:
-    """What the steps of one run share. Not frozen: the encoder and the seconds come along the way."""
+    """What the steps of one run share."""
 
     settings: RunSettings
     run: Run
-    pack: packs.Pack
+    models: packs.Models
     device: str
     normals: NormalSet
     progress: Progress
     stop: threading.Event | None
-
-    @property
-    def models_dir(self) -> Path | None:
-        return Path(self.settings.models_dir) if self.settings.models_dir else None
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
@@ -84,18 +80,24 @@ def start(settings: RunSettings, progress: Progress = silent, stop: threading.Ev
     """
     normals = read_normals(settings.photos)
     tests = _read_tests(settings, progress, stop)
-    pack, reason = packs.choose(settings.pack, Path(settings.models_dir) if settings.models_dir else None)
+    _words_of(settings)
     device = device_of(settings.device)
-    _words_of(settings)  # an unusable name or sense is told before a folder is made
-    shas = [photo.sha256 for photo in normals.photos]
+    pack, reason = packs.choose(settings.pack, _folder(settings.models_dir))
+    models = packs.load(pack, _folder(settings.models_dir), device, progress)
     config = settings.as_json() | {"pack": pack.name}
+    shas = [photo.sha256 for photo in normals.photos]
     run = Run.create(Path(settings.out), {"settings": config, "pack_reason": reason, "photos_sha256": shas})
     run.journal("start", pack=pack.name, reason=reason, device=device)
-    return _steps(_Context(replace(settings, pack=pack.name), run, pack, device, normals, progress, stop), tests)
+    return _steps(_Context(replace(settings, pack=pack.name), run, models, device, normals, progress, stop), tests)
 
 
-def resume(folder: Path, progress: Progress = silent, stop: threading.Event | None = None) -> dict:
+def resume(
+    folder: Path, device: str = "auto", progress: Progress = silent, stop: threading.Event | None = None
+) -> dict:
     """Finish a run that was stopped or killed; a finished one gives its result again.
+
+    Args:
+        device: another device than the run began on ("auto" keeps the run's own).
 
     Raises:
         TgvigError: no run there, or its photos have changed since. Stopped: the stop event was set.
@@ -108,27 +110,31 @@ def resume(folder: Path, progress: Progress = silent, stop: threading.Event | No
     if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
         raise TgvigError(f"The normal photos of {folder} have changed since it began: start a new run.")
     tests = _read_tests(settings, progress, stop)
-    pack, _ = packs.choose(settings.pack, Path(settings.models_dir) if settings.models_dir else None)
+    where = device_of(settings.device if device == "auto" else device)
+    pack, _ = packs.choose(settings.pack, _folder(settings.models_dir))
+    models = packs.load(pack, _folder(settings.models_dir), where, progress)
     run.journal("resume")
-    return _steps(_Context(settings, run, pack, device_of(settings.device), normals, progress, stop), tests)
+    return _steps(_Context(settings, run, models, where, normals, progress, stop), tests)
+
+
+def _folder(given: str | None) -> Path | None:
+    return Path(given) if given else None
 
 
 def _steps(context: _Context, tests: tuple[LabelledPhoto, ...]) -> dict:
     """The method."""
     normals = context.normals.tensor(SIZE).to(context.device)  # I°
     with context.timed("prompts"):
-        encoder = packs.load_encoder(context.pack, context.models_dir, context.device)
-        prompt, sense = _prompt(context, encoder, normals)  # P (Eq. 1)
+        prompt, sense = _prompt(context, normals)  # P (Eq. 1)
     with context.timed("generate"):
-        similarity = _generate(context, encoder, normals, prompt)  # I⁺ (Eq. 3), cos(z_t, z_v) (Eq. 4)
-    del encoder
+        similarity = _generate(context, normals, prompt)  # I⁺ (Eq. 3), cos(z_t, z_v) (Eq. 4)
     best = best_iteration(similarity, context.settings.integrating.text)  # α (Eq. 5)
     with context.timed("train"):
         detector, card = _train(context, normals, best)
     with context.timed("inspect"):
         shown = _inspect(context, detector, card, tests)
     result = {
-        "pack": context.pack.name, "device": context.device, "object": context.settings.object_name,
+        "pack": context.models.pack.name, "device": context.device, "object": context.settings.object_name,
         "best_prompt": prompt, "sense": sense, "similarity": similarity, "best_iteration": best,
         "threshold": card["calibration"]["threshold"], "pixel_threshold": card["calibration"]["pixel_threshold"],
         "false_alarm_estimate": card["calibration"], "lift": card["lift"], "seconds": context.seconds(), **shown,
@@ -156,6 +162,8 @@ def device_of(name: str) -> str:
 def _read_tests(settings: RunSettings, progress: Progress, stop: threading.Event | None) -> tuple[LabelledPhoto, ...]:
     tests = read_test_folder(Path(settings.test)) if settings.test else ()
     check_photos([photo.path for photo in tests], progress, stop)
+    for photo in tests:
+        read_mask(photo, SIZE)
     return tests
 
 
@@ -170,9 +178,15 @@ def _words_of(settings: RunSettings) -> tuple[SenseLookup, tuple]:
     if settings.sense and not chosen:
         known = ", ".join(sense.synset for sense in lookup.senses) or "none"
         raise TgvigError(f"{settings.object_name!r} has no sense {settings.sense!r} in WordNet; it has: {known}.")
-    if not chosen:
-        vocabulary(settings.vocabulary, None, lookup.modifiers, settings.words)
+    if settings.prompt is None or chosen or lookup.modifiers or settings.words:
+        for sense in chosen or (None,):  # a missing word list or an overlong word is told before a folder is made
+            vocabulary(settings.vocabulary, sense, lookup.modifiers, settings.words)
     return lookup, chosen
+
+
+def _has_words(settings: RunSettings) -> bool:
+    lookup, chosen = _words_of(settings)
+    return bool(chosen or lookup.modifiers or settings.words)
 
 
 def choose_prompt(
@@ -209,28 +223,38 @@ def map_of(ranked: RankedPrompts, encoder: ImageTextEncoder, embeddings: Tensor)
     return {"prompts": points, "photos": found.images.tolist(), "explained": found.explained.tolist()}
 
 
-def _prompt(context: _Context, encoder: ImageTextEncoder, normals: Tensor) -> tuple[str, str | None]:
+def _prompt(context: _Context, normals: Tensor) -> tuple[str, str | None]:
     """P and the sense: from disk where the run had chosen them."""
     if known := context.run.read_json("prompt.json"):
         return known["prompt"], known["sense"]
+    encoder, own = context.models.encoder, context.settings.prompt
+    if own and not _has_words(context.settings):
+        context.run.write_json("prompt.json", {"prompt": own, "sense": None, "lookup": "The prompt was given."})
+        return own, None
     embeddings = encoder.encode_images(normals)  # f(I°)
     choice = choose_prompt(context.settings, encoder, embeddings, context.progress, context.stop)
-    write_csv(choice.ranked, context.run.folder / "prompts.csv")
+    with writing(context.run.folder):
+        write_csv(choice.ranked, context.run.folder / "prompts.csv")
     context.run.write_json("prompt_map.json", map_of(choice.ranked, encoder, embeddings))
-    prompt = context.settings.prompt or choice.ranked.best.text
+    prompt = own or choice.ranked.best.text
     context.run.write_json("prompt.json", {"prompt": prompt, "sense": choice.sense, "lookup": choice.lookup.how})
     context.run.journal("prompt", prompt=prompt, sense=choice.sense)
     return prompt, choice.sense
 
 
-def _generate(context: _Context, encoder: ImageTextEncoder, normals: Tensor, prompt: str) -> list[float]:
+def _generate(context: _Context, normals: Tensor, prompt: str) -> list[float]:
     """Sets 1 to L on disk; returns their similarities."""
     settings, run = context.settings, context.run
     wanted = settings.integrating.iterations
     if len(run.iterations()) < wanted:
-        model = packs.load_generator(context.pack, context.models_dir, context.device, context.progress)
         integrator = Integrator(
-            model, encoder, normals, prompt, settings.generating, settings.integrating, settings.seed
+            context.models.generator,
+            context.models.encoder,
+            normals,
+            prompt,
+            settings.generating,
+            settings.integrating,
+            settings.seed,
         )
         if state := run.load_state():
             integrator.load_state_dict(state)
@@ -248,7 +272,7 @@ def _train(context: _Context, normals: Tensor, best: int) -> tuple[PatchCore, di
     if (folder / "model.json").exists():
         return PatchCore.load(folder, context.device)
     settings = context.settings
-    backbone = packs.load_backbone(context.pack, context.models_dir)
+    backbone = context.models.backbone
     generated = context.run.load_set(best).to(context.device)
     own = list(range(len(normals)))
     policy, seed = settings.generating.policy, settings.seed
@@ -262,7 +286,8 @@ def _train(context: _Context, normals: Tensor, best: int) -> tuple[PatchCore, di
         "lift": asdict(calibration.lift(real, detector, normals, policy, seed)),
         "object": settings.object_name, "best_iteration": best,
     }  # fmt: skip
-    detector.save(folder, card)
+    with writing(folder):
+        detector.save(folder, card)
     context.run.journal("trained", threshold=card["calibration"]["threshold"])
     return detector, card
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from torch import Tensor
 
 from tgvig_core.errors import TgvigError
@@ -41,8 +42,8 @@ def writing(folder: Path) -> Iterator[None]:
         if isinstance(error, (PermissionError, NotADirectoryError, FileExistsError)):
             raise TgvigError(f"{folder} cannot be written to ({error.strerror}): choose another --out.") from error
         raise
-    except RuntimeError as error:  # torch.save reports a full disk this way
-        if "file write failed" in str(error) or "unexpected pos" in str(error):
+    except (RuntimeError, SafetensorError) as error:  # how torch.save and safetensors report a full disk
+        if any(words in str(error) for words in ("file write failed", "unexpected pos", "No space left")):
             raise TgvigError(
                 f"The disk is full: {folder} cannot grow. Free some space and go on with --resume."
             ) from error
@@ -80,13 +81,13 @@ class Run:
             TgvigError: there is no run, or its config cannot be read.
         """
         try:
-            return cls(folder), json.loads((folder / "config.json").read_text())
+            return cls(folder), json.loads((folder / "config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise TgvigError(f"{folder} holds no run to resume: start one without --resume.") from error
 
     def write_json(self, name: str, value: dict) -> None:
         """Write a JSON file whole or not at all. NaN is refused: it is no JSON."""
-        text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        text = json.dumps(value, indent=2, allow_nan=False) + "\n"
         with writing(self.folder):
             part = self.folder / f"{name}.part"
             part.write_text(text, encoding="utf-8")
@@ -99,7 +100,7 @@ class Run:
 
     def journal(self, event: str, **facts) -> None:
         """Append a line and wait until it is on disk."""
-        line = json.dumps({"time": round(time.time(), 3), "event": event, **facts}, allow_nan=False, ensure_ascii=False)
+        line = json.dumps({"time": round(time.time(), 3), "event": event, **facts}, allow_nan=False)
         with writing(self.folder), (self.folder / "journal.jsonl").open("a+b") as file:
             if file.tell() and not self._ends_whole():
                 file.write(b"\n")  # a kill tore the last line: keep the new one apart from it

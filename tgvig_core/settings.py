@@ -15,6 +15,8 @@ from tgvig_core.updates import UpdateSettings
 SIZE = 256
 """Side of the square frame in px, as in the paper."""
 DETECTORS = ("patchcore",)
+VOCABULARIES = ("relations", "wordnet", "words")
+RULES = ("robust", "paper")
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,16 @@ class RunSettings:
     patchcore: PatchCoreSettings = field(default_factory=PatchCoreSettings)
 
     def __post_init__(self) -> None:
-        if self.detector not in DETECTORS:
-            raise TgvigError(f"There is no detector {self.detector!r}: choose one of {', '.join(DETECTORS)}.")
+        choices = (
+            ("detector", self.detector, DETECTORS),
+            ("vocabulary", self.vocabulary, VOCABULARIES),
+            ("outlier rule", self.rule, RULES),
+        )
+        for what, given, known in choices:
+            if given not in known:
+                raise TgvigError(f"There is no {what} {given!r}: choose one of {', '.join(known)}.")
+        if self.prompt is not None and not self.prompt.strip():
+            raise TgvigError("The prompt is empty: write one, or leave --prompt out.")
         if not 0 < self.false_alarm < 1:
             raise TgvigError(
                 f"{self.false_alarm} is not a false-alarm rate: give a number between 0 and 1, such as 0.05."

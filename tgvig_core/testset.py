@@ -55,9 +55,16 @@ def _mask(truth: Path, path: Path) -> Path | None:
 
 
 def read_mask(photo: LabelledPhoto, size: int) -> Tensor:
-    """size×size bool in the detector's frame (nearest neighbour), all False for a good part."""
+    """size×size bool in the detector's frame (nearest neighbour, all but 0 is defect), all False for a good part.
+
+    Raises:
+        TgvigError: the mask cannot be read.
+    """
     if photo.mask is None:
         return torch.zeros(size, size, dtype=torch.bool)
-    with Image.open(photo.mask) as image:
-        square = image.convert("L").resize((size, size), Image.Resampling.NEAREST)
-    return torch.from_numpy(np.array(square) > 127)
+    try:
+        with Image.open(photo.mask) as image:
+            square = image.convert("L").resize((size, size), Image.Resampling.NEAREST)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise TgvigError(f"The mask {photo.mask} cannot be read ({error}): replace it.") from error
+    return torch.from_numpy(np.array(square) > 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from taming.modules.discriminator.model import NLayerDiscriminator, weights_init
@@ -77,7 +77,9 @@ class Update:
     def _step(self, generator: torch.Generator) -> dict[str, float]:
         s = self.settings
         normal = self.normals[self.taken % len(self.normals)]
-        batch = views(normal, s.views, self.generating.policy, generator)
+        # upright views only: Eq. 6 compares with the upright normal
+        policy = replace(self.generating.policy, flips=False, turns=False)
+        batch = views(normal, s.views, policy, generator)
         crop = self._crop(generator)
         target, batch = normal[crop], batch[(slice(None), *crop)].contiguous(memory_format=torch.channels_last)
         quantised, codebook, _ = self.model.quantise(self.model.encode(batch))

@@ -8,7 +8,7 @@ key names of the published checkpoints (`encoder.*`, `decoder.*`, `quantize.embe
 from __future__ import annotations
 
 import contextlib
-import sys
+import io
 from dataclasses import dataclass
 
 import torch
@@ -67,7 +67,7 @@ class Vqgan(nn.Module):
             attn_resolutions=[resolution >> level for level in config.attn_levels], resolution=resolution,
             z_channels=config.z_channels, double_z=False, dropout=0.0,
         )  # fmt: skip
-        with contextlib.redirect_stdout(sys.stderr):  # taming prints; standard output belongs to --json
+        with contextlib.redirect_stdout(io.StringIO()):  # taming prints; standard output belongs to --json
             self.encoder = Encoder(**shape)
             self.decoder = Decoder(**shape)
         self.quantize = VectorQuantizer2(config.n_embed, config.embed_dim, beta=0.25)

@@ -96,7 +96,16 @@ class Cell:
         tests = read_test_folder(self.folder / "test")
         images = [to_tensor(to_square(read_photo(test.path).pixels, SIZE)) for test in tests]
         labels = [bool(test.defective) for test in tests]
-        row = {"category": self.category, "shots": self.shots, "seed": self.seed, "generate_seconds": seconds, **facts}
+        row = {
+            "category": self.category,
+            "shots": self.shots,
+            "seed": self.seed,
+            "generate_seconds": seconds,
+            **facts,
+            "pack": self.o.pack,
+            "images": self.o.images,
+            "iterations": self.o.iterations,
+        }
         for arm, (pool, groups) in pools.items():
             detector = PatchCore(packs.load_backbone(self.pack), SIZE)
             detector.fit(pool, groups, self.seed)
@@ -111,6 +120,9 @@ def main() -> None:
     torch.set_num_threads(o.threads)
     o.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in o.out.read_text().splitlines()] if o.out.exists() else []
+    asked = {"pack": o.pack, "images": o.images, "iterations": o.iterations}
+    if any(asked.items() - row.items() for row in rows):
+        raise SystemExit(f"{o.out} holds rows of other settings than {asked}: choose another --out.")
     known = {(row["category"], row["shots"], row["seed"]) for row in rows}
     for seed in range(o.seeds):
         for category in o.categories:

@@ -241,3 +241,13 @@ def test_saving_in_full_precision_is_exact(tmp_path: Path, state: State) -> None
     save_vqgan(tiny_vqgan(3), path, {}, torch.float32)  # over the earlier one
     assert json.loads(path.with_suffix(".json").read_text())["sha256"] == sha256(path)
     assert all(torch.equal(value, state[name]) for name, value in load_vqgan(path).state_dict().items())
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_others_may_read_what_is_saved_as_far_as_the_umask_allows(mask: int, mode: int, tmp_path: Path) -> None:
+    earlier = os.umask(mask)
+    try:
+        save_vqgan(tiny_vqgan(), tmp_path / "model.safetensors", {})
+    finally:
+        os.umask(earlier)
+    assert (tmp_path / "model.safetensors").stat().st_mode & 0o777 == mode

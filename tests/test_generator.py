@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from small import photo_tensor, seeded, tiny_vqgan
 from torch import Tensor
 
 from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.errors import TgvigError
+from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.generator import (
     GeneratorSettings,
     LatentDistribution,
@@ -147,9 +148,27 @@ def test_the_seed_decides_the_set() -> None:
     assert not torch.allclose(first, other, atol=1e-3)
 
 
+def test_generating_reports_and_stops() -> None:
+    model, normals, seen, stop = tiny_vqgan(), photo_tensor("bottle", 1, 64), [], threading.Event()
+    settings = GeneratorSettings(images=9, views=2)
+    made = generate(model, normals, settings, seeded(), lambda *told: seen.append(told))
+    assert [told[1:] for told in seen] == [(0, 3), (1, 3), (2, 3), (3, 3)]  # nine images, four at once
+    assert torch.equal(made, generate(model, normals, settings, seeded()))
+    stop.set()
+    with pytest.raises(Stopped):
+        generate(model, normals, settings, seeded(), stop=stop)
+
+
 @pytest.mark.parametrize(
     ("wrong", "named"),
-    [({"anchor": "median"}, "median"), ({"images": 0}, "0"), ({"images": 1001}, "1001"), ({"views": 1}, "1 views")],
+    [
+        ({"anchor": "median"}, "median"),
+        ({"images": 0}, "0"),
+        ({"images": 1001}, "1001"),
+        ({"views": 1}, "1 views"),
+        ({"policy": ViewPolicy(flips=True)}, "anchor view"),
+        ({"policy": ViewPolicy(turns=True)}, "anchor view"),
+    ],
 )
 def test_settings_that_cannot_be(wrong: dict, named: str) -> None:
     with pytest.raises(TgvigError, match=named):

@@ -23,7 +23,7 @@ from tgvig_core.updates import Update, UpdateSettings, adaptive_weight
 from tgvig_core.vqgan import Vqgan
 
 GENERATING = GeneratorSettings(images=3, views=2)
-LEARNING = UpdateSettings(steps=2, views=2, images=2, crop=32)
+LEARNING = UpdateSettings(steps=2, views=2, images=2, crop=32, learning_rate=3e-4)
 
 
 # --- Eq. 4 and 5
@@ -62,8 +62,12 @@ def test_best_set(similarities: list[float], best: int, last: int) -> None:
 # --- Eq. 6 and 7: one gradient step
 
 
+STEP = {"steps": 1, "views": 3, "images": 2, "crop": 32, "learning_rate": 3e-4, "vq_weight": 0.7}
+STEP |= {"perceptual_weight": 0.1, "adversarial_weight": 0.8, "adversarial_start": 500}
+
+
 def update(model: Vqgan, normals: Tensor, **changes) -> Update:
-    settings = UpdateSettings(**({"steps": 1, "views": 3, "images": 2, "crop": 32, "vq_weight": 0.7} | changes))
+    settings = UpdateSettings(**(STEP | changes))
     generating = GeneratorSettings(images=2, views=4, policy=ViewPolicy(3, 0.03, 0.2))
     return Update(model, normals, generating, settings)
 
@@ -147,6 +151,16 @@ def test_the_generation_loss_reaches_encoder_and_decoder() -> None:
     earlier = before.state_dict()
     for name in ("encoder.conv_in.weight", "quant_conv.weight", "post_quant_conv.weight", "decoder.conv_out.weight"):
         assert not torch.equal(model.state_dict()[name], earlier[name])
+
+
+def test_a_step_looks_at_upright_views_where_flips_and_turns_are_allowed() -> None:
+    """Eq. 6 compares with the upright normal: the step is the one that it would be without flips and turns."""
+    normals, rows = photo_tensor("bottle", 1, 64), []
+    for allowed in (False, True):
+        policy = ViewPolicy(3, 0.03, 0.2, flips=allowed, turns=allowed)
+        generating = GeneratorSettings(images=2, views=4, anchor="view", policy=policy)
+        rows.append(Update(tiny_vqgan(), normals, generating, UpdateSettings(**STEP))._step(seeded(3)))
+    assert rows[0] == rows[1]
 
 
 def test_normals_take_turns_in_the_steps(monkeypatch) -> None:
@@ -269,14 +283,19 @@ def test_iterations_are_numbered_scored_and_told(uninterrupted: list[Iteration])
         z_v = (colour / np.linalg.norm(colour, axis=1, keepdims=True)).mean(0)
         assert iteration.similarity == pytest.approx(z_v[0] / np.linalg.norm(z_v), abs=1e-5)  # z_t = (1, 0, 0)
         assert iteration.seconds > 0
-    assert uninterrupted[0].losses == {} and all("generation" in later.losses for later in uninterrupted[1:])
+        assert {"generation", "vq", "total", "critic"} <= iteration.losses.keys()
 
 
-def test_the_first_set_is_of_the_untouched_generator_and_later_ones_are_not(uninterrupted: list[Iteration]) -> None:
-    model, normals = tiny_vqgan(), photo_tensor("bottle", 2, 64)
-    first, second = (generate(model, normals, GENERATING, seeded(7 * 1_000_003 + number)) for number in (1, 2))
-    assert torch.equal(uninterrupted[0].images, first)
-    assert not torch.allclose(uninterrupted[1].images, second, atol=1e-3)
+def test_the_first_set_comes_after_the_first_update(uninterrupted: list[Iteration]) -> None:
+    """One generator, seeded from the run's seed and the iteration's number, feeds the update and then the set."""
+    model, normals, generator = tiny_vqgan(), photo_tensor("bottle", 2, 64), seeded(7 * 1_000_003 + 1)
+    untouched = generate(model, normals, GENERATING, seeded(7 * 1_000_003 + 1))
+    learning = UpdateSettings(**(vars(LEARNING) | {"adversarial_start": 0}))
+    losses = Update(model, normals, GENERATING, learning).run(generator, "learning")
+    made = generate(model.eval(), normals, GENERATING, generator)
+    assert uninterrupted[0].losses == losses
+    assert torch.equal(uninterrupted[0].images, made)
+    assert not torch.allclose(made, untouched, atol=1e-3)
 
 
 def test_the_seed_decides_the_run(uninterrupted: list[Iteration]) -> None:
@@ -316,6 +335,14 @@ def test_a_stop_inside_an_update_keeps_the_iterations_before(uninterrupted: list
     later = integrator(model_seed=5, iterations=3, adversarial_start=0)
     later.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     torch.testing.assert_close(next(later.iterations()).images, uninterrupted[2].images, rtol=0, atol=1e-5)
+
+
+def test_a_stop_while_generating_leaves_the_set_unfinished() -> None:
+    stop, running = threading.Event(), integrator(iterations=2)
+    loop = running.iterations(lambda step, done, total: stop.set() if step == "Generating images" else None, stop)
+    with pytest.raises(Stopped):
+        next(loop)
+    assert running.done == 0
 
 
 def test_a_stop_before_anything() -> None:

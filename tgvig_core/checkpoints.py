@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
 import re
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -29,8 +28,8 @@ class _Inert:
 
 
 LIGHTNING_NAMES = (
-    "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
-    "pytorch_lightning.utilities.parsing.AttributeDict",
+    (_Inert, "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"),
+    (OrderedDict, "pytorch_lightning.utilities.parsing.AttributeDict"),
 )
 
 
@@ -53,17 +52,21 @@ def read_state(path: Path) -> State:
         raise TgvigError(f"There is no checkpoint at {path}: give the path of a .safetensors or .ckpt file.")
     try:
         state = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0][:200]
+    except Exception as error:  # a damaged file may raise anything in the readers
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise TgvigError(f"The checkpoint {path} cannot be read ({reason}): fetch or copy it again.") from error
-    state = {key: value for key, value in state.items() if isinstance(value, Tensor) and not key.startswith("loss.")}
+    state = {
+        key: value
+        for key, value in state.items()
+        if isinstance(key, str) and isinstance(value, Tensor) and not key.startswith("loss.")
+    }
     if not state:
         raise TgvigError(f"The checkpoint {path} holds no weights: give a VQGAN checkpoint.")
     return state
 
 
 def _read_torch(path: Path) -> State:
-    with torch.serialization.safe_globals([(_Inert, name) for name in LIGHTNING_NAMES]):
+    with torch.serialization.safe_globals(list(LIGHTNING_NAMES)):
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     inner = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
     if not isinstance(inner, dict):
@@ -81,9 +84,7 @@ def config_of(state: State) -> VqganConfig:
               "quantize.embedding.weight", "post_quant_conv.weight")  # fmt: skip
     missing = [name for name in needed if name not in state]
     if missing:
-        raise TgvigError(
-            f"This is not a VQGAN checkpoint: it lacks {', '.join(missing[:3])}. Give one with taming's names."
-        )
+        raise TgvigError(f"This is not a VQGAN checkpoint: it lacks {', '.join(missing[:3])}.")
     ch = state["encoder.conv_in.weight"].shape[0]
     levels = _count(state, r"encoder\.down\.(\d+)\.")
     widths = [state[f"encoder.down.{level}.block.0.conv1.weight"].shape[0] for level in range(levels)]
@@ -119,7 +120,12 @@ def load_vqgan(path: Path, expected_sha256: str | None = None) -> Vqgan:
             "it is damaged or another file. Delete it and fetch it again."
         )
     state = read_state(path)
-    model = Vqgan(config_of(state))
+    try:
+        model = Vqgan(config_of(state))
+    except (TgvigError, LookupError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise TgvigError(
+            f"{path} cannot be used: {error} Give a checkpoint of taming-transformers' VQModel."
+        ) from error
     wanted = model.state_dict()
     missing, unknown = wanted.keys() - state.keys(), state.keys() - wanted.keys()
     wrong = [name for name in wanted.keys() & state.keys() if wanted[name].shape != state[name].shape]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import timm
 from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 
-from tgvig_core.checkpoints import read_state
+from tgvig_core.checkpoints import State, read_state
 from tgvig_core.efficientnet import load_efficientnet_lite0
 from tgvig_core.errors import TgvigError
 
@@ -48,9 +49,26 @@ def patchcore_model(backbone: Backbone, neighbours: int, with_weights: bool = Tr
             f"The backbone {backbone.name} cannot be loaded ({str(error).splitlines()[0][:160]}): bring its weights as a "
             "file into the models folder (--models-dir), or use --pack embedded."
         ) from error
+    if lacking := set(backbone.layers) - set(model.feature_extractor.layers):
+        raise TgvigError(
+            f"The backbone {backbone.name} has no layer {', '.join(sorted(lacking))}: name layers that it has."
+        )
     if with_weights and not from_hub:
-        state = read_state(backbone.weights) if backbone.weights else load_efficientnet_lite0().state_dict()
-        missing = model.feature_extractor.feature_extractor.load_state_dict(state, strict=False).missing_keys
-        if missing:
-            raise TgvigError(f"{backbone.weights} is not {backbone.name}: it lacks {', '.join(missing[:3])}.")
+        state = _local_weights(backbone)
+        model.feature_extractor.feature_extractor.load_state_dict(state, strict=False)  # it lacks the later layers
     return model.eval()
+
+
+def _local_weights(backbone: Backbone) -> State:
+    """The weights, checked against the whole network: of the kept layers alone a ResNet-34 would pass as a ResNet-18."""
+    if backbone.weights is None:
+        return load_efficientnet_lite0().state_dict()
+    state = read_state(backbone.weights)
+    try:
+        timm.create_model(backbone.name, pretrained=False).load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise TgvigError(
+            f"{backbone.weights} does not fit {backbone.name} ({reason}): give that network's weights."
+        ) from error
+    return state

@@ -178,7 +178,10 @@ class PatchCore:
         detector = cls(backbone, size, settings, device, with_weights=False)
         state = load_file(weights)
         detector.sources = state.pop("sources")
-        detector.model.load_state_dict(state)
+        try:
+            detector.model.load_state_dict(state)
+        except RuntimeError as error:
+            raise TgvigError(f"{weights} does not fit {folder / 'model.json'}: train the detector again.") from error
         return detector, about
 
 

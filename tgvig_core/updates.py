@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
+from statistics import mean
 
 import torch
 from taming.modules.discriminator.model import NLayerDiscriminator, weights_init
@@ -72,7 +73,8 @@ class Update:
         rows = []
         for _ in track(range(self.settings.steps), step, self.settings.steps, progress, stop):
             rows.append(self._step(generator))
-        return {name: sum(row[name] for row in rows) / len(rows) for name in rows[-1]} if rows else {}
+        names = rows[-1] if rows else {}  # the critic may join in mid-iteration: a mean is over the steps that have it
+        return {name: mean(row[name] for row in rows if name in row) for name in names}
 
     def _step(self, generator: torch.Generator) -> dict[str, float]:
         s = self.settings

@@ -1,8 +1,9 @@
-"""Contact sheets for docs/: the normal photo first, then the generated images of a set.
+"""Contact sheets for docs/: the generated images of sets.
 
     python tools/contact_sheet.py FOLDER… --out FILE.jpg [--columns 7]
 
-Every FOLDER of PNG files becomes rows of the sheet.
+Every FOLDER of PNG files becomes rows of the sheet, without its first `--skip` files: measure_arms.py puts the real
+photos first, and those are not ours to publish.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--columns", type=int, default=7)
+    parser.add_argument("--skip", type=int, default=0)
     o = parser.parse_args()
     rows: list[list[Path]] = []
     for folder in o.folders:
-        files = sorted(folder.glob("*.png"))
+        files = sorted(folder.glob("*.png"))[o.skip :]
         rows += [files[start : start + o.columns] for start in range(0, len(files), o.columns)]
     step = CELL + GAP
     sheet = Image.new("RGB", (o.columns * step + GAP, len(rows) * step + GAP), "white")

@@ -21,12 +21,13 @@ from tgvig_core.images import NormalSet, read_normals
 from tgvig_core.inspection import Verdict, check_photos, inspect
 from tgvig_core.integrator import Integrator, best_iteration
 from tgvig_core.metrics import image_metrics, pixel_metrics
+from tgvig_core.photo_report import report
 from tgvig_core.progress import Progress, silent
 from tgvig_core.prompts import RankedPrompts, RankedSense, prompt_map, rank_prompts, rank_senses, write_csv
 from tgvig_core.runs import Run, writing
 from tgvig_core.settings import SIZE, RunSettings
 from tgvig_core.testset import LabelledPhoto, read_mask, read_test_folder
-from tgvig_core.vocabulary import SenseLookup, senses, vocabulary
+from tgvig_core.vocabulary import SenseLookup, related_words, senses, vocabulary
 
 MAP_PROMPTS = 200
 """Prompts on the map: more dots hide each other."""
@@ -139,6 +140,9 @@ def _steps(context: _Context, tests: tuple[LabelledPhoto, ...]) -> dict:
         "threshold": card["calibration"]["threshold"], "pixel_threshold": card["calibration"]["pixel_threshold"],
         "false_alarm_estimate": card["calibration"], "lift": card["lift"], "seconds": context.seconds(), **shown,
     }  # fmt: skip
+    result["notes"] = [
+        {"path": str(note.path), "kind": note.kind, "text": note.text} for note in report(context.normals)
+    ]
     context.run.write_json("result.json", result)
     context.run.journal("done")
     return result
@@ -178,9 +182,11 @@ def _words_of(settings: RunSettings) -> tuple[SenseLookup, tuple]:
     if settings.sense and not chosen:
         known = ", ".join(sense.synset for sense in lookup.senses) or "none"
         raise TgvigError(f"{settings.object_name!r} has no sense {settings.sense!r} in WordNet; it has: {known}.")
+    if settings.vocabulary == "relations" and not (lookup.modifiers or settings.words):
+        chosen = tuple(sense for sense in chosen if related_words(sense))  # some senses stand alone in WordNet
     if settings.prompt is None or chosen or lookup.modifiers or settings.words:
-        for sense in chosen or (None,):  # a missing word list or an overlong word is told before a folder is made
-            vocabulary(settings.vocabulary, sense, lookup.modifiers, settings.words)
+        # a missing word list or an overlong word is told before a folder is made
+        vocabulary(settings.vocabulary, chosen[0] if chosen else None, lookup.modifiers, settings.words)
     return lookup, chosen
 
 

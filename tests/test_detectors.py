@@ -300,3 +300,10 @@ def test_a_vision_transformer_sees_whole_patches_and_its_map_has_the_frames_size
     result = detector.score(photo)
     assert detector.seen == 252 and len(detector.model.memory_bank) == 18 * 18
     assert result.maps.shape == (1, 256, 256) and torch.isfinite(result.scores).all()
+
+
+def test_an_image_that_is_not_finite_is_never_scored(trained: PatchCore) -> None:
+    spoiled = photo_tensor("bottle", 1, SIZE)
+    spoiled[0, 0, 0, 0] = float("nan")
+    with pytest.raises(TgvigError, match="not numbers"):
+        trained.score(spoiled)

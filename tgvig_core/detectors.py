@@ -123,8 +123,10 @@ class PatchCore:
                 with itself would look better than any new good part.
 
         Raises:
-            TgvigError: nothing is left to compare with.
+            TgvigError: an image is not finite (its NaN would pass as good), or nothing is left to compare with.
         """
+        if not torch.isfinite(images).all():
+            raise TgvigError("An image to score holds values that are not numbers: read the photo again.")
         bank = self.model.memory_bank
         kept = bank if leave_out is None else bank[(self.sources != leave_out).to(bank.device)]
         if len(kept) == 0:

@@ -100,7 +100,7 @@ def test_every_kind_of_file_gives_the_same_model(kind: str, tmp_path: Path, stat
     else:
         torch.save(state, path)
     photo = photo_tensor("transistor", 1, 64)
-    loaded = load_vqgan(path, expected_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    loaded = load_vqgan(path)
     assert loaded.config == TINY and not loaded.training
     with torch.no_grad():
         assert torch.equal(loaded(photo)[0], tiny_vqgan(3)(photo)[0])
@@ -188,15 +188,6 @@ def test_a_torch_file_that_holds_something_else(content: object, tmp_path: Path)
     refused(tmp_path / "other.ckpt")
 
 
-def test_a_wrong_checksum_is_refused_before_reading(tmp_path: Path, state: State) -> None:
-    path = tmp_path / "model.safetensors"
-    save_file(state, path)
-    with pytest.raises(TgvigError, match=r"model\.safetensors has the wrong checksum") as caught:
-        load_vqgan(path, expected_sha256="ab" * 32)
-    assert hashlib.sha256(path.read_bytes()).hexdigest()[:12] in str(caught.value)
-    assert "abababababab" in str(caught.value)
-
-
 def test_keys_of_another_layout(tmp_path: Path, state: State) -> None:
     path = tmp_path / "model.safetensors"
     save_file({f"first_stage_model.{name}": value for name, value in state.items()}, path)
@@ -230,7 +221,7 @@ def test_saving_in_half_precision(tmp_path: Path, state: State) -> None:
     assert sha256(path) == digest
     with safe_open(path, "pt") as file:
         assert {file.get_slice(name).get_dtype() for name in file.keys()} == {"F16"}  # noqa: SIM118
-    loaded = load_vqgan(path, digest).state_dict()
+    loaded = load_vqgan(path).state_dict()
     assert loaded.keys() == state.keys()
     assert all(torch.equal(loaded[name], value.half().float()) for name, value in state.items())
 

@@ -68,6 +68,7 @@ def test_inspect_that_cannot_run_leaves_2_and_nothing_behind(trained, tmp_path):
         (["run", SAMPLE / "train/good/000.jpg", "--object", "nut", "--false-alarm", "2"], "false-alarm"),
         (["run", SAMPLE / "train/good/000.jpg", "--object", "nut", "--detector", "oracle"], "patchcore"),
         (["run", "--resume"], "holds no run"),
+        (["run", "--resume", "--seed", "3", "--images", "4"], "leave out --images, --seed"),
     ],
 )
 def test_bad_input_is_one_sentence_with_exit_code_2(tmp_path, arguments, words):
@@ -109,7 +110,7 @@ def test_doctor_finds_the_embedded_pack_ready():
 def test_prompts_ranks_the_nut_of_the_hex_nut_sample():
     done = tgvig("prompts", SAMPLE / "train" / "good", "--object", "nut", "--pack", "embedded", "--json")
     found = json.loads(done.stdout)
-    assert done.returncode == 0
+    assert done.returncode == 0 and found["notes"] == []
     scores = [row["score"] for row in found["prompts"]]
     assert scores == sorted(scores, reverse=True)
     assert {"nut.n.01", "nut.n.03"} <= {row["sense"]["synset"] for row in found["senses"]}

@@ -307,3 +307,13 @@ def test_an_image_that_is_not_finite_is_never_scored(trained: PatchCore) -> None
     spoiled[0, 0, 0, 0] = float("nan")
     with pytest.raises(TgvigError, match="not numbers"):
         trained.score(spoiled)
+
+
+def test_every_image_needs_its_source(good: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="3 images need as many sources, not 2"):
+        PatchCore(EFFICIENTNET_LITE0, SIZE).fit(good, [0, 1])
+
+
+def test_a_backbone_without_its_weights_is_named() -> None:
+    with pytest.raises(TgvigError, match="resnet18 has no weights file"):
+        PatchCore(Backbone("resnet18", ("layer2",)), SIZE)

@@ -374,3 +374,11 @@ def test_what_cannot_be_run() -> None:
         Integrator(
             tiny_vqgan(), ColourEncoder(), torch.zeros(1, 3, 66, 66), "a red", GENERATING, IntegratorSettings(1), 0
         )
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"steps": -1}, {"views": 0}, {"images": 0}, {"crop": 0}, {"learning_rate": 0.0}, {"vq_weight": -1.0}]
+)
+def test_update_settings_that_cannot_work_are_refused(wrong):
+    with pytest.raises(TgvigError):
+        UpdateSettings(**wrong)

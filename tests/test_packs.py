@@ -1,6 +1,7 @@
 """Model packs: what is taken, from where, and which files are refused."""
 
 import json
+import threading
 from dataclasses import replace
 
 import pytest
@@ -8,10 +9,11 @@ import torch
 from safetensors.torch import save_file
 from small import TINY as SMALL
 
-from tgvig_core import clip_weights, packs
+from tgvig_core import pack_files, packs
 from tgvig_core.checkpoints import config_of, read_state, save_vqgan
-from tgvig_core.errors import TgvigError
-from tgvig_core.packs import PACKS, choose, fetch, load_generator, local_file
+from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.pack_files import enforce, fetch, local_file
+from tgvig_core.packs import PACKS, choose, load_backbone, load_encoder, load_generator
 from tgvig_core.vqgan import COMPACT_F8, Vqgan
 
 
@@ -33,7 +35,7 @@ def test_the_shipped_checkpoint_is_the_one_of_its_card_and_loads():
 
 def machine(monkeypatch, gpu: bool, hub: bool) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    monkeypatch.setattr(clip_weights, "hub_answers", lambda: hub)
+    monkeypatch.setattr(packs, "hub_answers", lambda: hub)
 
 
 @pytest.mark.parametrize(
@@ -123,4 +125,53 @@ def test_every_file_names_its_licence_and_size():
     for pack in PACKS.values():
         for file in pack.files:
             assert file.licence and file.megabytes > 0 and file.source
-    assert packs.ASSETS.is_dir()
+    assert pack_files.ASSETS.is_dir()
+
+
+def test_a_stop_during_a_download_leaves_nothing(tmp_path):
+    source = tmp_path / "server.ckpt"
+    source.write_bytes(b"w" * 3_000_000)
+    file, stop = replace(PACKS["paper"].generator, source=source.as_uri(), megabytes=3), threading.Event()
+    with pytest.raises(Stopped):
+        fetch(file, None, lambda *_: stop.set(), stop)
+    assert [p.name for p in (tmp_path / "cache" / "models").iterdir()] == []
+
+
+def hub_with(monkeypatch, folder, repository: str, name: str, content: bytes):
+    """A hub cache in its own layout that holds one file; the hub itself does not answer."""
+    from huggingface_hub import constants
+
+    home = folder / f"models--{repository.replace('/', '--')}"
+    (home / "refs").mkdir(parents=True, exist_ok=True)
+    (home / "refs" / "main").write_text("1" * 40)
+    file = home / "snapshots" / ("1" * 40) / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
+    return file
+
+
+def test_timm_weights_of_the_hub_are_checked_like_every_other_file(tmp_path, monkeypatch):
+    pack = PACKS["paper"]
+    file = hub_with(monkeypatch, tmp_path / "hub", "timm/resnet18.tv_in1k", "model.safetensors", b"first")
+    assert load_backbone(pack).weights == file
+    file.write_bytes(b"other")
+    with pytest.raises(TgvigError, match="wrong checksum"):
+        load_backbone(pack)
+
+
+def test_a_hub_that_does_not_answer_is_named_with_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr(pack_files, "hub_answers", lambda: False)
+    with pytest.raises(TgvigError, match=r"resnet18.*45 MB.*--models-dir.*embedded"):
+        load_backbone(PACKS["paper"])
+
+
+def test_clip_weights_of_the_hub_are_recorded_and_enforced(tmp_path, monkeypatch):
+    """The check comes before the file is read: what lies in the hub's cache here is no model at all."""
+    pack = PACKS["paper"]
+    repository = "timm/vit_base_patch16_clip_224.openai"
+    hub_with(monkeypatch, tmp_path / "hub", repository, "open_clip_model.safetensors", b"other")
+    (tmp_path / "first.bin").write_bytes(b"first")
+    enforce("ViT-B-16.pt of the hub", tmp_path / "first.bin")
+    with pytest.raises(TgvigError, match="wrong checksum"):
+        load_encoder(pack)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 
 from tgvig_core.console import Bars, show_doctor, show_prompts, show_result, show_verdicts
@@ -63,8 +64,10 @@ def prompts(
 ) -> None:  # fmt: skip
     """Rank prompts for a part by its photos (Eq. 1)."""
     from tgvig_core import packs
+    from tgvig_core.choosing import choose_prompt, map_of
     from tgvig_core.images import read_normals
-    from tgvig_core.pipeline import choose_prompt, device_of, map_of
+    from tgvig_core.photo_report import report
+    from tgvig_core.pipeline import device_of
     from tgvig_core.settings import SIZE, RunSettings
 
     settings = RunSettings(
@@ -77,7 +80,7 @@ def prompts(
         embeddings = encoder.encode_images(normals.tensor(SIZE))
         choice = choose_prompt(settings, encoder, embeddings, progress, stop)
         where = map_of(choice.ranked, encoder, embeddings)
-    show_prompts(choice, where, chosen.name, reason, encoder.caveat, top, as_json)
+    show_prompts(choice, where, report(normals), f"{chosen.name} ({reason})", encoder.caveat, top, as_json)
 
 
 @app.command()
@@ -98,8 +101,8 @@ def run(
     detector: Annotated[str, typer.Option(help="patchcore")] = "patchcore",
     false_alarm: Annotated[float, typer.Option(help="share of good parts that may be called anomalous")] = 0.05,
     seed: int = 0, device: Device = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="finish the run in --out (only --device may differ)")] = False,
-    as_json: Json = False, quiet: Quiet = False,
+    resume: Annotated[bool, typer.Option("--resume", help="finish the run in --out as it was begun")] = False,
+    as_json: Json = False, quiet: Quiet = False, context: typer.Context = None,
 ) -> None:  # fmt: skip
     """The whole method: photos to prompts, generated images, a detector, scores and heatmaps."""
     from tgvig_core import pipeline
@@ -110,6 +113,7 @@ def run(
     from tgvig_core.settings import RunSettings
 
     if resume:
+        _check_resumed(context)
         work: Callable = lambda progress, stop: pipeline.resume(out, device, progress, stop)  # noqa: E731
     else:
         if not images or not object_name:
@@ -165,6 +169,25 @@ def inspect(
         os.replace(part, out / "scores.csv")
     show_verdicts(rows, out, card, as_json)
     raise typer.Exit(1 if any(row["is_anomalous"] for row in rows) else 0)
+
+
+def _check_resumed(context: typer.Context) -> None:
+    """A run is finished as it was begun: an option that would be ignored is refused.
+
+    Raises:
+        TgvigError: an option of a new run beside --resume.
+    """
+    allowed = ("out", "resume", "device", "as_json", "quiet")
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in allowed
+        and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise TgvigError(
+            f"--resume finishes a run as it was begun: leave out {', '.join(given)}, or start a new run in another --out."
+        )
 
 
 def _split(words: str) -> tuple[str, ...]:

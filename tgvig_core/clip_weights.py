@@ -9,8 +9,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import urllib.error
-import urllib.request
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -20,10 +18,10 @@ import torch
 from torch import nn
 
 from tgvig_core.errors import TgvigError
+from tgvig_core.pack_files import hub_answers
 
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 PREPROCESS = ("mean", "std", "interpolation", "resize_mode")  # of open_clip's preprocess config
-HUB_TIMEOUT = 5  # seconds
 
 
 def load_clip(model_name: str, pretrained: str) -> tuple[nn.Module, Callable]:
@@ -70,21 +68,6 @@ def _check_name(model_name: str, pretrained: str, local: bool) -> None:
     if not local and pretrained.lower().replace("-", "_") not in tags:
         known = ", ".join(tags) or "none"
         raise TgvigError(f"open_clip has no weights {pretrained!r} for {model_name}; it has: {known}.")
-
-
-def hub_answers() -> bool:
-    """Whether the Hugging Face Hub answers within 5 s; asked first, because its own client retries for 45 s."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    try:
-        with urllib.request.urlopen(constants.ENDPOINT, timeout=HUB_TIMEOUT):
-            return True
-    except urllib.error.HTTPError:
-        return True  # it answers, if with a complaint
-    except OSError:
-        return False
 
 
 def cached_weights(model_name: str, tag: str) -> Path | None:

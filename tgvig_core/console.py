@@ -59,18 +59,21 @@ def show_doctor(found: dict) -> None:
     out.print("Ready." if found["ready"] else "Not ready: run `make setup`.")
 
 
-def show_prompts(choice, where: dict, pack: str, reason: str, caveat: str, top: int, as_json: bool) -> None:
+def show_prompts(choice, where: dict, notes: list, pack: str, caveat: str, top: int, as_json: bool) -> None:
     """The ranked senses and prompts of `tgvig prompts`."""
     ranked = choice.ranked
     if as_json:
-        value = {"pack": pack, "reason": reason, "caveat": caveat, "lookup": choice.lookup.how, "sense": choice.sense,
+        value = {"pack": pack, "caveat": caveat, "notes": [f"{note.path}: {note.text}" for note in notes],
+                 "lookup": choice.lookup.how, "sense": choice.sense,
                  "senses": [dataclasses.asdict(sense) for sense in choice.senses], "rule": ranked.rule_text,
                  "best": dataclasses.asdict(ranked.best), "worst": dataclasses.asdict(ranked.worst), "map": where,
                  "prompts": [dataclasses.asdict(prompt) for prompt in ranked.prompts[:top]]}  # fmt: skip
         print(json.dumps(value, indent=2))
         return
     out = Console(highlight=False)
-    out.print(f"Pack {pack} ({reason}). {caveat}\n{choice.lookup.how}")
+    for note in notes:
+        out.print(f"Note: {note.path}: {note.text}")
+    out.print(f"Pack {pack}. {caveat}\n{choice.lookup.how}")
     for place, sense in enumerate(choice.senses):
         out.print(f"  {'→' if place == 0 else ' '} {sense.score:.3f} {sense.sense.synset}: {sense.sense.definition}")
     table = Table("cosine", "distance", "prompt", "relation", "kept", "meaning", title=f"Prompts. {ranked.rule_text}")

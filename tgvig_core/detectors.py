@@ -89,8 +89,11 @@ class PatchCore:
             sources: for each image the normal photo that it is or comes from; `score` can leave a photo's rows out.
 
         Raises:
+            ValueError: not one source for each image.
             TgvigError: an image is not finite. Stopped: the stop event was set.
         """
+        if len(sources) != len(images):
+            raise ValueError(f"{len(images)} images need as many sources, not {len(sources)}")
         if not torch.isfinite(images).all():
             raise TgvigError("An image to train on holds values that are not numbers: start the run anew.")
         parts = images.split(BATCH)

@@ -119,6 +119,7 @@ def generate(
         quantised = model.quantise(model.encode(batch.contiguous(memory_format=torch.channels_last)))[0]
         for m, z in zip(wanted, distribution(quantised, settings).sample(len(wanted), generator), strict=True):
             latents[m] = z
-    parts = torch.stack(latents).split(DECODE_BATCH)
+    # forward passes alone are a fifth faster in this layout, also with weights in the usual one
+    parts = torch.stack(latents).contiguous(memory_format=torch.channels_last).split(DECODE_BATCH)
     steps = track(parts, "Generating images", len(parts), progress, stop)
     return torch.cat([model.decode(part).clamp(-1, 1).cpu() for part in steps])

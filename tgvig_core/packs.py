@@ -1,46 +1,16 @@
-"""Model packs: which encoder, generator and backbone go together, where their files come from, licence and size.
-
-The compact VQGAN of the embedded pack ships with its sha256. The publishers' checksums of the hub files are used where
-they are published (OpenAI's CLIP, through open_clip); elsewhere none is invented: size and keys are checked, the sha256
-of the first file that was seen is recorded, and from then on enforced.
-"""
+"""Model packs: which encoder, generator and backbone go together, and how they are loaded."""
 
 from __future__ import annotations
 
-import json
-import os
-import urllib.error
-import urllib.request
-from dataclasses import dataclass, replace
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from tgvig_core.errors import TgvigError
-from tgvig_core.paths import cache_dir
+from tgvig_core.pack_files import PackFile, enforce, fetch, hub_answers, local_file
 from tgvig_core.progress import Progress, silent
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 COMPACT = "vqgan_compact_f8.safetensors"
-
-
-@dataclass(frozen=True)
-class PackFile:
-    """One file of a pack.
-
-    Attributes:
-        name: file name in the models folder.
-        what: what it is.
-        source: the address, the hub's repository, or the package it comes from.
-        licence: of the weights.
-        megabytes: about how large.
-        sha256: published checksum, None where the publisher gives none.
-    """
-
-    name: str
-    what: str
-    source: str
-    licence: str
-    megabytes: int
-    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,109 +73,6 @@ PACKS = {
 }  # fmt: skip
 
 
-def models_folders(models_dir: Path | None) -> list[Path]:
-    """Where files are looked for: the given folder (or $TGVIG_MODELS_DIR), then this machine's cache."""
-    given = models_dir or (Path(os.environ["TGVIG_MODELS_DIR"]) if os.environ.get("TGVIG_MODELS_DIR") else None)
-    if given is not None and not given.expanduser().is_dir():
-        raise TgvigError(f"There is no models folder {given}: create it, or leave --models-dir out.")
-    return [folder.expanduser() for folder in (given, cache_dir() / "models") if folder is not None]
-
-
-def local_file(file: PackFile, models_dir: Path | None) -> Path | None:
-    """The file where it lies on this machine, checked against its known checksum; None where it is not there.
-
-    Raises:
-        TgvigError: the file is not the one that was published, or seen first, under this name.
-    """
-    found = ASSETS / file.name if file.source == "assets/" else None
-    if found is None:
-        found = next(
-            (folder / file.name for folder in models_folders(models_dir) if (folder / file.name).is_file()), None
-        )
-    if found is None or not found.is_file():
-        return None
-    from tgvig_core.checkpoints import sha256
-
-    expected, seen = _expected(file, found), sha256(found)
-    if expected is None:
-        _record(file.name, seen)
-    elif expected != seen:
-        raise TgvigError(
-            f"{found} has the wrong checksum ({seen[:12]}… instead of {expected[:12]}…): it is damaged or another file. "
-            f"Delete it and fetch it again; if it was replaced on purpose, take its line out of {_ledger()}."
-        )
-    return found
-
-
-def _expected(file: PackFile, found: Path) -> str | None:
-    if file.source == "assets/":
-        return json.loads(found.with_suffix(".json").read_text())["sha256"]
-    return file.sha256 or _recorded().get(file.name)
-
-
-def _ledger() -> Path:
-    return cache_dir() / "models" / "checksums.json"
-
-
-def _recorded() -> dict[str, str]:
-    try:
-        return json.loads(_ledger().read_text())
-    except (OSError, ValueError):
-        return {}
-
-
-def _record(name: str, seen: str) -> None:
-    _ledger().parent.mkdir(parents=True, exist_ok=True)
-    part = _ledger().with_suffix(".part")
-    part.write_text(json.dumps(_recorded() | {name: seen}, indent=2) + "\n")
-    os.replace(part, _ledger())
-
-
-def fetch(file: PackFile, models_dir: Path | None, progress: Progress = silent) -> Path:
-    """The file, downloaded into the cache where it is not on this machine yet.
-
-    Raises:
-        TgvigError: no address, no answer, or a download that is far too small.
-    """
-    found = local_file(file, models_dir)
-    if found:
-        return found
-    if not file.source.startswith(("https://", "file://")):
-        raise TgvigError(
-            f"{file.name} ({file.what}) is missing; it belongs in assets/: take the project's files again."
-        )
-    target = cache_dir() / "models" / file.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    try:
-        with urllib.request.urlopen(file.source, timeout=20) as answer, part.open("wb") as out:
-            whole = _copy(answer, out, file, progress)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise TgvigError(
-            f"{file.name} ({file.megabytes} MB, {file.what}) could not be fetched ({error}): bring it by hand into a "
-            "folder and give --models-dir, or use --pack embedded."
-        ) from error
-    if not whole or part.stat().st_size < 0.5e6 * file.megabytes:
-        part.unlink()
-        raise TgvigError(
-            f"What came for {file.name} is far smaller than {file.megabytes} MB or broke off: bring it by hand (--models-dir)."
-        )
-    os.replace(part, target)
-    return local_file(file, models_dir) or target
-
-
-def _copy(answer, out, file: PackFile, progress: Progress) -> bool:
-    """Whether all came that was announced: a connection that breaks off early raises nothing."""
-    total = int(answer.headers.get("Content-Length") or file.megabytes * 1_000_000)
-    done = 0
-    while block := answer.read(1 << 20):
-        out.write(block)
-        done += len(block)
-        progress(f"Fetching {file.name}", min(done, total), total)
-    return done == int(answer.headers.get("Content-Length") or done)
-
-
 def choose(name: str, models_dir: Path | None = None) -> tuple[Pack, str]:
     """The pack of a name, and why.
 
@@ -219,7 +86,7 @@ def choose(name: str, models_dir: Path | None = None) -> tuple[Pack, str]:
         return PACKS[name], f"{name} was asked for"
     if name != "auto":
         raise TgvigError(f"There is no pack {name!r}: choose one of auto, {', '.join(PACKS)}.")
-    from tgvig_core.clip_weights import cached_weights, hub_answers
+    from tgvig_core.clip_weights import cached_weights
 
     paper = PACKS["paper"]
     here = [local_file(file, models_dir) for file in paper.files]
@@ -241,27 +108,36 @@ def load_encoder(pack: Pack, models_dir: Path | None = None, device: str = "cpu"
 
     if pack.clip is None:
         return ConseEncoder(device=device)
+    from tgvig_core.clip_weights import cached_weights
+
     model, tag = pack.clip
-    local = local_file(pack.clip_file, models_dir)
-    return OpenClipEncoder(model, str(local or tag), device)
+    if local := local_file(pack.clip_file, models_dir):
+        return OpenClipEncoder(model, str(local), device)
+    copy = f"{pack.clip_file.name} of the hub"  # another file format than the one that is brought by hand
+    enforce(copy, cached_weights(model, tag))
+    encoder = OpenClipEncoder(model, tag, device)
+    enforce(copy, cached_weights(model, tag))  # the first download is recorded
+    return encoder
 
 
-def load_generator(pack: Pack, models_dir: Path | None = None, device: str = "cpu", progress: Progress = silent):
-    """The pack's VQGAN in channels_last on the device, in evaluation mode."""
-    import torch
-
+def load_generator(
+    pack: Pack, models_dir: Path | None = None, device: str = "cpu",
+    progress: Progress = silent, stop: threading.Event | None = None,
+):  # fmt: skip
+    """The pack's VQGAN on the device, in evaluation mode."""
     from tgvig_core.checkpoints import load_vqgan
 
-    model = load_vqgan(fetch(pack.generator, models_dir, progress))
-    return model.to(device, memory_format=torch.channels_last)
+    return load_vqgan(fetch(pack.generator, models_dir, progress, stop)).to(device)
 
 
-def load_backbone(pack: Pack, models_dir: Path | None = None):
-    """The pack's Backbone: with the local file's path where there is one, else from the package or the hub."""
+def load_backbone(
+    pack: Pack, models_dir: Path | None = None, progress: Progress = silent, stop: threading.Event | None = None
+):
+    """The pack's Backbone, whose weights lie in the embedded package or in a checked file."""
     from tgvig_core.backbones import Backbone
 
-    backbone = Backbone(pack.backbone_name, pack.layers)
-    return backbone if pack.backbone is _LITE0 else replace(backbone, weights=local_file(pack.backbone, models_dir))
+    weights = None if pack.backbone is _LITE0 else fetch(pack.backbone, models_dir, progress, stop)
+    return Backbone(pack.backbone_name, pack.layers, weights)
 
 
 @dataclass(frozen=True)
@@ -274,15 +150,18 @@ class Models:
     backbone: object
 
 
-def load(pack: Pack, models_dir: Path | None, device: str, progress: Progress = silent) -> Models:
+def load(
+    pack: Pack, models_dir: Path | None, device: str, progress: Progress = silent, stop: threading.Event | None = None
+) -> Models:
     """All of a pack. The backbone is built once to see that its weights are there and fit.
 
     Raises:
         TgvigError: a file is missing, cannot be fetched, or is not what it should be; the message names it.
+        Stopped: the stop event was set during a download.
     """
     from tgvig_core.backbones import patchcore_model
 
-    backbone = load_backbone(pack, models_dir)
+    backbone = load_backbone(pack, models_dir, progress, stop)
     patchcore_model(backbone, neighbours=1)
-    generator = load_generator(pack, models_dir, device, progress)
+    generator = load_generator(pack, models_dir, device, progress, stop)
     return Models(pack, load_encoder(pack, models_dir, device), generator, backbone)

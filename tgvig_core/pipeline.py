@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from tgvig_core import calibration, packs
+from tgvig_core.choosing import choose_prompt, has_words, map_of, words_of
 from tgvig_core.detectors import PatchCore
-from tgvig_core.encoders import ImageTextEncoder
 from tgvig_core.errors import TgvigError
 from tgvig_core.generator import sources
 from tgvig_core.images import NormalSet, read_normals
@@ -23,24 +23,10 @@ from tgvig_core.integrator import Integrator, best_iteration
 from tgvig_core.metrics import image_metrics, pixel_metrics
 from tgvig_core.photo_report import report
 from tgvig_core.progress import Progress, silent
-from tgvig_core.prompts import RankedPrompts, RankedSense, prompt_map, rank_prompts, rank_senses, write_csv
+from tgvig_core.prompts import write_csv
 from tgvig_core.runs import Run, writing
 from tgvig_core.settings import SIZE, RunSettings
 from tgvig_core.testset import LabelledPhoto, read_mask, read_test_folder
-from tgvig_core.vocabulary import SenseLookup, related_words, senses, vocabulary
-
-MAP_PROMPTS = 200
-"""Prompts on the map: more dots hide each other."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What the keyword-to-prompt generator found: how the name was looked up, the senses, the ranked prompts."""
-
-    lookup: SenseLookup
-    senses: tuple[RankedSense, ...]
-    sense: str | None
-    ranked: RankedPrompts
 
 
 @dataclass(frozen=True)
@@ -81,10 +67,10 @@ def start(settings: RunSettings, progress: Progress = silent, stop: threading.Ev
     """
     normals = read_normals(settings.photos)
     tests = _read_tests(settings, progress, stop)
-    _words_of(settings)
+    words_of(settings)
     device = device_of(settings.device)
     pack, reason = packs.choose(settings.pack, _folder(settings.models_dir))
-    models = packs.load(pack, _folder(settings.models_dir), device, progress)
+    models = packs.load(pack, _folder(settings.models_dir), device, progress, stop)
     config = settings.as_json() | {"pack": pack.name}
     shas = [photo.sha256 for photo in normals.photos]
     run = Run.create(Path(settings.out), {"settings": config, "pack_reason": reason, "photos_sha256": shas})
@@ -113,7 +99,7 @@ def resume(
     tests = _read_tests(settings, progress, stop)
     where = device_of(settings.device if device == "auto" else device)
     pack, _ = packs.choose(settings.pack, _folder(settings.models_dir))
-    models = packs.load(pack, _folder(settings.models_dir), where, progress)
+    models = packs.load(pack, _folder(settings.models_dir), where, progress, stop)
     run.journal("resume")
     return _steps(_Context(settings, run, models, where, normals, progress, stop), tests)
 
@@ -171,70 +157,12 @@ def _read_tests(settings: RunSettings, progress: Progress, stop: threading.Event
     return tests
 
 
-def _words_of(settings: RunSettings) -> tuple[SenseLookup, tuple]:
-    """The senses of W° (all, or the one that was asked for).
-
-    Raises:
-        TgvigError: an unusable name, a sense that the name does not have, or no words at all.
-    """
-    lookup = senses(settings.object_name)
-    chosen = tuple(sense for sense in lookup.senses if settings.sense in (None, sense.synset))
-    if settings.sense and not chosen:
-        known = ", ".join(sense.synset for sense in lookup.senses) or "none"
-        raise TgvigError(f"{settings.object_name!r} has no sense {settings.sense!r} in WordNet; it has: {known}.")
-    if settings.vocabulary == "relations" and not (lookup.modifiers or settings.words):
-        chosen = tuple(sense for sense in chosen if related_words(sense))  # some senses stand alone in WordNet
-    if settings.prompt is None or chosen or lookup.modifiers or settings.words:
-        # a missing word list or an overlong word is told before a folder is made
-        vocabulary(settings.vocabulary, chosen[0] if chosen else None, lookup.modifiers, settings.words)
-    return lookup, chosen
-
-
-def _has_words(settings: RunSettings) -> bool:
-    lookup, chosen = _words_of(settings)
-    return bool(chosen or lookup.modifiers or settings.words)
-
-
-def choose_prompt(
-    settings: RunSettings, encoder: ImageTextEncoder, embeddings: Tensor,
-    progress: Progress = silent, stop: threading.Event | None = None,
-) -> Choice:  # fmt: skip
-    """Keyword-to-prompt generator: senses ranked by the image, words of the best (or asked-for) sense, Eq. 1.
-
-    Args:
-        embeddings: f(I°), n×D unit rows.
-    """
-    lookup, chosen = _words_of(settings)
-    ranked = rank_senses(chosen, embeddings, encoder)
-    sense = ranked[0].sense if ranked else None
-    words = vocabulary(settings.vocabulary, sense, lookup.modifiers, settings.words)
-    prompts = rank_prompts(
-        settings.object_name, words, embeddings, encoder, settings.rule, progress=progress, stop=stop
-    )
-    return Choice(lookup, ranked, sense.synset if sense else None, prompts)
-
-
-def map_of(ranked: RankedPrompts, encoder: ImageTextEncoder, embeddings: Tensor) -> dict:
-    """The paper's Fig. 7: the best prompts, the worst one and the photos on their two principal axes.
-
-    Args:
-        embeddings: f(I°), n×D unit rows.
-    """
-    shown = (*ranked.prompts[:MAP_PROMPTS], ranked.worst)
-    found = prompt_map(embeddings, encoder.encode_texts([prompt.text for prompt in shown]))
-    points = [
-        {"prompt": prompt.text, "score": prompt.score, "xy": xy}
-        for prompt, xy in zip(shown, found.prompts.tolist(), strict=True)
-    ]
-    return {"prompts": points, "photos": found.images.tolist(), "explained": found.explained.tolist()}
-
-
 def _prompt(context: _Context, normals: Tensor) -> tuple[str, str | None]:
     """P and the sense: from disk where the run had chosen them."""
     if known := context.run.read_json("prompt.json"):
         return known["prompt"], known["sense"]
     encoder, own = context.models.encoder, context.settings.prompt
-    if own and not _has_words(context.settings):
+    if own and not has_words(context.settings):
         context.run.write_json("prompt.json", {"prompt": own, "sense": None, "lookup": "The prompt was given."})
         return own, None
     embeddings = encoder.encode_images(normals)  # f(I°)
@@ -287,9 +215,10 @@ def _train(context: _Context, normals: Tensor, best: int) -> tuple[PatchCore, di
     detector.fit(pool, origins, seed, context.progress, context.stop)
     real = PatchCore(backbone, SIZE, settings.patchcore, context.device)
     real.fit(normals, own, seed, context.progress, context.stop)
+    watched = context.progress, context.stop
     card = {
-        "calibration": asdict(calibration.calibrate(detector, normals, policy, settings.false_alarm, seed)),
-        "lift": asdict(calibration.lift(real, detector, normals, policy, seed)),
+        "calibration": asdict(calibration.calibrate(detector, normals, policy, settings.false_alarm, seed, *watched)),
+        "lift": asdict(calibration.lift(real, detector, normals, policy, seed, *watched)),
         "object": settings.object_name, "best_iteration": best,
     }  # fmt: skip
     with writing(folder):

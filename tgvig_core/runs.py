@@ -35,11 +35,11 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise TgvigError(
                 f"The disk is full: {folder} cannot grow. Free some space and go on with --resume."
             ) from error
-        if isinstance(error, (PermissionError, NotADirectoryError, FileExistsError)):
+        if error.errno == errno.EROFS or isinstance(error, (PermissionError, NotADirectoryError, FileExistsError)):
             raise TgvigError(f"{folder} cannot be written to ({error.strerror}): choose another --out.") from error
         raise
     except (RuntimeError, SafetensorError) as error:  # how torch.save and safetensors report a full disk

@@ -9,10 +9,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tgvig_core.errors import TgvigError
+from tgvig_core.word_lists import Word, webster, wordnet_lemmas
 from tgvig_core.wordnet_data import WORDNET_LOCK, ensure_words, wordnet
 
 if TYPE_CHECKING:
@@ -48,20 +48,6 @@ class SenseLookup:
     senses: tuple[Sense, ...]
     how: str
     modifiers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One word W_t, where it comes from, and its meaning ("" and None where the source gives none).
-
-    relation: synonym, hypernym, hyponym, part, whole, substance, member (made of / has as members), modifier (a word
-    of the name itself), given (by the person), wordnet or words (the wide lists).
-    """
-
-    text: str
-    relation: str
-    gloss: str
-    synset: str | None
 
 
 def clean_name(name: str) -> str:
@@ -177,7 +163,11 @@ def vocabulary(
             "WordNet relates no word to this object. Give words that describe it (`--words steel,thread,hole`), "
             "another name for it, or a wide vocabulary (`--vocabulary words`)."
         )
-    wide = {"relations": lambda: (), "wordnet": lambda: _lemmas(wordnet()), "words": lambda: _webster(ensure_words())}
+    wide = {
+        "relations": lambda: (),
+        "wordnet": lambda: wordnet_lemmas(wordnet()),
+        "words": lambda: webster(ensure_words()),
+    }
     return _once((*words, *wide[kind]()), own=sense.lemma if sense else "")
 
 
@@ -247,25 +237,3 @@ def _once(words: Iterable[Word], own: str) -> tuple[Word, ...]:
         kept.setdefault(word.text.casefold(), word)
     kept.pop(own.casefold(), None)
     return tuple(kept.values())
-
-
-def _lemmas(reader: WordNetCorpusReader) -> Iterator[Word]:
-    """All lemmas of all parts of speech with the gloss of their most frequent sense, read straight from the files.
-
-    Through synset objects this takes 7 s and hundreds of MB; the lines of index.* and data.* take about 2 s.
-    """
-    for pos in ("noun", "verb", "adj", "adv"):
-        with reader.open(f"data.{pos}") as file:
-            # wndb(5WN): the offset is the first field, the gloss follows the bar, examples follow the definition
-            glosses = {line[:8]: line.partition("| ")[2].partition('; "')[0].strip() for line in file}
-        with reader.open(f"index.{pos}") as file:
-            for line in file:
-                if not line.startswith(" "):  # the licence is indented
-                    fields = line.split()
-                    offset = fields[-int(fields[2])]
-                    yield Word(fields[0].replace("_", " "), "wordnet", glosses[offset], None)
-
-
-def _webster(path: Path) -> Iterator[Word]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return (Word(text, "words", "", None) for text in map(str.strip, lines) if text)

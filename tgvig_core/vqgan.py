@@ -12,9 +12,13 @@ import io
 from dataclasses import dataclass
 
 import torch
+from taming.modules.diffusionmodules import model as taming_model
 from taming.modules.diffusionmodules.model import Decoder, Encoder
 from taming.modules.vqvae.quantize import VectorQuantizer2
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+taming_model.nonlinearity = F.silu  # the same x·σ(x), but one tensor instead of two is kept for the backward pass
 
 QUANTISE_BATCH = 4
 """Images whose distances to the whole codebook are held at once: 4 × 1024 positions × 4096 codes are 64 MB."""

@@ -24,11 +24,11 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tgvig_core import packs
 from tgvig_core.augment import views
+from tgvig_core.choosing import choose_prompt
 from tgvig_core.detectors import PatchCore
 from tgvig_core.generator import GeneratorSettings, sources
 from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
 from tgvig_core.integrator import Integrator, IntegratorSettings, best_iteration
-from tgvig_core.pipeline import choose_prompt
 from tgvig_core.runs import Run
 from tgvig_core.settings import SIZE, RunSettings
 from tgvig_core.testset import read_test_folder

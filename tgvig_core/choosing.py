@@ -1,0 +1,87 @@
+"""Keyword-to-prompt generator: from the object's name W° and the photos to the prompt P (TGVIG, section 4.1, Eq. 1)."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from tgvig_core.encoders import ImageTextEncoder
+from tgvig_core.errors import TgvigError
+from tgvig_core.progress import Progress, silent
+from tgvig_core.prompts import RankedPrompts, RankedSense, prompt_map, rank_prompts, rank_senses
+from tgvig_core.settings import RunSettings
+from tgvig_core.vocabulary import SenseLookup, related_words, senses, vocabulary
+
+MAP_PROMPTS = 200
+"""Prompts on the map: more dots hide each other."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the keyword-to-prompt generator found: how the name was looked up, the senses, the ranked prompts."""
+
+    lookup: SenseLookup
+    senses: tuple[RankedSense, ...]
+    sense: str | None
+    ranked: RankedPrompts
+
+
+def words_of(settings: RunSettings) -> tuple[SenseLookup, tuple]:
+    """The senses of W° (all, or the one that was asked for).
+
+    Raises:
+        TgvigError: an unusable name, a sense that the name does not have, or no words at all.
+    """
+    lookup = senses(settings.object_name)
+    chosen = tuple(sense for sense in lookup.senses if settings.sense in (None, sense.synset))
+    if settings.sense and not chosen:
+        known = ", ".join(sense.synset for sense in lookup.senses) or "none"
+        raise TgvigError(f"{settings.object_name!r} has no sense {settings.sense!r} in WordNet; it has: {known}.")
+    if settings.vocabulary == "relations" and not (lookup.modifiers or settings.words):
+        chosen = tuple(sense for sense in chosen if related_words(sense))  # some senses stand alone in WordNet
+    if settings.prompt is None or chosen or lookup.modifiers or settings.words:
+        # a missing word list or an overlong word is told before a folder is made
+        vocabulary(settings.vocabulary, chosen[0] if chosen else None, lookup.modifiers, settings.words)
+    return lookup, chosen
+
+
+def has_words(settings: RunSettings) -> bool:
+    """Whether Eq. 1 has any word to rank; without one only a prompt of the person's own can be used."""
+    lookup, chosen = words_of(settings)
+    return bool(chosen or lookup.modifiers or settings.words)
+
+
+def choose_prompt(
+    settings: RunSettings, encoder: ImageTextEncoder, embeddings: Tensor,
+    progress: Progress = silent, stop: threading.Event | None = None,
+) -> Choice:  # fmt: skip
+    """Keyword-to-prompt generator: senses ranked by the image, words of the best (or asked-for) sense, Eq. 1.
+
+    Args:
+        embeddings: f(I°), n×D unit rows.
+    """
+    lookup, chosen = words_of(settings)
+    ranked = rank_senses(chosen, embeddings, encoder)
+    sense = ranked[0].sense if ranked else None
+    words = vocabulary(settings.vocabulary, sense, lookup.modifiers, settings.words)
+    prompts = rank_prompts(
+        settings.object_name, words, embeddings, encoder, settings.rule, progress=progress, stop=stop
+    )
+    return Choice(lookup, ranked, sense.synset if sense else None, prompts)
+
+
+def map_of(ranked: RankedPrompts, encoder: ImageTextEncoder, embeddings: Tensor) -> dict:
+    """The paper's Fig. 7: the best prompts, the worst one and the photos on their two principal axes.
+
+    Args:
+        embeddings: f(I°), n×D unit rows.
+    """
+    shown = (*ranked.prompts[:MAP_PROMPTS], ranked.worst)
+    found = prompt_map(embeddings, encoder.encode_texts([prompt.text for prompt in shown]))
+    points = [
+        {"prompt": prompt.text, "score": prompt.score, "xy": xy}
+        for prompt, xy in zip(shown, found.prompts.tolist(), strict=True)
+    ]
+    return {"prompts": points, "photos": found.images.tolist(), "explained": found.explained.tolist()}

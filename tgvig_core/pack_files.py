@@ -1,0 +1,213 @@
+"""The files of a model pack: where they lie, how they are fetched, and that each is the file it was before.
+
+The compact VQGAN ships with its sha256. The publishers' checksums of the other files are used where they are published
+(OpenAI's CLIP, through open_clip); elsewhere none is invented: size and keys are checked, the sha256 of the first file
+that was seen is recorded, and from then on enforced.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from tgvig_core.checkpoints import sha256
+from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.paths import cache_dir
+from tgvig_core.progress import Progress, check, silent
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+HUB_FILE = "model.safetensors"
+HUB_TIMEOUT = 5  # seconds
+
+
+@dataclass(frozen=True)
+class PackFile:
+    """One file of a pack.
+
+    Attributes:
+        name: file name in the models folder.
+        what: what it is.
+        source: the address, "hub: " and a repository with timm's weights, or the package it comes from.
+        licence: of the weights.
+        megabytes: about how large.
+        sha256: published checksum, None where the publisher gives none.
+    """
+
+    name: str
+    what: str
+    source: str
+    licence: str
+    megabytes: int
+    sha256: str | None = None
+
+    @property
+    def repository(self) -> str:
+        """The hub's repository, "" where the file comes from elsewhere."""
+        return self.source.removeprefix("hub: ") if self.source.startswith("hub: ") else ""
+
+
+def models_folders(models_dir: Path | None) -> list[Path]:
+    """Where files are looked for: the given folder (or $TGVIG_MODELS_DIR), then this machine's cache."""
+    given = models_dir or (Path(os.environ["TGVIG_MODELS_DIR"]) if os.environ.get("TGVIG_MODELS_DIR") else None)
+    if given is not None and not given.expanduser().is_dir():
+        raise TgvigError(f"There is no models folder {given}: create it, or leave --models-dir out.")
+    return [folder.expanduser() for folder in (given, cache_dir() / "models") if folder is not None]
+
+
+def local_file(file: PackFile, models_dir: Path | None) -> Path | None:
+    """The file where it lies on this machine, checked against its known checksum; None where it is not there.
+
+    Raises:
+        TgvigError: the file is not the one that was published, or seen first, under this name.
+    """
+    found = ASSETS / file.name if file.source == "assets/" else None
+    if found is None:
+        found = next(
+            (folder / file.name for folder in models_folders(models_dir) if (folder / file.name).is_file()), None
+        )
+    if found is None and file.repository:
+        found = _hub_copy(file.repository)
+    if found is None or not found.is_file():
+        return None
+    if file.source == "assets/":
+        _compare(found, json.loads(found.with_suffix(".json").read_text())["sha256"])
+    else:
+        enforce(file.name, found, file.sha256)
+    return found
+
+
+def enforce(name: str, found: Path | None, published: str | None = None) -> None:
+    """Refuse a file that is not the published one, or else not the one that was seen first under this name.
+
+    Raises:
+        TgvigError: another checksum.
+    """
+    if found is None:
+        return
+    if expected := published or _recorded().get(name):
+        _compare(found, expected)
+    else:
+        _record(name, sha256(found))
+
+
+def _compare(found: Path, expected: str) -> None:
+    if (seen := sha256(found)) != expected:
+        raise TgvigError(
+            f"{found} has the wrong checksum ({seen[:12]}… instead of {expected[:12]}…): it is damaged or another file. "
+            f"Delete it and fetch it again; if it was replaced on purpose, take its line out of {_ledger()}."
+        )
+
+
+def _ledger() -> Path:
+    return cache_dir() / "models" / "checksums.json"
+
+
+def _recorded() -> dict[str, str]:
+    try:
+        return json.loads(_ledger().read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _record(name: str, seen: str) -> None:
+    _ledger().parent.mkdir(parents=True, exist_ok=True)
+    part = _ledger().with_suffix(".part")
+    part.write_text(json.dumps(_recorded() | {name: seen}, indent=2) + "\n")
+    os.replace(part, _ledger())
+
+
+def fetch(
+    file: PackFile, models_dir: Path | None, progress: Progress = silent, stop: threading.Event | None = None
+) -> Path:
+    """The file, downloaded into the cache where it is not on this machine yet.
+
+    Raises:
+        TgvigError: no address, no answer, or a download that is far too small.
+        Stopped: the stop event was set; nothing of the download stays.
+    """
+    found = local_file(file, models_dir)
+    if found:
+        return found
+    if file.repository:
+        return _fetch_from_hub(file, models_dir)
+    if not file.source.startswith(("https://", "file://")):
+        raise TgvigError(
+            f"{file.name} ({file.what}) is missing; it belongs in assets/: take the project's files again."
+        )
+    target = cache_dir() / "models" / file.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    try:
+        with urllib.request.urlopen(file.source, timeout=20) as answer, part.open("wb") as out:
+            whole = _copy(answer, out, file, progress, stop)
+    except Stopped:
+        part.unlink(missing_ok=True)
+        raise
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise TgvigError(
+            f"{file.name} ({file.megabytes} MB, {file.what}) could not be fetched ({error}): bring it by hand into a "
+            "folder and give --models-dir, or use --pack embedded."
+        ) from error
+    if not whole or part.stat().st_size < 0.5e6 * file.megabytes:
+        part.unlink()
+        raise TgvigError(
+            f"What came for {file.name} is far smaller than {file.megabytes} MB or broke off: bring it by hand (--models-dir)."
+        )
+    os.replace(part, target)
+    return local_file(file, models_dir) or target
+
+
+def _copy(answer, out, file: PackFile, progress: Progress, stop: threading.Event | None) -> bool:
+    """Whether all came that was announced: a connection that breaks off early raises nothing."""
+    total = int(answer.headers.get("Content-Length") or file.megabytes * 1_000_000)
+    done = 0
+    while block := answer.read(1 << 20):
+        check(stop)
+        out.write(block)
+        done += len(block)
+        progress(f"Fetching {file.name}", min(done, total), total)
+    return done == int(answer.headers.get("Content-Length") or done)
+
+
+def hub_answers() -> bool:
+    """Whether the Hugging Face Hub answers within 5 s; asked first, because its own client retries for 45 s."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        with urllib.request.urlopen(constants.ENDPOINT, timeout=HUB_TIMEOUT):
+            return True
+    except urllib.error.HTTPError:
+        return True  # it answers, if with a complaint
+    except OSError:
+        return False
+
+
+def _hub_copy(repository: str) -> Path | None:
+    """timm's weights of a repository in the hub's local cache, or None."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repository, HUB_FILE)
+    return Path(found) if isinstance(found, str) else None
+
+
+def _fetch_from_hub(file: PackFile, models_dir: Path | None) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        if not hub_answers():
+            raise OSError("the hub does not answer")
+        path = Path(hf_hub_download(file.repository, HUB_FILE))
+    except (OSError, ValueError) as error:  # the hub's own errors are kinds of both
+        raise TgvigError(
+            f"{file.name} ({file.megabytes} MB, {file.what}) could not be fetched from the hub ({error}): bring it by "
+            "hand into a folder under that name and give --models-dir, or use --pack embedded."
+        ) from error
+    return local_file(file, models_dir) or path

@@ -1,13 +1,14 @@
-# `make demo` and `make test` set up everything they need: the first time it takes minutes, later nothing.
+# `make app`, `make demo` and `make test` set up everything they need: the first time it takes minutes, later nothing.
 # PYTHON=/path/to/python3.12 chooses an interpreter; otherwise tools/setup.sh finds one.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean
+.PHONY: help setup app demo test lint clean
 
 READY := .venv/.ready
 SAMPLE := assets/samples/hex_nut
 
 help:
+	@echo "make app     set up, then open the web app at http://127.0.0.1:7860 (ARGS='--port 7870' for another port)"
 	@echo "make demo    set up, then inspect the sample part hex_nut from one photo (results in runs/demo)"
 	@echo "make test    set up, then run the tests (ARGS='-k coreset' for some of them)"
 	@echo "make lint    set up, then check the style with ruff"
@@ -16,9 +17,12 @@ help:
 
 setup: $(READY)
 
-$(READY): requirements.txt requirements-dev.txt packages.txt pyproject.toml tools/setup.sh
+$(READY): requirements.txt requirements-dev.txt packages.txt packages-dev.txt pyproject.toml tools/setup.sh
 	@PYTHON="$(PYTHON)" bash tools/setup.sh
 	@touch $@
+
+app: $(READY)
+	.venv/bin/python app.py $(ARGS)
 
 demo: $(READY)
 	@rm -rf runs/demo
@@ -39,4 +43,4 @@ lint: $(READY)
 
 clean:
 	rm -rf .venv runs/demo build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
-	find tgvig_core tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find tgvig_core tgvig_ui tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

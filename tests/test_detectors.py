@@ -109,6 +109,17 @@ def test_the_bank_holds_patches_of_the_photos_with_their_source(trained: PatchCo
         assert float(torch.cdist(bank, rows, compute_mode="donot_use_mm_for_euclid_dist").min(1).values.max()) < 1e-3
 
 
+def test_every_row_knows_its_image_and_its_patch_there(good: torch.Tensor) -> None:
+    pool, sources = torch.cat([good[:2], good[:1].flip(3)]), [0, 1, 0]
+    detector = PatchCore(EFFICIENTNET_LITE0, SIZE, PatchCoreSettings(coreset_least=100))
+    detector.fit(pool, sources)
+    wanted = patches(pool).reshape(3, 16, 16, -1)
+    assert detector.places.shape == (100, 3) and set(detector.places[:, 0].tolist()) == {0, 1, 2}
+    for place, source, row in zip(detector.places, detector.sources, detector.model.memory_bank, strict=True):
+        torch.testing.assert_close(row, wanted[tuple(place)], rtol=1e-4, atol=1e-4)
+        assert int(source) == sources[place[0]]
+
+
 @pytest.mark.parametrize(
     ("ratio", "least", "rows"), [(0.1, 10, 20), (0.1, 50, 50), (0.1, 1000, 192), (0.5, 10, 96), (0.001, 0, 1)]
 )
@@ -199,9 +210,8 @@ def test_a_saved_detector_holds_no_code(trained: PatchCore, tmp_path: Path) -> N
     file = tmp_path / "model.safetensors"
     assert not zipfile.is_zipfile(file) and file.read_bytes()[8:9] == b"{"
     state = load_file(file)
-    assert torch.equal(state["sources"], trained.sources) and torch.equal(
-        state["memory_bank"], trained.model.memory_bank
-    )
+    assert torch.equal(state["sources"], trained.sources) and torch.equal(state["places"], trained.places)
+    assert torch.equal(state["memory_bank"], trained.model.memory_bank)
 
 
 def flip_a_bit(file: Path) -> None:

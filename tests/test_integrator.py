@@ -15,10 +15,11 @@ from torch import Tensor
 
 from tgvig_core import updates
 from tgvig_core.augment import ViewPolicy, views
+from tgvig_core.best_set import best_iteration
 from tgvig_core.efficientnet import load_efficientnet_lite0
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.generator import GeneratorSettings, generate
-from tgvig_core.integrator import Integrator, IntegratorSettings, Iteration, best_iteration, set_similarity
+from tgvig_core.integrator import Integrator, IntegratorSettings, Iteration, set_similarity
 from tgvig_core.updates import Update, UpdateSettings, adaptive_weight
 from tgvig_core.vqgan import Vqgan
 

@@ -124,12 +124,14 @@ def test_a_second_ranking_asks_only_for_the_comparisons(tmp_path):
 def test_a_stopped_ranking_goes_on_where_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr("tgvig_core.text_cache.CHUNK", 2)
     encoder, stop = encoder_for("nut", {}), threading.Event()
-    some = words(*"abcdef")
+    some = words(*(f"word{n:02d}" for n in range(40)))
     with pytest.raises(Stopped):
-        rank_prompts("nut", some, F, encoder, "robust", tmp_path, lambda _, done, __: done == 4 and stop.set(), stop)
-    assert encoder.asked == [prompt_text("nut", text) for text in "abcd"]
+        rank_prompts("nut", some, F, encoder, "robust", tmp_path, lambda _, done, __: done >= 10 and stop.set(), stop)
+    before = list(encoder.asked)
+    assert 10 <= len(before) < 40
     rank_prompts("nut", some, F, encoder, cache=tmp_path)
-    assert encoder.asked[4:6] == ["a nut with e", "a nut with f"]
+    ranked = [text for text in encoder.asked if " with " in text]
+    assert sorted(ranked) == sorted(prompt_text("nut", word.text) for word in some)  # each was encoded once
 
 
 def test_the_map_is_pca():
@@ -192,3 +194,14 @@ def test_a_physical_sense_comes_before_a_quantity_whatever_its_score():
     ranked = rank_senses([quantity, vessel], F, encoder)
     assert [row.sense for row in ranked] == [vessel, quantity]
     assert ranked[0].score < ranked[1].score
+
+
+@pytest.mark.parametrize(("name", "first"), [("metal nut", "nut.n.03"), ("roasted nut", "nut.n.01")])
+def test_the_other_words_of_a_name_help_to_tell_its_senses_apart(encoder, name, first):
+    """The photo is the same grey picture: only the name can tell a fastener from a seed."""
+    lookup = senses(name)
+    grey = encoder.encode_images(torch.zeros(1, 3, 64, 64))
+    ranked = rank_senses(lookup.senses, grey, encoder, name)
+    assert ranked[0].sense.synset == first
+    text = encoder.encode_texts([name, ranked[0].text])
+    assert ranked[0].by_name == pytest.approx(float(text[0] @ text[1]), abs=1e-5)

@@ -9,7 +9,7 @@ import pytest
 
 from tgvig_core import wordnet_data
 from tgvig_core.errors import TgvigError
-from tgvig_core.vocabulary import Sense, Word, clean_name, related_words, senses, vocabulary
+from tgvig_core.vocabulary import Sense, Word, ancestors, clean_name, related_words, senses, vocabulary
 from tgvig_core.wordnet_data import WORDNET_FILES, ensure_wordnet, ensure_words, lexnames_text
 
 
@@ -175,3 +175,8 @@ def test_importing_the_vocabulary_is_light():
 def test_wordnet_tells_things_from_quantities():
     physical = {sense.synset: sense.physical for sense in senses("bottle").senses}
     assert physical == {"bottle.n.01": True, "bottle.n.02": False, "bottle.n.03": True}
+
+
+def test_the_place_of_a_sense_in_wordnet():
+    path = ancestors("bottle.n.01")
+    assert path[:3] == ("bottle", "vessel", "container") and path[-1] == "entity"

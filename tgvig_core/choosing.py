@@ -63,7 +63,7 @@ def choose_prompt(
         embeddings: f(I°), n×D unit rows.
     """
     lookup, chosen = words_of(settings)
-    ranked = rank_senses(chosen, embeddings, encoder)
+    ranked = rank_senses(chosen, embeddings, encoder, settings.object_name if lookup.modifiers else "")
     sense = ranked[0].sense if ranked else None
     words = vocabulary(settings.vocabulary, sense, lookup.modifiers, settings.words)
     prompts = rank_prompts(

@@ -63,6 +63,11 @@ class PatchCore:
     Args:
         backbone: where the features come from.
         size: S, side in px of the square images.
+
+    Attributes:
+        model: anomalib's module; `model.memory_bank` holds R remembered patches, R×D.
+        sources: for each row the normal photo that it comes from, int64, R.
+        places: for each row the image in the fitted pool and the patch's row and column there, int64, R×3.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class PatchCore:
         self.device = torch.device(device)
         self.model = patchcore_model(backbone, self.settings.neighbours, with_weights).to(self.device)
         self.sources = torch.empty(0, dtype=torch.int64)
+        self.places = torch.empty(0, 3, dtype=torch.int64)
         patch = getattr(self.model.feature_extractor, "patch_size", 1)  # a vision transformer takes whole patches only
         self.seen = size // patch * patch
         self.mean = torch.tensor(IMAGENET_DEFAULT_MEAN, device=self.device).view(1, 3, 1, 1)
@@ -98,20 +104,24 @@ class PatchCore:
             raise TgvigError("An image to train on holds values that are not numbers: start the run anew.")
         parts = images.split(BATCH)
         steps = track(parts, "Looking at the good images", len(parts), progress, stop)
-        features = torch.cat([self._features(part).flatten(0, 1) for part in steps])
-        patches = len(features) // len(images)
+        grids = torch.cat([self.features(part) for part in steps])
+        features = grids.flatten(0, 2)
         count = max(self.settings.coreset_least, math.ceil(self.settings.coreset_ratio * len(features)))
         picks = select(features, count, seed, progress, stop)
         self.model.memory_bank = features[picks].clone()
-        self.sources = torch.tensor(list(sources)).repeat_interleave(patches)[picks.cpu()]
+        self.places = torch.stack(torch.unravel_index(picks.cpu(), grids.shape[:3]), dim=1)
+        self.sources = torch.tensor(list(sources))[self.places[:, 0]]
 
     @torch.inference_mode()
-    def _features(self, images: Tensor) -> Tensor:
-        """Patch features B×P×D, as anomalib's model forms them."""
+    def features(self, images: Tensor) -> Tensor:
+        """Patch features B×rows×columns×D of images, B×3×S×S in [-1, 1], as anomalib's model forms them.
+
+        The grid covers the whole frame, whatever side the backbone sees it at.
+        """
         model = self.model
         layers = model.feature_extractor(self._normalised(images))
         joined = model.generate_embedding({name: model.feature_pooler(layer) for name, layer in layers.items()})
-        return joined.flatten(2).transpose(1, 2)
+        return joined.permute(0, 2, 3, 1)
 
     def _normalised(self, images: Tensor) -> Tensor:
         normalised = (images.to(self.device) * 0.5 + 0.5 - self.mean) / self.std
@@ -147,7 +157,8 @@ class PatchCore:
         """Write model.safetensors (weights, bank) and model.json (how to build it, and `card`). No pickled code."""
         folder.mkdir(parents=True, exist_ok=True)
         state = {name: value.detach().cpu().contiguous() for name, value in self.model.state_dict().items()}
-        write_tensors(state | {"sources": self.sources}, folder / "model.safetensors")
+        state |= {"sources": self.sources, "places": self.places}
+        write_tensors(state, folder / "model.safetensors")
         about = {
             "format": FORMAT, "detector": "patchcore", "backbone": self.backbone.name,
             "layers": list(self.backbone.layers), "size": self.size, "settings": asdict(self.settings),
@@ -183,6 +194,8 @@ class PatchCore:
         detector = cls(backbone, size, settings, device, with_weights=False)
         state = load_file(weights)
         detector.sources = state.pop("sources")
+        # Models saved before places were kept score as they did; only evidence.nearest_normal has to refuse them.
+        detector.places = state.pop("places", detector.places)
         try:
             detector.model.load_state_dict(state)
         except RuntimeError as error:

@@ -122,4 +122,17 @@ def generate(
     # forward passes alone are a fifth faster in this layout, also with weights in the usual one
     parts = torch.stack(latents).contiguous(memory_format=torch.channels_last).split(DECODE_BATCH)
     steps = track(parts, "Generating images", len(parts), progress, stop)
-    return torch.cat([model.decode(part).clamp(-1, 1).cpu() for part in steps])
+    return torch.cat([_decoded(model, part, progress) for part in steps])
+
+
+def _decoded(model: Vqgan, latents: Tensor, progress: Progress) -> Tensor:
+    """p(z) on the CPU; a batch that does not fit into memory is halved until it does, or until one image is too many."""
+    try:
+        return model.decode(latents).clamp(-1, 1).cpu()
+    except torch.OutOfMemoryError:
+        if len(latents) == 1:
+            raise
+    torch.cuda.empty_cache()  # does nothing without CUDA
+    half = (len(latents) + 1) // 2
+    progress(f"Memory is short: making {half} images at once", 0, 1)
+    return torch.cat([_decoded(model, part, progress) for part in latents.split(half)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -67,13 +67,6 @@ def set_similarity(embeddings: Tensor, text: Tensor) -> float:
     """
     z_v = embeddings.mean(0)  # Eq. 4
     return float(torch.cosine_similarity(text, z_v, dim=0))
-
-
-def best_iteration(similarities: Sequence[float], text: bool = True) -> int:
-    """α: number (from 1) of the most similar set (Eq. 5), the earliest on a tie; without text the last one."""
-    if not text:
-        return len(similarities)
-    return max(range(len(similarities)), key=lambda place: similarities[place]) + 1
 
 
 class Integrator:

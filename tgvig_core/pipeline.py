@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,16 +12,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tgvig_core import calibration, packs
+from tgvig_core import calibration, packs, pools
+from tgvig_core.best_set import best_iteration
 from tgvig_core.choosing import choose_prompt, has_words, map_of, words_of
 from tgvig_core.detectors import PatchCore
 from tgvig_core.errors import TgvigError
-from tgvig_core.generator import sources
 from tgvig_core.images import NormalSet, read_normals
 from tgvig_core.inspection import Verdict, check_photos, inspect
-from tgvig_core.integrator import Integrator, best_iteration
+from tgvig_core.integrator import Integrator
 from tgvig_core.metrics import image_metrics, pixel_metrics
-from tgvig_core.photo_report import report
+from tgvig_core.odd_one import odd_ones
+from tgvig_core.photo_report import PhotoNote, report
 from tgvig_core.progress import Progress, silent
 from tgvig_core.prompts import write_csv
 from tgvig_core.runs import Run, writing
@@ -30,16 +31,17 @@ from tgvig_core.testset import LabelledPhoto, read_mask, read_test_folder
 
 
 @dataclass(frozen=True)
-class _Context:
-    """What the steps of one run share."""
+class Work:
+    """What the steps of one run share; every step finds on disk what a former process had finished."""
 
     settings: RunSettings
     run: Run
     models: packs.Models
     device: str
     normals: NormalSet
-    progress: Progress
-    stop: threading.Event | None
+    progress: Progress = silent
+    stop: threading.Event | None = None
+    finish: threading.Event | None = None  # ends the generation after the running iteration
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
@@ -75,7 +77,7 @@ def start(settings: RunSettings, progress: Progress = silent, stop: threading.Ev
     shas = [photo.sha256 for photo in normals.photos]
     run = Run.create(Path(settings.out), {"settings": config, "pack_reason": reason, "photos_sha256": shas})
     run.journal("start", pack=pack.name, reason=reason, device=device)
-    return _steps(_Context(replace(settings, pack=pack.name), run, models, device, normals, progress, stop), tests)
+    return _steps(Work(replace(settings, pack=pack.name), run, models, device, normals, progress, stop), tests)
 
 
 def resume(
@@ -101,37 +103,39 @@ def resume(
     pack, _ = packs.choose(settings.pack, _folder(settings.models_dir))
     models = packs.load(pack, _folder(settings.models_dir), where, progress, stop)
     run.journal("resume")
-    return _steps(_Context(settings, run, models, where, normals, progress, stop), tests)
+    return _steps(Work(settings, run, models, where, normals, progress, stop), tests)
 
 
 def _folder(given: str | None) -> Path | None:
     return Path(given) if given else None
 
 
-def _steps(context: _Context, tests: tuple[LabelledPhoto, ...]) -> dict:
+def _steps(work: Work, tests: tuple[LabelledPhoto, ...]) -> dict:
     """The method."""
-    normals = context.normals.tensor(SIZE).to(context.device)  # I°
-    with context.timed("prompts"):
-        prompt, sense = _prompt(context, normals)  # P (Eq. 1)
-    with context.timed("generate"):
-        similarity = _generate(context, normals, prompt)  # I⁺ (Eq. 3), cos(z_t, z_v) (Eq. 4)
-    best = best_iteration(similarity, context.settings.integrating.text)  # α (Eq. 5)
-    with context.timed("train"):
-        detector, card = _train(context, normals, best)
-    with context.timed("inspect"):
-        shown = _inspect(context, detector, card, tests)
+    normals = work.normals.tensor(SIZE).to(work.device)  # I°
+    with work.timed("prompts"):
+        prompt, sense = _prompt(work, normals)  # P (Eq. 1)
+    with work.timed("generate"):
+        similarity = generate_sets(work, normals, prompt)  # I⁺ (Eq. 3), cos(z_t, z_v) (Eq. 4)
+    best = best_iteration(similarity, work.settings.integrating.text)  # α (Eq. 5)
+    with work.timed("train"):
+        detector, card = train(work, normals, best)
+    with work.timed("inspect"):
+        shown = _inspect(work, detector, card, tests)
     result = {
-        "pack": context.models.pack.name, "device": context.device, "object": context.settings.object_name,
+        "pack": work.models.pack.name, "device": work.device, "object": work.settings.object_name,
         "best_prompt": prompt, "sense": sense, "similarity": similarity, "best_iteration": best,
         "threshold": card["calibration"]["threshold"], "pixel_threshold": card["calibration"]["pixel_threshold"],
-        "false_alarm_estimate": card["calibration"], "lift": card["lift"], "seconds": context.seconds(), **shown,
+        "false_alarm_estimate": card["calibration"], "lift": card["lift"], "seconds": work.seconds(), **shown,
     }  # fmt: skip
-    result["notes"] = [
-        {"path": str(note.path), "kind": note.kind, "text": note.text} for note in report(context.normals)
-    ]
-    context.run.write_json("result.json", result)
-    context.run.journal("done")
+    result["notes"] = _notes(report(work.normals)) + card["notes"]
+    work.run.write_json("result.json", result)
+    work.run.journal("done")
     return result
+
+
+def _notes(found: Sequence[PhotoNote]) -> list[dict[str, str]]:
+    return [{"path": str(note.path), "kind": note.kind, "text": note.text} for note in found]
 
 
 def device_of(name: str) -> str:
@@ -157,33 +161,33 @@ def _read_tests(settings: RunSettings, progress: Progress, stop: threading.Event
     return tests
 
 
-def _prompt(context: _Context, normals: Tensor) -> tuple[str, str | None]:
+def _prompt(work: Work, normals: Tensor) -> tuple[str, str | None]:
     """P and the sense: from disk where the run had chosen them."""
-    if known := context.run.read_json("prompt.json"):
+    if known := work.run.read_json("prompt.json"):
         return known["prompt"], known["sense"]
-    encoder, own = context.models.encoder, context.settings.prompt
-    if own and not has_words(context.settings):
-        context.run.write_json("prompt.json", {"prompt": own, "sense": None, "lookup": "The prompt was given."})
+    encoder, own = work.models.encoder, work.settings.prompt
+    if own and not has_words(work.settings):
+        work.run.write_json("prompt.json", {"prompt": own, "sense": None, "lookup": "The prompt was given."})
         return own, None
     embeddings = encoder.encode_images(normals)  # f(I°)
-    choice = choose_prompt(context.settings, encoder, embeddings, context.progress, context.stop)
-    with writing(context.run.folder):
-        write_csv(choice.ranked, context.run.folder / "prompts.csv")
-    context.run.write_json("prompt_map.json", map_of(choice.ranked, encoder, embeddings))
+    choice = choose_prompt(work.settings, encoder, embeddings, work.progress, work.stop)
+    with writing(work.run.folder):
+        write_csv(choice.ranked, work.run.folder / "prompts.csv")
+    work.run.write_json("prompt_map.json", map_of(choice.ranked, encoder, embeddings))
     prompt = own or choice.ranked.best.text
-    context.run.write_json("prompt.json", {"prompt": prompt, "sense": choice.sense, "lookup": choice.lookup.how})
-    context.run.journal("prompt", prompt=prompt, sense=choice.sense)
+    work.run.write_json("prompt.json", {"prompt": prompt, "sense": choice.sense, "lookup": choice.lookup.how})
+    work.run.journal("prompt", prompt=prompt, sense=choice.sense)
     return prompt, choice.sense
 
 
-def _generate(context: _Context, normals: Tensor, prompt: str) -> list[float]:
+def generate_sets(work: Work, normals: Tensor, prompt: str) -> list[float]:
     """Sets 1 to L on disk; returns their similarities."""
-    settings, run = context.settings, context.run
+    settings, run = work.settings, work.run
     wanted = settings.integrating.iterations
     if len(run.iterations()) < wanted:
         integrator = Integrator(
-            context.models.generator,
-            context.models.encoder,
+            work.models.generator,
+            work.models.encoder,
             normals,
             prompt,
             settings.generating,
@@ -192,50 +196,63 @@ def _generate(context: _Context, normals: Tensor, prompt: str) -> list[float]:
         )
         if state := run.load_state():
             integrator.load_state_dict(state)
-        for iteration in integrator.iterations(context.progress, context.stop):
+        for iteration in integrator.iterations(work.progress, work.stop):
             run.save_set(iteration.number, iteration.images)
             run.journal("iteration", number=iteration.number, similarity=iteration.similarity,
                         losses=iteration.losses, seconds=round(iteration.seconds, 3))  # fmt: skip
             run.save_state(integrator.state_dict())
+            if work.finish is not None and work.finish.is_set():
+                break
     return [row["similarity"] for row in run.iterations()][:wanted]
 
 
-def _train(context: _Context, normals: Tensor, best: int) -> tuple[PatchCore, dict]:
-    """PatchCore on real + best set, its threshold, and the lift; from disk where the run had finished it."""
-    folder = context.run.folder / "model"
+def pool_of(work: Work, normals: Tensor, best: int, arm: str, left_out: Sequence[int]) -> pools.Pool:
+    """The images that `train` learns from; see there."""
+    if arm == "real":
+        return pools.real(normals)
+    generating = work.settings.generating
+    if arm == "augment":
+        return pools.augment(normals, generating.images, generating.policy, work.settings.seed)
+    return pools.tgvig(normals, work.run.load_set(best).to(work.device), left_out)
+
+
+def train(
+    work: Work, normals: Tensor, best: int, arm: str = "tgvig", left_out: Sequence[int] = ()
+) -> tuple[PatchCore, dict]:
+    """PatchCore on the chosen images, its threshold, and the lift; from disk where the run had finished it.
+
+    Args:
+        best: the set to learn from, α or another one.
+        arm: which images, one of pools.ARMS.
+        left_out: places in the set that a person has thrown out.
+    """
+    folder, settings, watched = work.run.folder / "model", work.settings, (work.progress, work.stop)
     if (folder / "model.json").exists():
-        return PatchCore.load(folder, context.device)
-    settings = context.settings
-    backbone = context.models.backbone
-    generated = context.run.load_set(best).to(context.device)
-    own = list(range(len(normals)))
+        return PatchCore.load(folder, work.device)
     policy, seed = settings.generating.policy, settings.seed
-    detector = PatchCore(backbone, SIZE, settings.patchcore, context.device)
-    pool, origins = torch.cat([normals, generated]), own + list(sources(len(generated), len(normals)))
-    detector.fit(pool, origins, seed, context.progress, context.stop)
-    real = PatchCore(backbone, SIZE, settings.patchcore, context.device)
-    real.fit(normals, own, seed, context.progress, context.stop)
-    watched = context.progress, context.stop
+    pool = pool_of(work, normals, best, arm, left_out)
+    detector, plain = (PatchCore(work.models.backbone, SIZE, settings.patchcore, work.device) for _ in range(2))
+    detector.fit(pool.images, pool.sources, seed, *watched)
+    plain.fit(normals, range(len(normals)), seed, *watched)
     card = {
         "calibration": asdict(calibration.calibrate(detector, normals, policy, settings.false_alarm, seed, *watched)),
-        "lift": asdict(calibration.lift(real, detector, normals, policy, seed, *watched)),
-        "object": settings.object_name, "best_iteration": best,
+        "lift": asdict(calibration.lift(plain, detector, normals, policy, seed, *watched)),
+        "notes": _notes(odd_ones(plain, work.normals, *watched)),
+        "object": settings.object_name, "arm": arm, "best_iteration": best, "left_out": list(left_out),
     }  # fmt: skip
     with writing(folder):
         detector.save(folder, card)
-    context.run.journal("trained", threshold=card["calibration"]["threshold"])
+    work.run.journal("trained", arm=arm, threshold=card["calibration"]["threshold"])
     return detector, card
 
 
-def _inspect(context: _Context, detector: PatchCore, card: dict, tests: tuple[LabelledPhoto, ...]) -> dict:
+def _inspect(work: Work, detector: PatchCore, card: dict, tests: tuple[LabelledPhoto, ...]) -> dict:
     """Verdicts on the test photos, and the figures where the folder has labels."""
     limits = card["calibration"]["threshold"], card["calibration"]["pixel_threshold"]
-    folder = context.run.folder / "inspect"
+    folder = work.run.folder / "inspect"
     paths = [photo.path for photo in tests]
-    verdicts: list[Verdict] = (
-        list(inspect(detector, *limits, paths, folder, context.progress, context.stop)) if tests else []
-    )
-    shown: dict = {"images": [_row(verdict, context.run.folder) for verdict in verdicts]}
+    verdicts: list[Verdict] = list(inspect(detector, *limits, paths, folder, work.progress, work.stop)) if tests else []
+    shown: dict = {"images": [_row(verdict, work.run.folder) for verdict in verdicts]}
     if tests and tests[0].defective is not None:
         shown |= image_metrics([v.score for v in verdicts], [bool(photo.defective) for photo in tests], limits[0])
         masked = any(photo.mask for photo in tests)

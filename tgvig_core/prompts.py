@@ -27,11 +27,15 @@ ROBUST_FACTOR = 3.0  # drop d > median + 3·MAD
 
 @dataclass(frozen=True, slots=True)
 class RankedSense:
-    """A sense of W°, the text that stood for it, and cos(f(I°), G(text)) in [-1, 1]."""
+    """A sense of W°, the text that stood for it, cos(f(I°), G(text)), and cos(G(W°), G(text)) where W° has more words.
+
+    Both lie in [-1, 1]; by_name is 0 where the name is just the sense's own word.
+    """
 
     sense: Sense
     text: str
     score: float
+    by_name: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +91,27 @@ def mean_embedding(embeddings: torch.Tensor) -> torch.Tensor:
 
 
 def rank_senses(
-    senses: Sequence[Sense], image_embeddings: torch.Tensor, encoder: ImageTextEncoder
+    senses: Sequence[Sense], image_embeddings: torch.Tensor, encoder: ImageTextEncoder, name: str = ""
 ) -> tuple[RankedSense, ...]:
     """Order the senses of W° by cos(f(I°), G("a photo of a {lemma}, {definition}")), best first.
 
     Physical things come before the rest whatever their score: a photo shows a bottle, never "the quantity contained in
-    a bottle", and a weak encoder would take it for that.
+    a bottle", and a weak encoder would take it for that. Where the name has words that the sense's lemma lacks, the
+    name itself is compared too and the two cosines are added: "metal nut" is the fastener, whatever a photo looks like.
 
     Args:
         senses: any number; none gives none.
         image_embeddings: f of the normal images, N×D or D.
+        name: W° where it says more than the lemma, else "".
     """
     if not senses:
         return ()
     texts = [f"a photo of a {sense.lemma}, {sense.definition}" for sense in senses]
-    scores = (encoder.encode_texts(texts).double() @ mean_embedding(image_embeddings)).tolist()
-    ranked = (RankedSense(*row) for row in zip(senses, texts, scores, strict=True))
-    return tuple(sorted(ranked, key=lambda row: (not row.sense.physical, -row.score)))
+    encoded = encoder.encode_texts(texts).double()
+    scores = (encoded @ mean_embedding(image_embeddings)).tolist()
+    by_name = (encoded @ encoder.encode_texts([name])[0].double()).tolist() if name else [0.0] * len(texts)
+    ranked = (RankedSense(*row) for row in zip(senses, texts, scores, by_name, strict=True))
+    return tuple(sorted(ranked, key=lambda row: (not row.sense.physical, -(row.score + row.by_name))))
 
 
 def rank_prompts(

@@ -14,15 +14,17 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 from safetensors import SafetensorError
-from torch import Tensor
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import save_png, to_pixels, to_tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @contextlib.contextmanager
@@ -149,11 +151,15 @@ class Run:
 
     def load_set(self, number: int) -> Tensor:
         """M×3×S×S in [-1, 1] of a finished set."""
+        import torch  # here and below: looking at a run must not wait seconds for torch to load
+
         files = sorted(self.set_folder(number).glob("*.png"))
         return torch.stack([to_tensor(np.array(Image.open(file).convert("RGB"))) for file in files])
 
     def save_state(self, state: dict) -> None:
         """Keep what the integrator needs to go on."""
+        import torch
+
         with writing(self.folder):
             part = self.folder / "state.part"
             torch.save(state, part)
@@ -161,5 +167,7 @@ class Run:
 
     def load_state(self) -> dict | None:
         """The integrator's state, None where no iteration has ended."""
+        import torch
+
         file = self.folder / "state.pt"
         return torch.load(file, map_location="cpu", weights_only=True) if file.exists() else None

@@ -22,18 +22,16 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tgvig_core import packs
-from tgvig_core.augment import views
+from tgvig_core import packs, pools
+from tgvig_core.best_set import best_iteration
 from tgvig_core.choosing import choose_prompt
 from tgvig_core.detectors import PatchCore
-from tgvig_core.generator import GeneratorSettings, sources
+from tgvig_core.generator import GeneratorSettings
 from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
-from tgvig_core.integrator import Integrator, IntegratorSettings, best_iteration
+from tgvig_core.integrator import Integrator, IntegratorSettings
 from tgvig_core.runs import Run
 from tgvig_core.settings import SIZE, RunSettings
 from tgvig_core.testset import read_test_folder
-
-ARMS = ("real", "augment", "tgvig")
 
 
 def parse() -> argparse.Namespace:
@@ -77,12 +75,6 @@ class Cell:
         best = best_iteration(similarity)
         return rounds[best - 1].images, {"prompt": prompt, "similarity": similarity, "best_iteration": best}
 
-    def augmented(self) -> Tensor:
-        """As many plain views as there are generated images, drawn from the normals in turn."""
-        generator = torch.Generator().manual_seed(self.seed)
-        origins = sources(self.o.images, len(self.normals))
-        return torch.cat([views(self.normals[origin], 1, self.settings.policy, generator) for origin in origins])
-
     def measure(self) -> dict:
         """One row of the table."""
         start = time.perf_counter()
@@ -90,9 +82,11 @@ class Cell:
         if self.o.sets and self.seed == 0:
             Run(self.o.sets / f"{self.category}-{self.shots}").save_set(1, torch.cat([self.normals, made]))
         seconds = round(time.perf_counter() - start, 1)
-        own, origins = list(range(self.shots)), list(sources(len(made), self.shots))
-        pools = {"real": (self.normals, own), "augment": (torch.cat([self.normals, self.augmented()]), own + origins),
-                 "tgvig": (torch.cat([self.normals, made]), own + origins)}  # fmt: skip
+        arms = {
+            "real": pools.real(self.normals),
+            "augment": pools.augment(self.normals, self.o.images, self.settings.policy, self.seed),
+            "tgvig": pools.tgvig(self.normals, made),
+        }
         tests = read_test_folder(self.folder / "test")
         images = [to_tensor(to_square(read_photo(test.path).pixels, SIZE)) for test in tests]
         labels = [bool(test.defective) for test in tests]
@@ -106,9 +100,9 @@ class Cell:
             "images": self.o.images,
             "iterations": self.o.iterations,
         }
-        for arm, (pool, groups) in pools.items():
+        for arm, pool in arms.items():
             detector = PatchCore(packs.load_backbone(self.pack), SIZE)
-            detector.fit(pool, groups, self.seed)
+            detector.fit(pool.images, pool.sources, self.seed)
             scores = torch.cat([detector.score(image[None]).scores for image in images])
             row[arm] = float(roc_auc_score(labels, scores))
         return row | {"test_good": labels.count(False), "test_defective": labels.count(True)}
@@ -139,7 +133,7 @@ def table(rows: list[dict]) -> str:
     lines = ["| category | shots | seeds | real | augment | tgvig | tgvig − real |", "|---|---|---|---|---|---|---|"]
     for category, shots in sorted({(row["category"], row["shots"]) for row in rows}):
         cell = [row for row in rows if (row["category"], row["shots"]) == (category, shots)]
-        figures = [spread([100 * row[arm] for row in cell]) for arm in ARMS]
+        figures = [spread([100 * row[arm] for row in cell]) for arm in pools.ARMS]
         figures.append(spread([100 * (row["tgvig"] - row["real"]) for row in cell], sign=True))
         lines.append(f"| {category} | {shots} | {len(cell)} | {' | '.join(figures)} |")
     return "\n".join(lines)

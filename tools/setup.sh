@@ -33,17 +33,17 @@ missing_packages() {
             *"ok installed") ;;
             *) printf '%s ' "$name" ;;
         esac
-    done <packages.txt
+    done < <(cat packages.txt packages-dev.txt)
 }
 
 system_packages() {
-    has_apt || return 0 # NLTK downloads the word lists instead
+    has_apt || return 0 # NLTK downloads the word lists instead; bring Chromium for the page's tests yourself
     local missing
     missing=$(missing_packages)
     [ -n "$missing" ] || return 0
     # shellcheck disable=SC2086  # a list of names
     if may_apt && apt_install $missing; then return 0; fi
-    say "These word lists are not installed; NLTK will download its own where there is a network. To install them:"
+    say "Not installed: word lists (NLTK downloads its own where there is a network) or Chromium (for the page's tests):"
     say "    sudo apt-get install --no-install-recommends $missing"
 }
 

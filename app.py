@@ -1,0 +1,12 @@
+"""The web app: `python app.py` opens it at http://127.0.0.1:7860. Options: `python app.py --help`."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: no request leaves the machine
+
+from tgvig_ui.launch import main
+
+if __name__ == "__main__":
+    main()

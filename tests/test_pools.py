@@ -1,0 +1,38 @@
+"""What the detector learns from: the photos, plain views, a generated set without what was thrown out."""
+
+import pytest
+import torch
+
+from tgvig_core import pools
+from tgvig_core.augment import ViewPolicy
+from tgvig_core.errors import TgvigError
+
+NORMALS = torch.stack([torch.full((3, 8, 8), value) for value in (-0.5, 0.5)])
+SET = torch.stack([torch.full((3, 8, 8), value) for value in (0.1, 0.2, 0.3, 0.4, 0.6)])
+
+
+def test_real_is_the_photos_alone():
+    pool = pools.real(NORMALS)
+    assert torch.equal(pool.images, NORMALS) and pool.sources == (0, 1)
+
+
+def test_augment_draws_from_the_photos_in_turn_and_by_seed():
+    policy = ViewPolicy(light=0.0)
+    pool = pools.augment(NORMALS, 3, policy, seed=4)
+    assert pool.sources == (0, 1, 0, 1, 0)
+    # a plain grey photo stays what it is however it is turned or shifted
+    torch.testing.assert_close(pool.images, NORMALS[[0, 1, 0, 1, 0]])
+    lit = [pools.augment(NORMALS, 3, ViewPolicy(), seed).images for seed in (4, 4, 5)]
+    assert torch.equal(lit[0], lit[1]) and not torch.equal(lit[0], lit[2])
+
+
+def test_tgvig_leaves_out_what_was_thrown_out_and_keeps_each_images_source():
+    pool = pools.tgvig(NORMALS, SET, left_out=(1, 2))
+    assert pool.sources == (0, 1, 0, 1, 0)  # set images 0, 3 and 4 come from normals 0, 1 and 0
+    assert torch.equal(pool.images, torch.cat([NORMALS, SET[[0, 3, 4]]]))
+
+
+@pytest.mark.parametrize(("left_out", "words"), [((0, 1, 2, 3, 4), "at least one"), ((5,), "no image 6")])
+def test_a_set_that_cannot_be_used_is_refused(left_out, words):
+    with pytest.raises(TgvigError, match=words):
+        pools.tgvig(NORMALS, SET, left_out)

@@ -1,0 +1,61 @@
+"""The good images a detector learns from: the arms `real`, `augment` and `tgvig` that the README compares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tgvig_core.augment import ViewPolicy, views
+from tgvig_core.errors import TgvigError
+from tgvig_core.generator import sources
+
+ARMS = ("real", "augment", "tgvig")
+"""The normal photos alone; with plain views of them; with the generated set."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Images to train on.
+
+    Attributes:
+        images: N×3×S×S in [-1, 1], the normals first.
+        sources: for each the normal that it is or comes from.
+    """
+
+    images: Tensor
+    sources: tuple[int, ...]
+
+
+def real(normals: Tensor) -> Pool:
+    """The normals alone."""
+    return Pool(normals, tuple(range(len(normals))))
+
+
+def augment(normals: Tensor, count: int, policy: ViewPolicy, seed: int) -> Pool:
+    """The normals and `count` plain views, drawn from them in turn."""
+    generator = torch.Generator().manual_seed(seed)
+    origins = sources(count, len(normals))
+    made = [views(normals[origin], 1, policy, generator) for origin in origins]
+    return Pool(torch.cat([normals, *made]), (*range(len(normals)), *origins))
+
+
+def tgvig(normals: Tensor, generated: Tensor, left_out: Sequence[int] = ()) -> Pool:
+    """The normals and a generated set.
+
+    Args:
+        generated: I⁺, M×3×S×S.
+        left_out: places in the set that a person has thrown out.
+
+    Raises:
+        TgvigError: no image would be left, or there is none of that number.
+    """
+    if strange := [place for place in left_out if not 0 <= place < len(generated)]:
+        raise TgvigError(f"The set has no image {strange[0] + 1}: it holds {len(generated)}.")
+    kept = [place for place in range(len(generated)) if place not in set(left_out)]
+    if not kept:
+        raise TgvigError("All generated images are thrown out: keep at least one, or train on the photos alone.")
+    origins = sources(len(generated), len(normals))
+    return Pool(torch.cat([normals, generated[kept]]), (*range(len(normals)), *(origins[place] for place in kept)))

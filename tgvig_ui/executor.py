@@ -1,0 +1,214 @@
+"""One worker for all heavy jobs: a queue that people can see, a Stop that acts, and jobs that outlive tab and server."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tgvig_core.errors import Stopped, TgvigError
+from tgvig_ui.store import Store, read_json, write_json
+
+Work = Callable[[Path, dict, "Watch"], None]
+"""A kind of job: called with the part's folder, its arguments and the watch."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a part's latest job stands.
+
+    Attributes:
+        kind: rank, generate, train or inspect.
+        state: queued, running, stopping, done, stopped or failed.
+        step, done, total: what is being done, in plain words and units.
+        place: 0 for the running job, else how many are before it.
+        seconds: since it began to run.
+        left: estimated seconds to go, None where nothing is known yet.
+        message: what the person should know: an error with its remedy, a change of plan.
+    """
+
+    kind: str
+    state: str
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    place: int = 0
+    seconds: float = 0.0
+    left: float | None = None
+    message: str = ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether it still holds or waits for the worker."""
+        return self.state in ("queued", "running", "stopping")
+
+
+@dataclass
+class Watch:
+    """What a job reports to and looks at; `finish` asks it to end after the running iteration."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    finish: threading.Event = field(default_factory=threading.Event)
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    left: float | None = None
+    message: str = ""
+    began: float = 0.0
+
+    def progress(self, step: str, done: int, total: int) -> None:
+        """The Progress callback of tgvig_core."""
+        self.step, self.done, self.total = step, done, total
+
+
+@dataclass
+class _Job:
+    folder: Path
+    kind: str
+    arguments: dict
+    state: str = "queued"
+    watch: Watch = field(default_factory=Watch)
+
+
+class Executor:
+    """Runs jobs one after the other in a thread of its own.
+
+    A part has one job at a time. Its last job stays in `job.json`; one that was waiting or running when the server ended
+    is queued again by `recover`.
+    """
+
+    def __init__(self, work: Mapping[str, Work]) -> None:
+        self.work = dict(work)
+        self._jobs: dict[Path, _Job] = {}
+        self._waiting: list[_Job] = []
+        self._running: _Job | None = None
+        self._closed = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="tgvig-worker", daemon=True)
+        self._thread.start()
+
+    def submit(self, folder: Path, kind: str, arguments: dict | None = None) -> None:
+        """Queue a job.
+
+        Raises:
+            TgvigError: the part has a job already.
+        """
+        with self._changed:
+            held = self._jobs.get(folder)
+            if held and held.state in ("queued", "running", "stopping"):
+                raise TgvigError("This part is still being worked on: wait for it, or press Stop.")
+            job = _Job(folder, kind, arguments or {})
+            self._jobs[folder] = job
+            self._waiting.append(job)
+            self._keep(job)
+            self._changed.notify_all()
+
+    def status(self, folder: Path) -> Status | None:
+        """The part's latest job, None where it never had one."""
+        with self._changed:
+            job = self._jobs.get(folder)
+            if job is None:
+                held = read_json(folder / "job.json")
+                return Status(held["kind"], held["state"], message=held.get("message", "")) if held else None
+            watch = job.watch
+            place = self._waiting.index(job) + bool(self._running) if job in self._waiting else 0
+            seconds = time.monotonic() - watch.began if watch.began else 0.0
+            return Status(
+                job.kind, job.state, watch.step, watch.done, watch.total, place, seconds, watch.left, watch.message
+            )
+
+    def stop(self, folder: Path, finish: bool = False) -> None:
+        """Stop a part's job within a batch, or (finish) after the running iteration; a waiting one leaves the queue."""
+        with self._changed:
+            job = self._jobs.get(folder)
+            if job is None:
+                return
+            if job in self._waiting:
+                self._waiting.remove(job)
+                self._end(job, "stopped", "Taken out of the queue.")
+            elif job.state == "running":
+                (job.watch.finish if finish else job.watch.stop).set()
+                job.state = "running" if finish else "stopping"
+                job.watch.message = "Ends after this iteration." if finish else "Stopping…"
+
+    def recover(self, store: Store) -> int:
+        """Queue again what a server that ended had not finished; returns how many jobs."""
+        found = 0
+        for file in sorted(store.root.glob("*/job.json"), key=lambda path: path.stat().st_mtime):
+            held = read_json(file)
+            if held and held["state"] in ("queued", "running", "stopping") and held["kind"] in self.work:
+                self.submit(file.parent, held["kind"], held["arguments"])
+                found += 1
+        return found
+
+    def close(self) -> None:
+        """Stop what runs and end the thread; waiting jobs stay on disk for `recover`."""
+        with self._changed:
+            self._closed = True
+            if self._running:
+                self._running.watch.stop.set()
+            self._changed.notify_all()
+        self._thread.join(timeout=60)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    return
+                job = self._running = self._waiting.pop(0)
+                job.state, job.watch.began = "running", time.monotonic()
+                self._keep(job)
+            state, message = self._do(job)
+            with self._changed:
+                self._running = None
+                if not (self._closed and state == "stopped"):  # a server that ends leaves its job to the next one
+                    self._end(job, state, message)
+
+    def _do(self, job: _Job) -> tuple[str, str]:
+        """Run one job; whatever happens becomes a state and a sentence."""
+        try:
+            self.work[job.kind](job.folder, job.arguments, job.watch)
+            return "done", job.watch.message
+        except Stopped:
+            return "stopped", "Stopped. What was finished is kept."
+        except TgvigError as error:
+            return "failed", str(error)
+        except Exception as error:
+            traceback.print_exc()
+            if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
+                return "failed", "There is not enough memory for this: close other programs, or ask for fewer images."
+            return (
+                "failed",
+                f"Something went wrong that should not have ({type(error).__name__}): see the server's log.",
+            )
+        finally:
+            _give_back_memory()
+
+    def _end(self, job: _Job, state: str, message: str) -> None:
+        job.state, job.watch.message, job.watch.left = state, message, None
+        self._keep(job)
+
+    @staticmethod
+    def _keep(job: _Job) -> None:
+        with contextlib.suppress(OSError):  # a full disk: the job itself will say so
+            held = {"kind": job.kind, "arguments": job.arguments, "state": job.state, "message": job.watch.message}
+            write_json(job.folder / "job.json", held)
+
+
+def _give_back_memory() -> None:
+    gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # musl has no malloc_trim
+            ctypes.CDLL(None).malloc_trim(0)  # glibc keeps what was freed otherwise
+    torch = sys.modules.get("torch")  # not loaded by a job that never needed it
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,223 @@
+"""Step 3, generation: more good images in iterations, their similarity to the prompt, and the set that is used (Eq. 2 to 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from tgvig_ui import figures
+from tgvig_ui.generations import best_of, comparison, pictures, settings_of, similarity, unfinished
+from tgvig_ui.plot_style import empty
+from tgvig_ui.store import Part
+from tgvig_ui.words import note
+
+WAIT = "The first set appears here after about a minute"
+EMPTY = note(
+    "No images yet. Set how many you want and press Start; you can stop at any time and keep what is there.", "empty"
+)
+NAMED = {"Best": "best", "Plain (“a photo of a …”)": "naive", "Only the name": "only_word", "Worst": "worst"}
+
+
+@dataclass(frozen=True)
+class Generating:
+    """The step's named components."""
+
+    prompt: gr.HTML
+    images: gr.Slider
+    iterations: gr.Slider
+    seed: gr.Number
+    variance: gr.Checkbox
+    text: gr.Checkbox
+    others: gr.CheckboxGroup
+    estimate: gr.HTML
+    start: gr.Button
+    more: gr.Button
+    curve: gr.Plot
+    said: gr.HTML
+    generation: gr.Dropdown
+    set: gr.Dropdown
+    use: gr.Button
+    gallery: gr.Gallery
+    picked: gr.State
+    out: gr.Button
+    slider: gr.ImageSlider
+    compared: gr.HTML
+    next: gr.Button
+
+    def shown(self) -> list:
+        """What `show` fills."""
+        return [
+            self.prompt,
+            self.start,
+            self.more,
+            self.curve,
+            self.said,
+            self.generation,
+            self.set,
+            self.use,
+            self.gallery,
+            self.out,
+            self.compared,
+            self.next,
+        ]
+
+
+def build() -> Generating:
+    """The step's page."""
+    gr.Markdown(
+        "### Generate good images\nEach iteration adapts the generator to your photos, then makes a set. The set that fits "
+        "the prompt best is used."
+    )
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=280):
+            prompt = gr.HTML("", elem_id="generate-prompt")
+            images = gr.Slider(1, 100, value=20, step=1, label="Images in a set", elem_id="images")
+            iterations = gr.Slider(1, 50, value=5, step=1, label="Iterations", elem_id="iterations")
+            with gr.Accordion("More choices", open=False):
+                seed = gr.Number(
+                    0, label="Seed", info="The same seed gives the same images.", precision=0, minimum=0, elem_id="seed"
+                )
+                variance = gr.Checkbox(
+                    True,
+                    label="Vary the images as much as your photos and their views vary",
+                    info="Off: the same spread everywhere, as a comparison (the paper's Eq. 2).",
+                    elem_id="variance",
+                )
+                text = gr.Checkbox(
+                    True,
+                    label="Take the set that fits the prompt best",
+                    elem_id="text",
+                    info="Off: take the last set (the paper's “w/o text”).",
+                )
+                others = gr.CheckboxGroup(
+                    list(NAMED), label="Also generate for these prompts, to compare", elem_id="others"
+                )
+            estimate = gr.HTML("", elem_id="estimate")
+            with gr.Row():
+                start = gr.Button("Start", variant="primary", elem_id="start-generate", interactive=False)
+                more = gr.Button("Continue", elem_id="continue-generate", visible=False)
+        with gr.Column(scale=3, min_width=280):
+            curve = gr.Plot(empty(WAIT), show_label=False, elem_id="curve")
+            said = gr.HTML(EMPTY, elem_id="curve-said")
+    with gr.Row(equal_height=False, elem_id="set-row"):
+        generation = gr.Dropdown([], label="Generation", elem_id="generation", visible=False, min_width=200)
+        set_ = gr.Dropdown([], label="Set to look at", elem_id="set", visible=False, min_width=160)
+        use = gr.Button("Use this set", elem_id="use-set", visible=False, min_width=140)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=3, min_width=280):
+            gallery = gr.Gallery(
+                label="Generated images",
+                show_label=False,
+                columns=5,
+                height=420,
+                object_fit="contain",
+                interactive=False,
+                allow_preview=False,
+                buttons=[],
+                elem_id="set-gallery",
+            )
+        with gr.Column(scale=2, min_width=280):
+            slider = gr.ImageSlider(
+                label="Your photo and the generated image",
+                show_label=False,
+                elem_id="compare",
+                interactive=False,
+                buttons=["fullscreen"],
+                max_height=380,
+            )
+            out = gr.Button("Leave this image out", size="sm", visible=False, elem_id="leave-out")
+    compared = gr.HTML("", elem_id="comparison")
+    next_ = gr.Button("Next: train the detector", variant="primary", interactive=False, elem_id="to-train")
+    return Generating(
+        prompt,
+        images,
+        iterations,
+        seed,
+        variance,
+        text,
+        others,
+        estimate,
+        start,
+        more,
+        curve,
+        said,
+        generation,
+        set_,
+        use,
+        gallery,
+        gr.State(None),
+        out,
+        slider,
+        compared,
+        next_,
+    )
+
+
+def use_button(part: Part, number: int | None) -> gr.Button:
+    used = number is not None and number == part.choices.chosen_set
+    return gr.Button("This set is used" if used else "Use this set", visible=True, interactive=not used)
+
+
+def token(part: Part | None) -> list:
+    """Changes when `show` would show something else."""
+    if part is None:
+        return []
+    choices = part.choices
+    counts = [(number, len(similarity(part, number))) for number in part.generations()]
+    return [part.id, counts, choices.generation, choices.chosen_set, choices.left_out, choices.prompt]
+
+
+def show(part: Part | None, busy: bool) -> list:
+    """Values for Generating.shown()."""
+    prompt = part.choices.prompt if part else ""
+    head = note(f"Prompt: {prompt}", "note") if prompt else note("Find a prompt in step 2 first.", "empty")
+    start = gr.Button("Start", interactive=bool(prompt) and not busy)
+    curves = {number: similarity(part, number) for number in part.generations()} if part else {}
+    number = part.choices.generation if part else None
+    more = gr.Button(visible=bool(part and not busy and unfinished(part)))
+    hidden = gr.skip()
+    if not number or not curves.get(number):
+        nothing = [gr.Dropdown(visible=False)] * 2 + [
+            gr.Button(visible=False),
+            gr.Gallery([]),
+            gr.Button(visible=False),
+        ]
+        return [
+            head,
+            start,
+            more,
+            empty(WAIT),
+            EMPTY if not number else note("The first iteration is running.", "empty"),
+            *nothing,
+            gr.Button(interactive=False),
+        ]
+    named = {k: f"{k}: {settings_of(part, k).get('prompt', '')}" for k in curves}
+    curve = curves[number]
+    chosen = part.choices.chosen_set or best_of(curve)
+    seen = len(curve) if busy else chosen  # while it runs, the newest set is what people want to see
+    figure = figures.similarity_curve(
+        {named[k]: values for k, values in curves.items() if values},
+        {named[k]: best_of(values) for k, values in curves.items() if values},
+    )
+    sets = [
+        (f"Set {place} · {value:.3f}{' · best' if place == best_of(curve) else ''}", place)
+        for place, value in enumerate(curve, 1)
+    ]
+    said = note(figures.improving(curve)) + note(
+        f"Set {chosen} is used for training." if part.choices.chosen_set else "", "hint"
+    )
+    return [
+        head,
+        start,
+        more,
+        figure,
+        said,
+        gr.Dropdown([(text, k) for k, text in named.items()], value=number, visible=len(named) > 1),
+        gr.Dropdown(sets, value=seen, visible=True),
+        use_button(part, seen),
+        gr.Gallery(pictures(part, number, seen)),
+        hidden,
+        comparison(part),
+        gr.Button(interactive=bool(part.choices.chosen_set)),
+    ]

@@ -1,0 +1,215 @@
+"""The jobs behind the page: each reads the part's choices, calls tgvig_core and leaves its results on disk.
+
+torch and the models are imported inside the functions, so that the page is there before they are.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from tgvig_ui.executor import Watch
+from tgvig_ui.service import Service
+from tgvig_ui.store import Part, read_json, write_json
+
+SHOWN = 300
+"""Prompts that the page lists; prompts.csv has them all."""
+
+
+class Jobs:
+    """The kinds of job that the executor runs."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    @property
+    def work(self) -> dict:
+        """What the executor runs."""
+        return {"rank": self.rank, "generate": self.generate, "train": self.train, "inspect": self.inspect,
+                "complete": self.complete}  # fmt: skip
+
+    def rank(self, folder: Path, arguments: dict, watch: Watch) -> None:
+        """Senses and prompts of the part into ranking.json, prompts.csv and prompt_map.json (Eq. 1, Fig. 7)."""
+        watch.progress("Loading the models", 0, 0)
+        encoder = self.service.encoder()
+        from tgvig_core.choosing import choose_prompt, map_of
+        from tgvig_core.images import read_normals
+        from tgvig_core.prompts import write_csv
+        from tgvig_core.settings import SIZE
+        from tgvig_core.vocabulary import ancestors
+
+        part = Part(folder)
+        choices = part.choices
+        settings = self.service.settings(part, choices)
+        embeddings = encoder.encode_images(read_normals(part.photos()).tensor(SIZE))
+        choice = choose_prompt(settings, encoder, embeddings, watch.progress, watch.stop)
+        write_csv(choice.ranked, folder / "prompts.csv")
+        write_json(folder / "prompt_map.json", map_of(choice.ranked, encoder, embeddings))
+        shown = _shown(choice.ranked)
+        each = encoder.encode_texts([prompt.text for prompt in shown]) @ embeddings.T
+        ranking = {
+            "object": choices.object_name, "sense": choice.sense, "lookup": choice.lookup.how, "rule": choice.ranked.rule_text,
+            "caveat": encoder.caveat, "encoder": encoder.name, "count": len(choice.ranked.prompts),
+            "ancestors": ancestors(choice.sense) if choice.sense else [],
+            "senses": [{"synset": s.sense.synset, "definition": s.sense.definition, "score": s.score} for s in choice.senses],
+            "prompts": [asdict(prompt) | {"photos": row.tolist()} for prompt, row in zip(shown, each, strict=True)],
+            **{name: getattr(choice.ranked, name).text for name in ("best", "worst", "only_word", "naive")},
+        }  # fmt: skip
+        write_json(folder / "ranking.json", ranking)
+        part.choose(prompt=choice.ranked.best.text, sense=choice.sense)
+        self._find_odd_ones(part, watch)
+        self._measure_speed(watch)
+
+    def _find_odd_ones(self, part: Part, watch: Watch) -> None:
+        """A photo unlike the others may show a defect; step 1 says so. Kept for as long as the photos are the same."""
+        from tgvig_core import packs
+        from tgvig_core.detectors import PatchCore
+        from tgvig_core.images import read_normals
+        from tgvig_core.odd_one import odd_ones
+        from tgvig_core.settings import SIZE
+
+        normals, file = read_normals(part.photos()), part.folder / "odd.json"
+        shas = [photo.sha256 for photo in normals.photos]
+        if len(shas) < 3 or (read_json(file) or {}).get("photos") == shas:
+            return
+        watch.progress("Comparing the photos with each other", 0, 0)
+        detector = PatchCore(
+            packs.load_backbone(self.service.pack()[0], self.service.options.models_dir),
+            SIZE,
+            device=self.service.device(),
+        )
+        detector.fit(normals.tensor(SIZE), range(len(shas)), stop=watch.stop)
+        notes = [note.text for note in odd_ones(detector, normals, stop=watch.stop)]
+        write_json(file, {"photos": shas, "notes": notes})
+
+    def _measure_speed(self, watch: Watch) -> None:
+        """Once on a machine: the estimate before a generation rests on it."""
+        from tgvig_core import packs
+        from tgvig_core.estimate import known_speed, measure_speed
+
+        pack, device = self.service.pack()[0], self.service.device()
+        if known_speed(pack.name, device) is None:
+            watch.progress("Measuring how fast this device is", 0, 0)
+            model = packs.load_generator(pack, self.service.options.models_dir, device, watch.progress, watch.stop)
+            measure_speed(pack.name, model, device)
+
+    def generate(self, folder: Path, arguments: dict, watch: Watch) -> None:
+        """Iterations of a generation until its number of them is there; the queue holds several for a comparison."""
+        watch.progress("Loading the models", 0, 0)
+        self.service.encoder()
+        from tgvig_core.best_set import best_iteration
+        from tgvig_core.estimate import known_speed
+        from tgvig_core.pipeline import generate_sets
+        from tgvig_core.settings import SIZE
+
+        part = Part(folder)
+        for number in arguments["generations"]:
+            work = self.service.open_run(part, number, watch)
+            speed = known_speed(work.settings.pack, work.device)
+            guess = (
+                speed.seconds(work.settings.generating, replace(work.settings.integrating, iterations=1))
+                if speed
+                else None
+            )
+            wanted, began, before = work.settings.integrating.iterations, time.monotonic(), len(work.run.iterations())
+
+            def progress(
+                step: str, done: int, total: int, run=work.run, wanted=wanted, began=began, before=before, guess=guess
+            ) -> None:
+                watch.progress(step, done, total)
+                watch.left = _left(len(run.iterations()), wanted, time.monotonic() - began, before, guess)
+
+            work = replace(work, progress=progress)
+            normals = work.normals.tensor(SIZE).to(work.device)
+            with work.timed("generate"):
+                similarity = generate_sets(work, normals, work.settings.prompt)
+            if similarity:
+                part.choose(chosen_set=best_iteration(similarity, work.settings.integrating.text))
+            if watch.finish.is_set():
+                return
+
+    def train(self, folder: Path, arguments: dict, watch: Watch) -> None:
+        """A detector from the chosen images; an earlier one of this generation and its inspection are replaced."""
+        import shutil
+
+        self.service.encoder()
+
+        from tgvig_core import pipeline
+        from tgvig_core.images import save_png, to_pixels
+        from tgvig_core.settings import SIZE
+
+        part = Part(folder)
+        choices = part.choices
+        number = arguments["generation"]
+        work = self.service.open_run(part, number, watch, false_alarm=arguments["false_alarm"])
+        for name in ("model", "inspect"):
+            shutil.rmtree(work.run.folder / name, ignore_errors=True)
+        normals = work.normals.tensor(SIZE).to(work.device)
+        with work.timed("train"):
+            chosen = choices.chosen_set, arguments["arm"], choices.left_out
+            pipeline.train(work, normals, *chosen)
+        pool = work.run.folder / "pool"  # "why here" shows the remembered patches in these pictures
+        shutil.rmtree(pool, ignore_errors=True)
+        pool.mkdir()
+        for place, image in enumerate(pipeline.pool_of(work, normals, *chosen).images):
+            save_png(to_pixels(image), pool / f"{place:04d}.png")
+        part.choose(threshold=None, decisions={})
+
+    def complete(self, folder: Path, arguments: dict, watch: Watch) -> None:
+        """Generate, then train: what a program asks for at once."""
+        self.generate(folder, arguments, watch)
+        self.train(folder, arguments, watch)
+
+    def inspect(self, folder: Path, arguments: dict, watch: Watch) -> None:
+        """Scores, maps and heatmaps of the part's test photos into generations/<k>/inspect; figures where they have labels."""
+        self.service.pack()
+        import numpy as np
+        import torch
+
+        from tgvig_core.detectors import PatchCore
+        from tgvig_core.inspection import check_photos, inspect
+        from tgvig_core.metrics import image_metrics, pixel_metrics
+        from tgvig_core.settings import SIZE
+        from tgvig_core.testset import read_mask, read_test_folder
+
+        part = Part(folder)
+        run = part.generation(arguments["generation"])
+        detector, card = PatchCore.load(run / "model", self.service.device())
+        tests = read_test_folder(part.folder / "tests" / "test")
+        paths = [photo.path for photo in tests]
+        check_photos(paths, watch.progress, watch.stop)
+        limits = card["calibration"]["threshold"], card["calibration"]["pixel_threshold"]
+        target, rows, maps = run / "inspect", [], []
+        for place, verdict in enumerate(
+            inspect(detector, *limits, paths, target / "heatmaps", watch.progress, watch.stop)
+        ):
+            (target / "maps").mkdir(exist_ok=True)
+            maps.append(verdict.map)
+            np.save(target / "maps" / f"{place}.npy", verdict.map.numpy().astype(np.float16))
+            label = None if tests[place].defective is None else bool(tests[place].defective)
+            row = {"path": str(verdict.path), "score": verdict.score, "map": place, "defective": label}
+            rows.append(row | {"heatmap": verdict.heatmap.name})
+        found: dict = {"images": rows, "figures": {}}
+        if tests[0].defective is not None:
+            labels = [bool(photo.defective) for photo in tests]
+            found["figures"] = image_metrics([row["score"] for row in rows], labels, limits[0])
+            if any(photo.mask for photo in tests):
+                masks = torch.stack([read_mask(photo, SIZE) for photo in tests])
+                found["figures"] |= pixel_metrics(torch.stack(maps), masks)
+        write_json(target / "scores.json", found)
+
+
+def _shown(ranked) -> list:
+    """The first prompts and those that comparisons name."""
+    named = (ranked.best, ranked.worst, ranked.only_word, ranked.naive)
+    first = list(ranked.prompts[:SHOWN])
+    texts = {prompt.text for prompt in first}
+    return first + [prompt for prompt in dict.fromkeys(named) if prompt.text not in texts]
+
+
+def _left(done: int, wanted: int, elapsed: float, before: int, guess: float | None) -> float | None:
+    """Seconds to go: by the pace of the iterations that ended here, before the first one by the measured speed."""
+    ended = done - before
+    pace = elapsed / (ended + 0.5) if ended else guess
+    return None if pace is None else max((wanted - before) * pace - elapsed, 0.0)

@@ -1,0 +1,189 @@
+"""Step 1, good photos: upload, sample part or folder; what the photos are like, in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from tgvig_core.errors import TgvigError
+from tgvig_core.images import read_normals, read_photo
+from tgvig_core.photo_report import report
+from tgvig_ui.server import Server, plain
+from tgvig_ui.store import MAX_PHOTOS, Part, local_photos, read_json
+from tgvig_ui.thumbs import thumb
+from tgvig_ui.words import note
+
+EMPTY = note(
+    "No photos yet. One is enough to begin; five are better. Show the part as your camera will see it later.", "empty"
+)
+
+
+@dataclass(frozen=True)
+class Normals:
+    """The step's named components."""
+
+    upload: gr.File
+    samples: gr.Radio
+    path: gr.Textbox
+    take_path: gr.Button
+    gallery: gr.Gallery
+    remove: gr.Button
+    picked: gr.State
+    notes: gr.HTML
+    flips: gr.Checkbox
+    turns: gr.Checkbox
+    next: gr.Button
+
+    def shown(self) -> list:
+        """What `show` fills."""
+        return [self.gallery, self.notes, self.remove, self.flips, self.turns, self.next]
+
+
+def build(server: Server) -> Normals:
+    """The step's page."""
+    names = [path.name.replace("_", " ") for path in sorted(server.samples.iterdir()) if (path / "train").is_dir()]
+    gr.Markdown("### Photos of good parts\nNo defects are needed: the detector learns what *good* looks like.")
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=280):
+            upload = gr.File(
+                label="Add 1 to 5 photos (PNG, JPEG, TIFF, BMP, WebP)",
+                file_count="multiple",
+                height=170,
+                elem_id="upload-normals",
+            )
+            samples = gr.Radio(
+                names, label="No photos at hand? Try a sample part (rendered, not photographed)", elem_id="samples"
+            )
+            with gr.Accordion("Photos in a folder of this computer", open=False, visible=server.local):
+                path = gr.Textbox(label="Folder or file", placeholder="/home/me/photos/good", elem_id="normals-path")
+                take_path = gr.Button("Add the photos of this folder", size="sm", elem_id="take-path")
+            flips = gr.Checkbox(label="Good parts may also appear mirrored", elem_id="flips")
+            turns = gr.Checkbox(
+                label="Good parts may also appear turned by quarter turns",
+                elem_id="turns",
+                info="Say so only if it is true: otherwise a mirrored part would no longer be noticed.",
+            )
+        with gr.Column(scale=3, min_width=280):
+            gallery = gr.Gallery(
+                label="Your good photos",
+                show_label=False,
+                columns=5,
+                height=190,
+                object_fit="contain",
+                interactive=False,
+                buttons=["fullscreen"],
+                elem_id="normals",
+                allow_preview=False,
+            )
+            notes = gr.HTML(EMPTY, elem_id="normal-notes")
+            remove = gr.Button("Remove the selected photo", size="sm", visible=False, elem_id="remove-normal")
+    next_ = gr.Button("Next: describe the part", variant="primary", interactive=False, elem_id="to-prompts")
+    return Normals(upload, samples, path, take_path, gallery, remove, gr.State(None), notes, flips, turns, next_)
+
+
+def wire(server: Server, step: Normals, part_id: gr.State) -> None:
+    """What happens on a click. Only these handlers change the part; `show` redraws it."""
+
+    @plain
+    def add(id: str, given: list[str] | None) -> tuple:
+        return _add(server, id, [Path(path) for path in given or ()]), None
+
+    @plain
+    def sample(id: str, name: str | None) -> tuple:
+        if not name:
+            return gr.skip(), gr.skip()
+        folder = server.samples / name.replace(" ", "_")
+        part = server.store.new()  # a sample is a part of its own: nothing of the person's photos is mixed in
+        part.add_photos(sorted((folder / "train" / "good").iterdir()))
+        part.choose(object_name="metal nut" if name == "hex nut" else name)
+        return part.id, None
+
+    @plain
+    def from_path(id: str, text: str) -> str:
+        return _add(server, id, local_photos(text))
+
+    @plain
+    def forget(id: str, picked: int | None) -> None:
+        part = server.part(id)
+        photos = part.photos()
+        if picked is None or picked >= len(photos):
+            raise TgvigError("No photo is selected: click one in the list first.")
+        if server.status(part) and server.status(part).busy:
+            raise TgvigError("The photos are in use: press Stop first.")
+        photos[picked].unlink()
+        part.choose()
+
+    @plain
+    def pose(id: str, flips: bool, turns: bool) -> None:
+        server.part(id).choose(flips=flips, turns=turns)
+
+    private = {"api_visibility": "private", "show_progress": "minimal"}
+    step.upload.upload(add, [part_id, step.upload], [part_id, step.upload], **private)
+    step.samples.input(sample, [part_id, step.samples], [part_id, step.samples], **private)
+    step.take_path.click(from_path, [part_id, step.path], part_id, **private)
+    step.gallery.select(_picked, None, step.picked, **private)
+    step.remove.click(forget, [part_id, step.picked], None, **private)
+    for box in (step.flips, step.turns):
+        box.input(pose, [part_id, step.flips, step.turns], None, **private)
+
+
+def _picked(event: gr.SelectData) -> int:
+    return event.index
+
+
+def _add(server: Server, id: str, given: list[Path]) -> str:
+    """Copy what can be read; name what cannot. Nothing is copied if all of it is bad."""
+    good, bad = [], []
+    for path in given:
+        try:
+            read_photo(path)
+            good.append(path)
+        except TgvigError as error:
+            bad.append(str(error).replace(str(path), path.name))
+    if not good:
+        raise TgvigError(bad[0] if bad else "No photo was given: choose at least one.")
+    part = server.store.part(id) or server.store.new()
+    copies = part.add_photos(good)
+    try:
+        read_normals(part.photos(), MAX_PHOTOS)  # the same photo twice, too many megapixels
+    except TgvigError:
+        for path in copies:
+            path.unlink()
+        raise
+    for sentence in bad:
+        gr.Warning(sentence, duration=None)
+    return part.id
+
+
+def token(part: Part | None) -> list:
+    """Changes when `show` would show something else."""
+    return [] if part is None else [str(path) for path in part.photos()] + [part.id, bool(_odd(part))]
+
+
+def show(part: Part | None) -> list:
+    """Values for Normals.shown()."""
+    photos = part.photos() if part else []
+    if not photos:
+        return [gr.Gallery([]), EMPTY, gr.Button(visible=False), gr.skip(), gr.skip(), gr.Button(interactive=False)]
+    pictures = [(str(thumb(path, part.folder / "thumbs")), path.name[5:]) for path in photos]
+    found = [f"{item.path.name[5:]}: {item.text}" for item in report(read_normals(photos, MAX_PHOTOS))] + _odd(part)
+    texts = "".join(note(text, "warn") for text in found)
+    few = "One photo works, but how often good parts will be rejected can then only be guessed; 3 to 5 are better."
+    texts = texts or note("The photos look fine: sharp, well lit, no duplicates.", "note")
+    texts += note(few, "hint") if len(photos) < 3 else ""
+    choices = part.choices
+    return [
+        gr.Gallery(pictures),
+        texts,
+        gr.Button(visible=True),
+        choices.flips,
+        choices.turns,
+        gr.Button(interactive=True),
+    ]
+
+
+def _odd(part: Part) -> list[str]:
+    """What the ranking job found about photos that do not look like the others."""
+    return (read_json(part.folder / "odd.json") or {}).get("notes", [])

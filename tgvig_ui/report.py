@@ -1,0 +1,186 @@
+"""The report of an inspection: one HTML file that holds everything it shows, for a printer, a mail or an archive."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+
+from tgvig_core.errors import TgvigError
+from tgvig_ui.report_parts import CSS, MAX_SIDE, curve_svg, picture
+
+SET_IMAGES = 12
+FIGURES = {
+    "image_auroc": ("Image AUROC", "1: every defective photo scores above every good one; 0.5: chance"),
+    "f1_max": ("Best F1", "balance of defects found and false alarms at the best threshold there is; 1 is perfect"),
+    "false_alarm": ("False alarms", "share of the good photos called anomalous at the threshold"),
+    "miss": ("Missed defects", "share of the defective photos called good at the threshold"),
+    "pixel_auroc": ("Pixel AUROC", "the same as image AUROC, for the pixels of the heatmaps"),
+    "pro": ("PRO", "how much of each defect the heatmaps cover, up to 30 % false pixels; 1 is perfect"),
+}
+"""Key of result.json: name, and what it says."""
+RATES = ("false_alarm", "miss")
+
+
+@dataclass(frozen=True)
+class ReportPhoto:
+    """One inspected photo.
+
+    Attributes:
+        path: the photo.
+        name: what is printed for it.
+        score: raw score; larger is stranger.
+        anomalous: score > threshold.
+        decision: the person's own, such as OK, NG or unsure; None where there is none.
+        heatmap: the photo with its map laid over.
+        regions: the anomalous regions in words, with their unit (px or mm), largest first.
+    """
+
+    path: Path
+    name: str
+    score: float
+    anomalous: bool
+    decision: str | None
+    heatmap: Path
+    regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """What a report tells.
+
+    Attributes:
+        date: as it is to be printed.
+        device: what was computed on.
+        prompt: P, which chose the set.
+        similarity: cosine of each set with the prompt, first iteration first.
+        best_set: number (from 1) of the set that trained the detector.
+        set_images: its images; the first 12 are shown.
+        threshold: raw score above which a photo is called anomalous.
+        threshold_words: how sure its false-alarm rate is (Calibration.words).
+        figures: by the keys of FIGURES, in [0, 1]; None or missing where it could not be measured.
+    """
+
+    title: str
+    part: str
+    date: str
+    pack: str
+    device: str
+    prompt: str
+    similarity: tuple[float, ...]
+    best_set: int
+    set_images: tuple[Path, ...]
+    threshold: float
+    threshold_words: str
+    photos: tuple[ReportPhoto, ...]
+    figures: Mapping[str, float | None] = field(default_factory=dict)
+
+
+def write_report(target: Path, facts: ReportFacts) -> None:
+    """Write the report as one HTML file that asks nothing of any network and needs no script.
+
+    A photo that is no longer there, or cannot be read, gets a sentence in its place. The file is there whole or not at
+    all; memory does not grow with the number of photos, the file does (about 40 kB a photo).
+
+    Raises:
+        TgvigError: the file cannot be written.
+    """
+    draft = target.with_name(f".{target.name}.draft")
+    try:
+        with draft.open("w", encoding="utf-8", errors="replace") as file:  # file names may hold bytes that are no text
+            file.writelines(_document(facts))
+        os.replace(draft, target)
+    except OSError as error:
+        raise TgvigError(f"{target} cannot be written ({error}). Choose a writable folder with room.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _document(facts: ReportFacts) -> Iterator[str]:
+    title = escape(facts.title)
+    yield (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<main>\n"
+    )
+    yield f"<header><h1>{title}</h1><p>{_summary(facts.photos)}</p></header>\n"
+    yield _facts_list(facts)
+    yield from _training(facts)
+    yield _figures(facts.figures)
+    yield from _photos(facts.photos)
+    yield "</main>\n</body>\n</html>\n"
+
+
+def _summary(photos: Sequence[ReportPhoto]) -> str:
+    found = sum(photo.anomalous for photo in photos)
+    if not photos:
+        return "No photo was inspected."
+    return f"{found} of {len(photos)} photo{'s' * (len(photos) != 1)} called anomalous."
+
+
+def _facts_list(facts: ReportFacts) -> str:
+    rows = (
+        ("Part", facts.part),
+        ("Date", facts.date),
+        ("Model pack", facts.pack),
+        ("Device", facts.device),
+        ("Threshold", f"{facts.threshold:.3f}: a photo that scores more is called anomalous"),
+        ("How sure that is", facts.threshold_words),
+    )
+    return f"<dl>{''.join(f'<dt>{name}</dt><dd>{escape(text)}</dd>' for name, text in rows)}</dl>\n"
+
+
+def _training(facts: ReportFacts) -> Iterator[str]:
+    """The prompt, the curve, and images of the set that the detector was trained on."""
+    yield f"<section><h2>What the detector learned from</h2><p>Prompt: <q>{escape(facts.prompt)}</q></p>\n"
+    if facts.similarity:
+        yield f"<figure>{curve_svg(facts.similarity, facts.best_set)}<figcaption>How well each generated set fits the "
+        yield f"prompt (cosine). Set {facts.best_set}, marked, was used.</figcaption></figure>\n"
+    shown = facts.set_images[:SET_IMAGES]
+    if shown:
+        yield f"<h3>Set {facts.best_set}: {len(shown)} of {len(facts.set_images)} generated images</h3>\n"
+        yield '<div class="set">'
+        for number, path in enumerate(shown, start=1):
+            yield picture(path, f"Generated image {number}", MAX_SIDE // 2)
+        yield "</div>\n"
+    yield "</section>\n"
+
+
+def _figures(figures: Mapping[str, float | None]) -> str:
+    """Figures of labelled photos; nothing where there are none."""
+    rows = []
+    for key, (name, meaning) in FIGURES.items():
+        value = figures.get(key)
+        if value is not None:
+            shown = f"{value:.1%}" if key in RATES else f"{value:.3f}"
+            rows.append(f'<tr><th scope="row">{name}</th><td class="number">{shown}</td><td>{meaning}</td></tr>')
+    if not rows:
+        return ""
+    return f'<section><h2>Against the labels</h2><table class="figures">{"".join(rows)}</table></section>\n'
+
+
+def _photos(photos: Sequence[ReportPhoto]) -> Iterator[str]:
+    """The photos, largest score first."""
+    if not photos:
+        return
+    yield '<section><h2>Photos, strangest first</h2>\n<table class="photos"><thead><tr>'
+    yield "".join(f'<th scope="col">{name}</th>' for name in ("Photo", "Heatmap", "Result"))
+    yield "</tr></thead><tbody>\n"
+    for photo in sorted(photos, key=lambda photo: -photo.score):
+        name = escape(photo.name)
+        yield f"<tr><td>{picture(photo.path, f'Photo {photo.name}')}</td>"
+        yield f"<td>{picture(photo.heatmap, f'Heatmap of {photo.name}')}</td>"
+        yield f'<td><p class="name">{name}</p>{_result(photo)}</td></tr>\n'
+    yield "</tbody></table></section>\n"
+
+
+def _result(photo: ReportPhoto) -> str:
+    kind, word = ("bad", "ANOMALOUS") if photo.anomalous else ("good", "GOOD")
+    decision = f"<p>Own decision: <b>{escape(photo.decision)}</b></p>" if photo.decision else ""
+    regions = "".join(f"<li>{escape(region)}</li>" for region in photo.regions)
+    listed = f"<p>Regions:</p><ul>{regions}</ul>" if regions else ""
+    return f'<p><b class="{kind}">{word}</b></p><p>Score {photo.score:.3f}</p>{decision}{listed}'

@@ -1,0 +1,129 @@
+"""What a report is put together from: its style, pictures that lie inside the file, and the curve as SVG."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from PIL import Image
+
+from tgvig_core.errors import TgvigError
+from tgvig_core.images import read_photo
+
+MAX_SIDE = 480
+"""Longest side of a picture in the report, px."""
+QUALITY = 82
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 480, 200, 68, 32, 16
+"""Of the curve, in the SVG's units; LEFT, BOTTOM and TOP leave room for the numbers."""
+
+CSS = """
+:root { color-scheme: light; }
+* { box-sizing: border-box; }
+body { margin: 0; background: #fff; color: #1f2933;
+       font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+main { max-width: 1040px; margin: 0 auto; padding: 24px 20px 48px; }
+header { border-bottom: 3px solid #0072b2; margin-bottom: 20px; }
+h1 { font-size: 26px; line-height: 1.25; margin: 0 0 4px; }
+h2 { font-size: 19px; margin: 32px 0 10px; }
+h3 { font-size: 15px; margin: 18px 0 8px; }
+h1, p, dd, td { overflow-wrap: anywhere; }
+header p { font-size: 17px; margin: 0 0 12px; }
+p { margin: 0 0 6px; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 0; }
+dt, figcaption, .missing { color: #52606d; }
+dd { margin: 0; }
+figure { margin: 12px 0; }
+svg { display: block; width: 100%; max-width: 480px; height: auto; }
+svg text { font-size: 15px; fill: #52606d; }
+img { display: block; width: auto; height: auto; max-width: 100%; border-radius: 4px; }
+.set { display: grid; grid-template-columns: repeat(auto-fill, minmax(110px, 1fr)); gap: 8px; }
+.set img { width: 100%; }
+table { border-collapse: collapse; width: 100%; }
+th { text-align: left; font-weight: 600; }
+td, th { padding: 8px 12px 8px 0; vertical-align: top; border-bottom: 1px solid #d9dee4; }
+.figures { width: auto; }
+.number { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
+.photos { table-layout: fixed; }
+.photos img { max-height: 300px; }
+.photos p:last-child { margin-bottom: 0; }
+.photos ul { margin: 0; padding-left: 20px; }
+.name { font-weight: 600; }
+.missing { border: 1px dashed #9aa5b1; border-radius: 4px; padding: 12px; margin: 0; font-size: 13px; }
+.good, .bad { display: inline-block; border-radius: 4px; padding: 1px 8px; font-size: 13px; }
+.good { background: #e1f0fa; color: #00507d; border: 1px solid #0072b2; }
+.bad { background: #fde9dc; color: #8a3c00; border: 1px solid #d55e00; }
+@media (max-width: 600px) {
+  main { padding: 16px 14px 32px; }
+  dl { grid-template-columns: 1fr; gap: 0; }
+  dd { margin-bottom: 8px; }
+  .photos thead { display: none; }
+  .photos tr { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; padding: 12px 0; border-bottom: 1px solid #d9dee4; }
+  .photos td { padding: 0; border: 0; }
+  .photos td:last-child { grid-column: 1 / -1; }
+}
+@media print {
+  body { font-size: 11pt; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+  main { max-width: none; padding: 0; }
+  h2, h3 { break-after: avoid; }
+  tr, figure, .set img { break-inside: avoid; }
+  .photos img { max-height: 6cm; }
+  .set { grid-template-columns: repeat(6, 1fr); }
+}
+"""
+
+
+def picture(path: Path, words: str, side: int = MAX_SIDE) -> str:
+    """An <img> that holds the photo itself as JPEG, its longest side at most `side` px; a sentence if it is unreadable.
+
+    Args:
+        words: what it shows, for those who cannot see it; not escaped yet.
+    """
+    try:
+        image = Image.fromarray(read_photo(path).pixels)
+    except TgvigError:
+        return f'<p class="missing">{escape(words)} cannot be read any more.</p>'
+    image.thumbnail((side, side))
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=QUALITY)
+    source = f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
+    return f'<img src="{source}" alt="{escape(words)}" width="{image.width}" height="{image.height}">'
+
+
+def curve_svg(similarity: Sequence[float], best: int) -> str:
+    """The similarity of each set as a line, the set that was used as a larger orange dot.
+
+    Args:
+        similarity: cosines, at least one, first iteration first.
+        best: number (from 1) of the set that was used.
+    """
+    low, high = min(similarity), max(similarity)
+    span = (high - low) or 1.0
+    step = (WIDTH - LEFT - 20) / max(len(similarity) - 1, 1)
+    base = HEIGHT - BOTTOM
+    points = [
+        (LEFT + place * step, base - 12 - (value - low) / span * (base - TOP - 12))
+        for place, value in enumerate(similarity)
+    ]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#0072b2"/>' for x, y in points)
+    every = math.ceil(len(points) / 12)  # at most 12 numbers below the axis
+    numbers = "".join(
+        f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{place + 1}</text>'
+        for place, (x, _) in enumerate(points) if place % every == 0
+    )  # fmt: skip
+    ends = {low: points[similarity.index(low)][1], high: points[similarity.index(high)][1]}
+    scale = "".join(
+        f'<text x="{LEFT - 14}" y="{y + 4:.1f}" text-anchor="end">{value:.3f}</text>' for value, y in ends.items()
+    )
+    x, y = points[best - 1]
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Similarity of {len(similarity)} sets, '
+        f'from {low:.3f} to {high:.3f}; set {best} was used">'
+        f'<path d="M{LEFT - 8} {TOP}V{base}H{WIDTH}" fill="none" stroke="#9aa5b1"/>'
+        f'<polyline points="{line}" fill="none" stroke="#0072b2" stroke-width="2"/>{dots}'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="#d55e00"/>{numbers}{scale}</svg>'
+    )

@@ -1,0 +1,143 @@
+"""What an inspection left on disk, as values: verdicts at the threshold of the moment, overlays, regions, downloads."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tgvig_core.images import from_square, read_photo
+from tgvig_ui.store import Part, read_json
+from tgvig_ui.thumbs import VIEW
+from tgvig_ui.training import model_card
+
+OVERLAYS = ("Heatmap", "Outline", "Both")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One inspected photo at the present threshold."""
+
+    path: Path
+    name: str
+    score: float
+    anomalous: bool
+    defective: bool | None
+    decision: str
+    map: Path
+    heatmap: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """An inspection: rows worst first, thresholds, and the figures of a labelled folder (empty without labels)."""
+
+    rows: tuple[Row, ...]
+    threshold: float
+    pixel_threshold: float
+    calibrated: float
+    figures: dict
+    card: dict
+    folder: Path
+
+    @property
+    def labels(self) -> list[bool] | None:
+        """True for defective, in the rows' order; None where the folder has no labels."""
+        found = [row.defective for row in self.rows]
+        return None if not found or None in found else [bool(label) for label in found]
+
+    def counts(self) -> tuple[int, int, int, int]:
+        """True negatives, false positives, false negatives, true positives at the present threshold."""
+        pairs = [(bool(row.defective), row.anomalous) for row in self.rows]
+        return tuple(pairs.count(kind) for kind in ((False, False), (False, True), (True, False), (True, True)))
+
+
+def results(part: Part | None) -> Results | None:
+    """The inspection of the part's chosen generation, None where there is none."""
+    number = part.choices.generation if part else None
+    card = model_card(part)
+    folder = part.generation(number) / "inspect" if number else None
+    found = read_json(folder / "scores.json") if folder else None
+    if not found or not card:
+        return None
+    about, choices = card["calibration"], part.choices
+    threshold = about["threshold"] if choices.threshold is None else choices.threshold
+    root = part.folder / "tests" / "test"
+    rows = []
+    for entry in found["images"]:
+        path = Path(entry["path"])
+        name = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
+        decision, map_ = choices.decisions.get(name, ""), folder / "maps" / f"{entry['map']}.npy"
+        anomalous = entry["score"] > threshold
+        rows.append(Row(path, name, entry["score"], anomalous, entry["defective"], decision, map_, entry["heatmap"]))
+    rows.sort(key=lambda row: -row.score)
+    # the map's limit moves with the score's: both are distances in the same feature space
+    pixel = about["pixel_threshold"] * threshold / max(about["threshold"], 1e-12)
+    return Results(tuple(rows), threshold, pixel, about["threshold"], found["figures"], card, folder)
+
+
+@functools.lru_cache(maxsize=16)
+def _pixels(path: Path, stamp: int) -> np.ndarray:
+    """The photo, scaled down to what a page shows."""
+    image = Image.fromarray(read_photo(path).pixels)
+    image.thumbnail((VIEW, VIEW), Image.Resampling.LANCZOS)
+    return np.array(image)
+
+
+def view(found: Results, row: Row, overlay: str, opacity: float) -> tuple[np.ndarray, np.ndarray]:
+    """The photo and the photo with its map, both H×W×3 uint8 with the longer side at most 1024 px."""
+    from tgvig_core.inspection import heatmap
+    from tgvig_core.regions import outlined
+
+    pixels = _pixels(row.path, row.path.stat().st_mtime_ns)
+    square = np.load(row.map).astype(np.float32)
+    shown = pixels
+    if overlay != "Outline":
+        coloured = heatmap(pixels, square, found.pixel_threshold)
+        shown = (pixels * (1 - opacity) + coloured * opacity).round().astype(np.uint8)
+    if overlay != "Heatmap":
+        shown = outlined(shown, from_square(square, *pixels.shape[:2]), found.pixel_threshold)
+    return pixels, shown
+
+
+def region_rows(found: Results, row: Row, pitch: float | None) -> list[list]:
+    """The photo's regions, strongest first: place, size in px of the whole photo (mm with a pitch), peak."""
+    from tgvig_core.regions import regions
+
+    with Image.open(row.path) as image:
+        width, height = image.size
+        if image.getexif().get(0x0112, 1) >= 5:  # turned by a quarter: the upright photo has its sides swapped
+            width, height = height, width
+    whole = from_square(np.load(row.map).astype(np.float32), height, width)
+    shown = []
+    for region in regions(whole, found.pixel_threshold)[:20]:
+        size = f"{region.width} × {region.height} px"
+        if pitch:
+            across, down, area = region.size_mm(pitch)
+            size += f" · {across:.2f} × {down:.2f} mm · {area:.2f} mm²"
+        shown.append([f"{region.x}, {region.y}", size, f"{region.area} px", round(region.peak, 2)])
+    return shown
+
+
+def csv_text(found: Results) -> str:
+    """path, score, threshold, verdict and decision of every photo, worst first."""
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(["photo", "score", "threshold", "is_anomalous", "decision"])
+    for row in found.rows:
+        table.writerow([row.name, row.score, found.threshold, row.anomalous, row.decision])
+    return out.getvalue()
+
+
+def heatmaps_zip(found: Results, target: Path) -> Path:
+    """All heatmaps, at the photos' own size, in one archive."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
+        for file in sorted((found.folder / "heatmaps").glob("*.png")):
+            archive.write(file, file.name)
+    return target

@@ -1,0 +1,58 @@
+"""What the steps of the page share: the parts, the worker, the jobs, and how a sentence of an error reaches the page."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from tgvig_core.errors import TgvigError
+from tgvig_ui.executor import Executor, Status
+from tgvig_ui.service import Service
+from tgvig_ui.store import Part, Store
+
+
+@dataclass(frozen=True)
+class Server:
+    """One running app. `local` tells whether a person at this machine uses it: then paths on its disk may be typed."""
+
+    store: Store
+    service: Service
+    executor: Executor
+    samples: Path
+    local: bool
+
+    def part(self, id: str) -> Part:
+        """The part of an id.
+
+        Raises:
+            TgvigError: there is none yet.
+        """
+        part = self.store.part(id)
+        if part is None:
+            raise TgvigError("There are no photos yet: add 1 to 5 photos of good parts in step 1.")
+        return part
+
+    def status(self, part: Part | None) -> Status | None:
+        """The part's latest job."""
+        return self.executor.status(part.folder) if part else None
+
+    def submit(self, part: Part, kind: str, arguments: dict | None = None) -> None:
+        """Queue a job of this part."""
+        self.executor.submit(part.folder, kind, arguments)
+
+
+def plain(handler: Callable) -> Callable:
+    """Show a TgvigError as one sentence in the page; the page stays as it was."""
+
+    @functools.wraps(handler)
+    def shown(*arguments, **named):
+        try:
+            return handler(*arguments, **named)
+        except TgvigError as error:
+            raise gr.Error(str(error), duration=None, title="Please check", print_exception=False) from error
+
+    return shown

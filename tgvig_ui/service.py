@@ -1,0 +1,151 @@
+"""What the jobs stand on: the pack in use, the encoder kept between jobs, a part's choices as the core's settings.
+
+torch and the models are imported inside the functions, so that the page is there before they are.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tgvig_core.errors import TgvigError
+from tgvig_ui.executor import Watch
+from tgvig_ui.store import Choices, Part, read_json
+
+if TYPE_CHECKING:
+    from tgvig_core.pipeline import Work
+    from tgvig_core.settings import RunSettings
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the server was started: pack, models folder, device."""
+
+    pack: str = "auto"
+    models_dir: Path | None = None
+    device: str = "auto"
+
+
+class Service:
+    """The models in use, loaded once, and the core's view of a part."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._encoder = None
+        self._chosen: tuple | None = None
+        self._loading = (
+            threading.RLock()
+        )  # also around first imports: two threads at once leave torchvision half imported
+
+    def warm_up(self) -> None:
+        """Load what the first job needs while the person is still looking for photos."""
+        threading.Thread(target=self._warm, name="tgvig-warm-up", daemon=True).start()
+
+    def _warm(self) -> None:
+        encoder = self.encoder()
+        import torch
+
+        encoder.encode_images(torch.zeros(1, 3, 32, 32))  # ConSE reads the names of its classes now
+
+    def pack(self) -> tuple:
+        """The pack in use and why. The first call takes the seconds that all heavy imports take."""
+        with self._loading:
+            if self._chosen is None:
+                import tgvig_core.pipeline  # noqa: F401
+                from tgvig_core import packs
+
+                self._chosen = packs.choose(self.options.pack, self.options.models_dir)
+            return self._chosen
+
+    def device(self) -> str:
+        """cpu or cuda."""
+        self.pack()
+        from tgvig_core.pipeline import device_of
+
+        return device_of(self.options.device)
+
+    def encoder(self):
+        """The pack's ImageTextEncoder, loaded once."""
+        with self._loading:
+            if self._encoder is None:
+                self.pack()
+                from tgvig_core import packs
+
+                self._encoder = packs.load_encoder(self.pack()[0], self.options.models_dir, self.device())
+            return self._encoder
+
+    def settings(self, part: Part, choices: Choices, **changes) -> RunSettings:
+        """The core's settings of a part. Flips and turns need the anchor `view` (a mean of mirrored views is a blur)."""
+        from tgvig_core.augment import ViewPolicy
+        from tgvig_core.generator import GeneratorSettings
+        from tgvig_core.settings import RunSettings
+
+        policy = ViewPolicy(flips=choices.flips, turns=choices.turns)
+        anchor = "view" if choices.flips or choices.turns else "mean"
+        values = {
+            "photos": tuple(map(str, part.photos())), "object_name": choices.object_name, "out": "",
+            "sense": choices.sense, "vocabulary": choices.vocabulary, "words": choices.words, "rule": choices.rule,
+            "pack": self.pack()[0].name, "device": self.options.device,
+            "models_dir": str(self.options.models_dir) if self.options.models_dir else None,
+            "generating": GeneratorSettings(anchor=anchor, policy=policy),
+        }  # fmt: skip
+        return RunSettings(**(values | changes))
+
+    def begin(
+        self, part: Part, prompt: str, images: int, iterations: int, seed: int, variance: bool, text: bool
+    ) -> int:
+        """Make the folder of a new generation and return its number.
+
+        Raises:
+            TgvigError: a setting is out of range.
+        """
+        self.pack()
+        from tgvig_core.images import read_normals
+        from tgvig_core.integrator import IntegratorSettings
+        from tgvig_core.runs import Run
+
+        choices = part.choices
+        settings = self.settings(part, choices, prompt=prompt, seed=seed)
+        settings = replace(settings, generating=replace(settings.generating, images=images, variance=variance),
+                           integrating=IntegratorSettings(iterations, text))  # fmt: skip
+        number = (part.generations() or [0])[-1] + 1
+        shas = [photo.sha256 for photo in read_normals(part.photos()).photos]
+        config = {"settings": settings.as_json(), "pack_reason": self.pack()[1], "photos_sha256": shas}
+        run = Run.create(part.generation(number), config)
+        run.journal("start", pack=settings.pack, device=self.device())
+        part.choose(generation=number, chosen_set=None, left_out=(), threshold=None)
+        return number
+
+    def open_run(self, part: Part, number: int, watch: Watch, **changes) -> Work:
+        """The core's view of one generation."""
+        from tgvig_core import packs
+        from tgvig_core.images import read_normals
+        from tgvig_core.pipeline import Work
+        from tgvig_core.runs import Run
+        from tgvig_core.settings import RunSettings
+
+        run, config = Run.open(part.generation(number))
+        settings = replace(RunSettings.from_json(config["settings"], run.folder), **changes)
+        models_dir, pack = self.options.models_dir, packs.PACKS[settings.pack]
+        # the generator is fresh: an earlier generation has changed its weights
+        generator = packs.load_generator(pack, models_dir, self.device(), watch.progress, watch.stop)
+        backbone = packs.load_backbone(pack, models_dir, watch.progress, watch.stop)
+        models = packs.Models(pack, self.encoder(), generator, backbone)
+        normals = read_normals(settings.photos)
+        if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
+            raise TgvigError("The photos have changed since this generation began: start a new one.")
+        return Work(settings, run, models, self.device(), normals, watch.progress, watch.stop, watch.finish)
+
+
+def memory_gb() -> float:
+    """Memory this process holds now, in GB."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9
+
+
+def ranking(part: Part) -> dict | None:
+    """What `rank` wrote."""
+    return read_json(part.folder / "ranking.json")

@@ -1,0 +1,185 @@
+"""Parts on disk: the photos, choices and results of one inspection task, owned by the server and not by a browser tab.
+
+PARTS/<id>/part.json          what the person chose (Choices)
+PARTS/<id>/photos/            the photos of good parts
+PARTS/<id>/ranking.json       the ranked prompts, prompts.csv, prompt_map.json
+PARTS/<id>/generations/<k>/   a run of tgvig_core (runs.py): sets, model, inspection
+PARTS/<id>/tests/             photos to inspect
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+
+from tgvig_core.errors import TgvigError
+from tgvig_core.photo_files import SUFFIXES, expand_inputs
+
+ID = re.compile(r"[0-9a-f]{12}")
+MAX_PHOTOS = 200
+MAX_TESTS = 2000
+MAX_BYTES = 2_000_000_000
+"""Bytes of photos that one part may take on the server's disk."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the person chose so far; every step reads it and writes its own fields."""
+
+    object_name: str = ""
+    flips: bool = False
+    turns: bool = False
+    sense: str | None = None
+    vocabulary: str = "relations"
+    words: tuple[str, ...] = ()
+    rule: str = "robust"
+    prompt: str = ""
+    generation: int | None = None
+    chosen_set: int | None = None
+    left_out: tuple[int, ...] = ()
+    threshold: float | None = None
+    pitch: float | None = None
+    decisions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part's folder."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The folder's name, which is also the deep link."""
+        return self.folder.name
+
+    @property
+    def choices(self) -> Choices:
+        """What was chosen; unknown fields of another version are dropped."""
+        held = read_json(self.folder / "part.json") or {}
+        known = {entry.name for entry in fields(Choices)}
+        values = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in held.items() if name in known
+        }
+        return Choices(**values)
+
+    def choose(self, **changes) -> Choices:
+        """Write some of the choices and return all."""
+        chosen = replace(self.choices, **changes)
+        write_json(self.folder / "part.json", asdict(chosen))
+        return chosen
+
+    def photos(self) -> list[Path]:
+        """The photos of good parts, in the order they came."""
+        return sorted(path for path in (self.folder / "photos").glob("*") if path.suffix.lower() in SUFFIXES)
+
+    def tests(self) -> list[Path]:
+        """The photos to inspect; in MVTec layout they lie in folders."""
+        return sorted(path for path in (self.folder / "tests" / "test").rglob("*") if path.suffix.lower() in SUFFIXES)
+
+    def generations(self) -> list[int]:
+        """Numbers of the generations, oldest first."""
+        return sorted(int(path.name) for path in (self.folder / "generations").glob("*") if path.name.isdigit())
+
+    def generation(self, number: int) -> Path:
+        """The folder of one generation, a run of tgvig_core."""
+        return self.folder / "generations" / str(number)
+
+    def add_photos(self, given: Sequence[str | Path], folder: str = "photos") -> list[Path]:
+        """Copy photos into the part.
+
+        Raises:
+            TgvigError: too many, or too many bytes; nothing is copied then.
+        """
+        target = self.folder / folder
+        present = sum(1 for _ in target.glob("*")) if target.is_dir() else 0
+        most = MAX_PHOTOS if folder == "photos" else MAX_TESTS
+        if present + len(given) > most:
+            raise TgvigError(f"{present + len(given)} photos are more than the {most} that fit here: give fewer.")
+        self.check_room(given)
+        target.mkdir(parents=True, exist_ok=True)
+        copies = [target / f"{present + place:04d}_{Path(path).name[-80:]}" for place, path in enumerate(given)]
+        for path, copy in zip(given, copies, strict=True):
+            shutil.copyfile(path, copy)
+        return copies
+
+    def check_room(self, given: Sequence[str | Path]) -> None:
+        """Refuse photos that would take too much of the disk.
+
+        Raises:
+            TgvigError: too many bytes or photos.
+        """
+        size = sum(Path(path).stat().st_size for path in given) + _bytes(self.folder)
+        if size > MAX_BYTES:
+            raise TgvigError(
+                f"{size / 1e9:.1f} GB are more than the {MAX_BYTES / 1e9:g} GB that a part may take: give fewer photos."
+            )
+        if len(given) > MAX_TESTS:
+            raise TgvigError(f"{len(given)} photos are more than the {MAX_TESTS} that fit here: give fewer.")
+
+
+class Store:
+    """All parts of a server."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TgvigError(f"{root} cannot be used for runs ({error.strerror}): choose another --runs.") from error
+
+    def new(self) -> Part:
+        """An empty part."""
+        folder = self.root / secrets.token_hex(6)
+        folder.mkdir()
+        write_json(folder / "part.json", asdict(Choices()) | {"created": time.time()})
+        return Part(folder)
+
+    def part(self, id: str | None) -> Part | None:
+        """The part of an id, None where there is none. Only names that this store gives out reach the disk."""
+        if not id or not ID.fullmatch(id) or not (self.root / id / "part.json").is_file():
+            return None
+        return Part(self.root / id)
+
+    def recent(self, count: int = 20) -> list[Part]:
+        """The parts touched last, newest first; those without a photo are left out."""
+        files = sorted(self.root.glob("*/part.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+        parts = (Part(file.parent) for file in files)
+        return [part for part in parts if part.photos()][:count]
+
+
+def local_photos(text: str) -> list[Path]:
+    """The photos of a folder, file or pattern on this machine.
+
+    Raises:
+        TgvigError: nothing is there.
+    """
+    if not text.strip():
+        raise TgvigError("The folder's path is empty: type one, such as /home/me/photos.")
+    return expand_inputs([text.strip()])
+
+
+def read_json(file: Path) -> dict | None:
+    """A JSON file, None where there is none yet (or it is being replaced)."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def write_json(file: Path, value: dict) -> None:
+    """Write a JSON file whole or not at all."""
+    part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
+    part.write_text(json.dumps(value, indent=2), encoding="utf-8")
+    os.replace(part, file)
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

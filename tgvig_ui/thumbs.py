@@ -1,0 +1,33 @@
+"""Pictures that a browser can show, small and made once: photos may be TIFF, 16-bit or 60 megapixels."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from PIL import Image
+
+from tgvig_core.images import read_photo
+
+SIDE = 320
+VIEW = 1024
+
+
+def thumb(path: Path, folder: Path, side: int = SIDE) -> Path:
+    """A JPEG of a photo, its longer side at most `side` px, kept in the folder under the photo's path and time.
+
+    Raises:
+        TgvigError: the photo cannot be read.
+    """
+    about = f"{path}:{path.stat().st_mtime_ns}:{side}"
+    target = folder / f"{path.stem[:40]}-{hashlib.sha256(about.encode()).hexdigest()[:16]}.jpg"
+    if not target.exists():
+        image = Image.fromarray(read_photo(path).pixels)
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+        folder.mkdir(parents=True, exist_ok=True)
+        part = target.with_suffix(f".{secrets.token_hex(4)}.part")
+        image.save(part, "JPEG", quality=88)
+        os.replace(part, target)
+    return target

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -14,15 +18,27 @@ DETAILED = 50
 """Photos whose regions are listed in the report: measuring them on 2000 large photos would take minutes."""
 
 
+_writing = threading.Lock()  # several tabs may ask for the same files at once
+
+
 def write(part: Part, found: Results) -> tuple[Path, Path, Path]:
-    """Write the three files of an inspection at its present threshold; returns their paths."""
-    csv = found.folder / "scores.csv"
-    csv.write_text(csv_text(found), encoding="utf-8", errors="surrogateescape")
-    archive = found.folder / "heatmaps.zip"
-    if not archive.exists() or archive.stat().st_mtime_ns < (found.folder / "scores.json").stat().st_mtime_ns:
-        heatmaps_zip(found, archive)
-    report = found.folder / "report.html"
-    write_report(report, facts(part, found))
+    """The three files of an inspection as it stands; written once for each threshold and set of decisions."""
+    choices = part.choices
+    state = [
+        (found.folder / "scores.json").stat().st_mtime_ns,
+        found.threshold,
+        choices.pitch,
+        sorted(choices.decisions.items()),
+    ]
+    folder = found.folder / "downloads" / hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
+    csv, archive, report = folder / "scores.csv", folder / "heatmaps.zip", folder / "report.html"
+    with _writing:
+        if not report.exists():
+            shutil.rmtree(folder.parent, ignore_errors=True)  # older states are not asked for again
+            folder.mkdir(parents=True)
+            csv.write_text(csv_text(found), encoding="utf-8", errors="surrogateescape")
+            heatmaps_zip(found, archive)
+            write_report(report, facts(part, found))
     return csv, archive, report
 
 

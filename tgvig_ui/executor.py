@@ -140,13 +140,13 @@ class Executor:
 
     def recover(self, store: Store) -> int:
         """Queue again what a server that ended had not finished; returns how many jobs."""
-        found = 0
-        for file in sorted(store.root.glob("*/job.json"), key=lambda path: path.stat().st_mtime):
-            held = read_json(file)
-            if held and held["state"] in ("queued", "running", "stopping") and held["kind"] in self.work:
-                self.submit(file.parent, held["kind"], held["arguments"])
-                found += 1
-        return found
+        files = sorted(store.root.glob("*/job.json"), key=lambda path: path.stat().st_mtime)
+        held = [(file.parent, job) for file in files if (job := read_json(file)) and job["kind"] in self.work]
+        left = [entry for entry in held if entry[1]["state"] in ("queued", "running", "stopping")]
+        left.sort(key=lambda entry: entry[1]["state"] == "queued")  # what ran comes first again
+        for folder, job in left:
+            self.submit(folder, job["kind"], job["arguments"])
+        return len(left)
 
     def close(self) -> None:
         """Stop what runs and end the thread; waiting jobs stay on disk for `recover`."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import gradio as gr
 
 from tgvig_ui import figures
-from tgvig_ui.generations import best_of, comparison, pictures, settings_of, similarity, unfinished
+from tgvig_ui.generations import best_of, comparison, pictures, set_files, settings_of, similarity, square, unfinished
 from tgvig_ui.plot_style import empty
 from tgvig_ui.store import Part
+from tgvig_ui.thumbs import thumb
 from tgvig_ui.words import note
 
 WAIT = "The first set appears here after about a minute"
@@ -39,14 +40,13 @@ class Generating:
     set: gr.Dropdown
     use: gr.Button
     gallery: gr.Gallery
-    picked: gr.State
     out: gr.Button
     slider: gr.ImageSlider
     compared: gr.HTML
     next: gr.Button
 
     def shown(self) -> list:
-        """What `show` fills."""
+        """What `show` may fill."""
         return [
             self.prompt,
             self.start,
@@ -58,6 +58,7 @@ class Generating:
             self.use,
             self.gallery,
             self.out,
+            self.slider,
             self.compared,
             self.next,
         ]
@@ -146,7 +147,6 @@ def build() -> Generating:
         set_,
         use,
         gallery,
-        gr.State(None),
         out,
         slider,
         compared,
@@ -165,59 +165,77 @@ def token(part: Part | None) -> list:
         return []
     choices = part.choices
     counts = [(number, len(similarity(part, number))) for number in part.generations()]
-    return [part.id, counts, choices.generation, choices.chosen_set, choices.left_out, choices.prompt]
-
-
-def show(part: Part | None, busy: bool) -> list:
-    """Values for Generating.shown()."""
-    prompt = part.choices.prompt if part else ""
-    head = note(f"Prompt: {prompt}", "note") if prompt else note("Find a prompt in step 2 first.", "empty")
-    start = gr.Button("Start", interactive=bool(prompt) and not busy)
-    curves = {number: similarity(part, number) for number in part.generations()} if part else {}
-    number = part.choices.generation if part else None
-    more = gr.Button(visible=bool(part and not busy and unfinished(part)))
-    hidden = gr.skip()
-    if not number or not curves.get(number):
-        nothing = [gr.Dropdown(visible=False)] * 2 + [
-            gr.Button(visible=False),
-            gr.Gallery([]),
-            gr.Button(visible=False),
-        ]
-        return [
-            head,
-            start,
-            more,
-            empty(WAIT),
-            EMPTY if not number else note("The first iteration is running.", "empty"),
-            *nothing,
-            gr.Button(interactive=False),
-        ]
-    named = {k: f"{k}: {settings_of(part, k).get('prompt', '')}" for k in curves}
-    curve = curves[number]
-    chosen = part.choices.chosen_set or best_of(curve)
-    seen = len(curve) if busy else chosen  # while it runs, the newest set is what people want to see
-    figure = figures.similarity_curve(
-        {named[k]: values for k, values in curves.items() if values},
-        {named[k]: best_of(values) for k, values in curves.items() if values},
-    )
-    sets = [
-        (f"Set {place} · {value:.3f}{' · best' if place == best_of(curve) else ''}", place)
-        for place, value in enumerate(curve, 1)
-    ]
-    said = note(figures.improving(curve)) + note(
-        f"Set {chosen} is used for training." if part.choices.chosen_set else "", "hint"
-    )
     return [
-        head,
-        start,
-        more,
-        figure,
-        said,
-        gr.Dropdown([(text, k) for k, text in named.items()], value=number, visible=len(named) > 1),
-        gr.Dropdown(sets, value=seen, visible=True),
-        use_button(part, seen),
-        gr.Gallery(pictures(part, number, seen)),
-        hidden,
-        comparison(part),
-        gr.Button(interactive=bool(part.choices.chosen_set)),
+        part.id,
+        counts,
+        choices.generation,
+        choices.chosen_set,
+        choices.left_out,
+        choices.prompt,
+        choices.viewed_set,
+        choices.picture,
     ]
+
+
+def show(step: Generating, part: Part | None, busy: bool) -> dict:
+    """New values of the step's components."""
+    prompt = part.choices.prompt if part else ""
+    number = part.choices.generation if part else None
+    head = {
+        step.prompt: note(f"Prompt: {prompt}") if prompt else note("Find a prompt in step 2 first.", "empty"),
+        step.start: gr.Button(interactive=bool(prompt) and not busy),
+        step.more: gr.Button(visible=bool(part and not busy and unfinished(part))),
+        step.compared: comparison(part) if part else "",
+        step.next: gr.Button(interactive=bool(part and part.choices.chosen_set)),
+    }
+    curve = similarity(part, number) if number else []
+    if curve:
+        return head | _curves(step, part, number) | _set(step, part, number, curve, busy)
+    return head | {
+        step.curve: empty(WAIT),
+        step.said: note("The first iteration is running.", "empty") if number and busy else EMPTY,
+        step.generation: gr.Dropdown(visible=False),
+        step.set: gr.Dropdown(visible=False),
+        step.use: gr.Button(visible=False),
+        step.gallery: gr.Gallery([]),
+        step.out: gr.Button(visible=False),
+    }
+
+
+def _curves(step: Generating, part: Part, number: int) -> dict:
+    """The similarity curves of all generations, and the choice among them."""
+    named = {k: f"{k}: {settings_of(part, k).get('prompt', '')}" for k in part.generations()}
+    curves = {named[k]: values for k in named if (values := similarity(part, k))}
+    return {
+        step.curve: figures.similarity_curve(curves, {name: best_of(values) for name, values in curves.items()}),
+        step.generation: gr.Dropdown([(text, k) for k, text in named.items()], value=number, visible=len(named) > 1),
+    }
+
+
+def _set(step: Generating, part: Part, number: int, curve: list[float], busy: bool) -> dict:
+    """The set to look at: the one that was asked for, else the newest while the job runs and the used one after it."""
+    choices, chosen = part.choices, part.choices.chosen_set
+    seen = choices.viewed_set or (len(curve) if busy or not chosen else chosen)
+    best = best_of(curve)
+    sets = [(f"Set {k} · {value:.3f}{' · best' if k == best else ''}", k) for k, value in enumerate(curve, 1)]
+    used = note(f"Set {chosen} is used for training.", "hint") if chosen else ""
+    return {
+        step.said: note(figures.improving(curve)) + used,
+        step.set: gr.Dropdown(sets, value=seen, visible=True),
+        step.use: use_button(part, seen),
+        step.gallery: gr.Gallery(pictures(part, number, seen), selected_index=choices.picture),
+        **_picture(step, part, number, seen),
+    }
+
+
+def _picture(step: Generating, part: Part, number: int, seen: int) -> dict:
+    """One generated image beside the photo it was drawn from."""
+    place, files = part.choices.picture, set_files(part, number, seen)
+    if place is None or place >= len(files):
+        return {step.slider: None, step.out: gr.Button(visible=False)}
+    photos = part.photos()
+    normal = thumb(photos[place % len(photos)], part.folder / "thumbs", 512)
+    back = place in part.choices.left_out
+    label = f"Take image {place + 1} back in" if back else f"Leave image {place + 1} out"
+    offered = seen == part.choices.chosen_set  # of other sets nothing is used
+    return {step.slider: (square(normal), str(files[place])), step.out: gr.Button(label, visible=offered)}

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import gradio as gr
 
 from tgvig_core.errors import TgvigError
-from tgvig_ui.generating import NAMED, Generating, use_button
-from tgvig_ui.generations import best_of, pictures, set_files, similarity, square, unfinished
+from tgvig_ui.generating import NAMED, Generating
+from tgvig_ui.generations import best_of, similarity, unfinished
 from tgvig_ui.server import Server, plain
 from tgvig_ui.service import ranking
-from tgvig_ui.thumbs import thumb
 from tgvig_ui.words import duration, note
 
 
-def wire(server: Server, step: Generating, part_id: gr.State) -> None:
-    """Start, continue, look at a set, use it, leave images out."""
+def wire(server: Server, step: Generating, part_id: gr.State) -> list:
+    """Start, continue, look at a set, use it, leave images out. Returns the events, after which the page redraws."""
 
     @plain
     def start(
@@ -40,61 +41,42 @@ def wire(server: Server, step: Generating, part_id: gr.State) -> None:
         server.submit(part, "generate", {"generations": unfinished(part)})
 
     @plain
-    def look(id: str, label: str) -> None:
+    def look(id: str, number: int) -> None:
         part = server.part(id)
-        number = int(label)
-        curve = similarity(part, number)
-        part.choose(generation=number, chosen_set=best_of(curve), left_out=(), threshold=None)
+        best = best_of(similarity(part, number))
+        part.choose(generation=number, chosen_set=best, viewed_set=None, picture=None, left_out=(), threshold=None)
 
     @plain
-    def see(id: str, number: int) -> tuple:
-        part = server.part(id)
-        return gr.Gallery(pictures(part, part.choices.generation, number)), use_button(part, number)
+    def see(id: str, number: int) -> None:
+        server.part(id).choose(viewed_set=number, picture=None)
 
     @plain
     def use(id: str, number: int) -> None:
         server.part(id).choose(chosen_set=number, left_out=())
 
     @plain
-    def leave_out(id: str, number: int, picked: int | None) -> None:
-        part = server.part(id)
-        if picked is None:
-            raise TgvigError("No image is selected: click one first.")
-        if number != part.choices.chosen_set:
-            raise TgvigError("Images can be left out of the set that is used: press “Use this set” first.")
-        part.choose(left_out=tuple(sorted(set(part.choices.left_out) ^ {picked})))
+    def compare(id: str, event: gr.SelectData) -> None:
+        server.part(id).choose(picture=event.index)
 
     @plain
-    def compare(id: str, number: int, event: gr.SelectData) -> tuple:
+    def leave_out(id: str) -> None:
         part = server.part(id)
-        photos = part.photos()
-        normal = thumb(photos[event.index % len(photos)], part.folder / "thumbs", 512)
-        made = set_files(part, part.choices.generation, number)[event.index]
-        left_out = event.index in part.choices.left_out
-        label = f"{'Take image' if left_out else 'Leave image'} {event.index + 1} {'back in' if left_out else 'out'}"
-        return (
-            event.index,
-            (square(normal), str(made)),
-            gr.Button(label, visible=number == part.choices.chosen_set),
-        )
+        part.choose(left_out=tuple(sorted(set(part.choices.left_out) ^ {part.choices.picture})))
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
     options = [step.images, step.iterations, step.seed, step.variance, step.text, step.others]
-    step.start.click(start, [part_id, *options], None, **private)
-    step.more.click(more, [part_id], None, **private)
-    step.generation.input(look, [part_id, step.generation], None, **private)
-    step.set.input(see, [part_id, step.set], [step.gallery, step.use], **private)
-    step.use.click(use, [part_id, step.set], None, **private)
-    step.gallery.select(compare, [part_id, step.set], [step.picked, step.slider, step.out], **private)
-    step.out.click(leave_out, [part_id, step.set, step.picked], None, **private)
-    for entry in (step.images, step.iterations, step.others):
-        entry.change(
-            lambda *given: estimate_now(server, *given),
-            [step.images, step.iterations, step.others],
-            step.estimate,
-            queue=False,
-            **private,
-        )
+    asked = [step.images, step.iterations, step.others]
+    for entry in asked:
+        entry.change(partial(estimate_now, server), asked, step.estimate, queue=False, **private)
+    return [
+        step.start.click(start, [part_id, *options], None, **private),
+        step.more.click(more, [part_id], None, **private),
+        step.generation.input(look, [part_id, step.generation], None, **private),
+        step.set.input(see, [part_id, step.set], None, **private),
+        step.use.click(use, [part_id, step.set], None, **private),
+        step.gallery.select(compare, [part_id], None, **private),
+        step.out.click(leave_out, [part_id], None, **private),
+    ]
 
 
 def estimate_now(server: Server, images: float, iterations: float, others: list[str]) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 import gradio as gr
 
 from tgvig_ui import downloads, score_figures
+from tgvig_ui.looking import look_at, looked_row
 from tgvig_ui.plot_style import empty
 from tgvig_ui.results import OVERLAYS, Results, results
 from tgvig_ui.samples import sample_of
@@ -39,12 +41,12 @@ class Inspecting:
     roc: gr.Plot
     confusion: gr.Plot
     table: gr.Dataframe
-    picked: gr.State
+    looked: gr.HTML
     overlay: gr.Radio
     opacity: gr.Slider
     slider: gr.ImageSlider
     regions: gr.Dataframe
-    pitch: gr.Number
+    pitch: gr.Textbox
     why: gr.Gallery
     decide: tuple[gr.Button, ...]
     learn: gr.Button
@@ -54,8 +56,15 @@ class Inspecting:
     has_results: gr.Column
 
     def shown(self) -> list:
-        """What `show` fills."""
+        """What `show` may fill."""
         return [
+            self.looked,
+            self.overlay,
+            self.opacity,
+            self.slider,
+            self.regions,
+            self.pitch,
+            self.why,
             self.sample,
             self.go,
             self.count,
@@ -72,10 +81,6 @@ class Inspecting:
             self.report,
             self.has_results,
         ]
-
-    def looked(self) -> list:
-        """What looking at one photo fills."""
-        return [self.slider, self.regions, self.why]
 
 
 def build(server: Server) -> Inspecting:
@@ -120,6 +125,7 @@ def build(server: Server) -> Inspecting:
                 histogram = gr.Plot(empty("No scores yet"), show_label=False, elem_id="histogram")
         with gr.Row(equal_height=False):
             with gr.Column(scale=3, min_width=280):
+                looked = gr.HTML("", elem_id="looked-at")
                 slider = gr.ImageSlider(
                     label="Photo and where it is strange",
                     show_label=False,
@@ -147,8 +153,8 @@ def build(server: Server) -> Inspecting:
                     elem_id="regions",
                     wrap=True,
                 )
-                pitch = gr.Number(
-                    None, label="Millimetres per pixel (optional)", placeholder="such as 0.05", elem_id="pitch"
+                pitch = gr.Textbox(
+                    label="Millimetres per pixel (optional, press Enter)", placeholder="such as 0.05", elem_id="pitch"
                 )
                 gr.HTML(
                     note(
@@ -190,7 +196,7 @@ def build(server: Server) -> Inspecting:
         roc,
         confusion,
         table,
-        gr.State(None),
+        looked,
         overlay,
         opacity,
         slider,
@@ -213,49 +219,84 @@ def token(part: Part | None) -> list:
     found, choices = results(part), part.choices
     stamp = (found.folder / "scores.json").stat().st_mtime_ns if found else 0
     ready = bool(model_card(part))
-    return [part.id, len(part.tests()), stamp, ready, choices.threshold, choices.decisions, choices.generation]
+    return [
+        part.id,
+        len(part.tests()),
+        stamp,
+        ready,
+        choices.threshold,
+        choices.decisions,
+        choices.generation,
+        choices.looked_at,
+        choices.overlay,
+        choices.opacity,
+        choices.pitch,
+    ]
 
 
-def show(server: Server, part: Part | None) -> list:
-    """Values for Inspecting.shown()."""
+def show(step: Inspecting, server: Server, part: Part | None) -> dict:
+    """New values of the step's components."""
     tests = part.tests() if part else []
     ready = bool(tests and model_card(part))
-    said = (
-        note(f"{len(tests)} photos to inspect." if tests else "")
-        if ready or not tests
-        else note("Train a detector in step 4 first.", "empty")
-    )
-    head = [
-        gr.Button(visible=bool(part and not tests and sample_of(server, part))),
-        gr.Button(interactive=ready),
-        said or EMPTY,
-        gr.Button(visible=bool(tests)),
-    ]
+    said = note(f"{len(tests)} photos to inspect.") if ready else note("Train a detector in step 4 first.", "empty")
+    head = {
+        step.sample: gr.Button(visible=bool(part and not tests and sample_of(server, part))),
+        step.go: gr.Button(interactive=ready),
+        step.count: said if tests else EMPTY,
+        step.clear: gr.Button(visible=bool(tests)),
+    }
     found = results(part)
     if not found:
-        return [*head, *[gr.skip()] * 10, gr.Column(visible=False)]
-    scores = [row.score for row in found.rows]
+        return head | {step.has_results: gr.Column(visible=False)}
+    shown = _verdicts(step, found) | _look(step, server, part, found) | _downloads(step, part, found)
+    return head | shown | {step.has_results: gr.Column(visible=True)}
+
+
+def _verdicts(step: Inspecting, found: Results) -> dict:
+    """Table, threshold and plots."""
+    scores, labels = [row.score for row in found.rows], found.labels
+    both = bool(labels) and len(set(labels)) == 2
     top = max([*scores, found.calibrated]) * 1.1
     rows = [
         [row.name, "ANOMALOUS" if row.anomalous else "good", round(row.score, 3), row.decision] for row in found.rows
     ]
-    labels = found.labels
+    roc = score_figures.roc(scores, labels, found.threshold) if both else empty("")
+    confusion = score_figures.confusion(*found.counts()) if labels else empty("")
+    return {
+        step.threshold: gr.Slider(minimum=0, maximum=round(top, 2), value=round(found.threshold, 3), step=0.001),
+        step.summary: _summary(found),
+        step.histogram: score_figures.score_histogram(scores, labels, found.threshold),
+        step.roc: gr.Plot(roc, visible=both),
+        step.confusion: gr.Plot(confusion, visible=bool(labels)),
+        step.table: rows,
+        step.learn: gr.Button(visible=any(row.decision == "OK" for row in found.rows)),
+    }
+
+
+def _look(step: Inspecting, server: Server, part: Part, found: Results) -> dict:
+    """One photo up close."""
+    row, choices = looked_row(part), part.choices
+    pictures, regions, why = look_at(server, part, found, row)
+    verdict = "bad" if row.anomalous else "good"
+    badge = f'<span class="tg-{verdict}">{"ANOMALOUS" if row.anomalous else "GOOD"}</span>'
+    decided = f" · your decision: {row.decision}" if row.decision else ""
+    return {
+        step.looked: f"<div><b>{escape(row.name)}</b> {badge} score {row.score:.2f}{escape(decided)}</div>",
+        step.overlay: choices.overlay,
+        step.opacity: choices.opacity,
+        step.slider: pictures,
+        step.regions: regions,
+        step.pitch: "" if choices.pitch is None else f"{choices.pitch:g}",
+        step.why: why,
+    }
+
+
+def _downloads(step: Inspecting, part: Part, found: Results) -> dict:
     files = downloads.write(part, found)
-    return [
-        *head,
-        gr.Slider(minimum=0, maximum=round(top, 2), value=round(found.threshold, 3), step=round(top / 500, 4) or 0.001),
-        _summary(found),
-        score_figures.score_histogram(scores, labels, found.threshold),
-        gr.Plot(
-            score_figures.roc(scores, labels, found.threshold) if labels and len(set(labels)) == 2 else empty(""),
-            visible=bool(labels) and len(set(labels)) == 2,
-        ),
-        gr.Plot(score_figures.confusion(*found.counts()) if labels else empty(""), visible=bool(labels)),
-        rows,
-        gr.Button(visible=any(row.decision == "OK" for row in found.rows)),
-        *(gr.DownloadButton(value=str(file)) for file in files),
-        gr.Column(visible=True),
-    ]
+    return {
+        button: gr.DownloadButton(value=str(file))
+        for button, file in zip((step.csv, step.zip, step.report), files, strict=True)
+    }
 
 
 def _summary(found: Results) -> str:

@@ -10,7 +10,7 @@ import gradio as gr
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_photo
 from tgvig_ui.inspecting import DECISIONS, Inspecting
-from tgvig_ui.looking import look_at
+from tgvig_ui.looking import looked_row
 from tgvig_ui.results import results
 from tgvig_ui.samples import sample_of
 from tgvig_ui.server import Server, plain
@@ -18,8 +18,8 @@ from tgvig_ui.store import Part
 from tgvig_ui.training import model_card
 
 
-def wire(server: Server, step: Inspecting, part_id: gr.State) -> None:
-    """Add photos, inspect, move the threshold, look, decide, feed back."""
+def wire(server: Server, step: Inspecting, part_id: gr.State) -> list:
+    """Add photos, inspect, move the threshold, look, decide, feed back. Returns the events, after which the page redraws."""
 
     @plain
     def add(id: str, given: list[str] | None) -> None:
@@ -33,7 +33,6 @@ def wire(server: Server, step: Inspecting, part_id: gr.State) -> None:
         if good:
             part.add_photos(good, "tests/test")
         part.choose()
-        return None
 
     @plain
     def sample(id: str) -> None:
@@ -61,22 +60,23 @@ def wire(server: Server, step: Inspecting, part_id: gr.State) -> None:
         server.submit(part, "inspect", {"generation": part.choices.generation})
 
     @plain
-    def look(id: str, overlay: str, opacity: float, pitch: float | None, event: gr.SelectData) -> tuple:
-        name = str(event.row_value[0])
-        return name, *look_at(server, server.part(id), name, overlay, opacity, pitch)
+    def look(id: str, event: gr.SelectData) -> None:
+        server.part(id).choose(looked_at=str(event.row_value[0]))
 
     @plain
-    def again(id: str, name: str | None, overlay: str, opacity: float, pitch: float | None) -> tuple:
-        server.part(id).choose(pitch=pitch or None)
-        return look_at(server, server.part(id), name, overlay, opacity, pitch) if name else (gr.skip(),) * 3
+    def how(id: str, overlay: str, opacity: float, pitch: str) -> None:
+        server.part(id).choose(overlay=overlay, opacity=opacity, pitch=_pitch(pitch))
+
+    @plain
+    def move(id: str, value: float | None) -> None:
+        server.part(id).choose(threshold=value)
 
     def decide(key: str):
         @plain
-        def mark(id: str, name: str | None) -> None:
-            if not name:
-                raise TgvigError("No photo is selected: click one in the table first.")
+        def mark(id: str) -> None:
             part = server.part(id)
-            part.choose(decisions=part.choices.decisions | {name: key})
+            if row := looked_row(part):
+                part.choose(decisions=part.choices.decisions | {row.name: key})
 
         return mark
 
@@ -89,23 +89,42 @@ def wire(server: Server, step: Inspecting, part_id: gr.State) -> None:
         gr.Info(f"{len(marked)} photos were added to the good ones in step 1. Generate and train again to use them.")
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    step.upload.upload(add, [part_id, step.upload], step.upload, **private)
-    step.sample.click(sample, [part_id], None, **private)
-    step.take_path.click(from_path, [part_id, step.path], None, **private)
-    step.clear.click(clear, [part_id], None, **private)
-    step.go.click(go, [part_id], None, **private)
-    step.threshold.release(
-        lambda id, value: server.part(id).choose(threshold=value) and None, [part_id, step.threshold], None, **private
-    )
-    step.reset.click(lambda id: server.part(id).choose(threshold=None) and None, [part_id], None, **private)
-    how = [step.overlay, step.opacity, step.pitch]
-    step.table.select(look, [part_id, *how], [step.picked, *step.looked()], **private)
-    step.overlay.input(again, [part_id, step.picked, *how], step.looked(), **private)
-    step.opacity.release(again, [part_id, step.picked, *how], step.looked(), **private)
-    step.pitch.submit(again, [part_id, step.picked, *how], step.looked(), **private)
-    for button, key in zip(step.decide, DECISIONS, strict=True):
-        button.click(decide(key), [part_id, step.picked], None, **private)
-    step.learn.click(learn, [part_id], None, **private)
+    shown = [part_id, step.overlay, step.opacity, step.pitch]
+    return [
+        step.upload.upload(add, [part_id, step.upload], step.upload, **private),
+        step.sample.click(sample, [part_id], None, **private),
+        step.take_path.click(from_path, [part_id, step.path], None, **private),
+        step.clear.click(clear, [part_id], None, **private),
+        step.go.click(go, [part_id], None, **private),
+        step.threshold.release(move, [part_id, step.threshold], None, **private),
+        step.reset.click(lambda id: move(id, None), [part_id], None, **private),
+        step.table.select(look, [part_id], None, **private),
+        step.overlay.input(how, shown, None, **private),
+        step.opacity.release(how, shown, None, **private),
+        step.pitch.submit(how, shown, None, **private),
+        *(
+            button.click(decide(key), part_id, None, **private)
+            for button, key in zip(step.decide, DECISIONS, strict=True)
+        ),
+        step.learn.click(learn, [part_id], None, **private),
+    ]
+
+
+def _pitch(text: str) -> float | None:
+    """Millimetres per pixel, None where the field is empty.
+
+    Raises:
+        TgvigError: not a positive number.
+    """
+    if not text.strip():
+        return None
+    try:
+        value = float(text.strip().replace(",", "."))
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1000:
+        raise TgvigError(f"{text.strip()!r} is not a length in millimetres per pixel: give a number such as 0.05.")
+    return value
 
 
 def _take_folder(part: Part, folder: Path) -> None:

@@ -125,7 +125,7 @@ class Jobs:
             with work.timed("generate"):
                 similarity = generate_sets(work, normals, work.settings.prompt)
             if similarity:
-                part.choose(chosen_set=best_iteration(similarity, work.settings.integrating.text))
+                part.choose(chosen_set=best_iteration(similarity, work.settings.integrating.text), viewed_set=None)
             if watch.finish.is_set():
                 return
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 from PIL import Image
 
@@ -15,13 +14,19 @@ from tgvig_ui.server import Server
 from tgvig_ui.store import Part
 
 
-def look_at(server: Server, part: Part, name: str, overlay: str, opacity: float, pitch: float | None) -> tuple:
-    """Values for Inspecting.looked()."""
+def looked_row(part: Part) -> Row | None:
+    """The photo that is looked at: the one that was clicked, else the strangest."""
     found = results(part)
-    row = next((row for row in found.rows if row.name == name), None) if found else None
-    if row is None:
-        return gr.skip(), gr.skip(), gr.skip()
-    return view(found, row, overlay, opacity), region_rows(found, row, pitch), _why(server, found, row)
+    if not found:
+        return None
+    return next((row for row in found.rows if row.name == part.choices.looked_at), found.rows[0])
+
+
+def look_at(server: Server, part: Part, found: Results, row: Row) -> tuple:
+    """The two pictures of the slider, the rows of regions, the pair of crops."""
+    choices = part.choices
+    pictures = view(found, row, choices.overlay, choices.opacity)
+    return pictures, region_rows(found, row, choices.pitch), _why(server, found, row)
 
 
 def _why(server: Server, found: Results, row: Row) -> list:

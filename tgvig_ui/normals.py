@@ -37,7 +37,7 @@ class Normals:
     next: gr.Button
 
     def shown(self) -> list:
-        """What `show` fills."""
+        """What `show` may fill."""
         return [self.gallery, self.notes, self.remove, self.flips, self.turns, self.next]
 
 
@@ -83,8 +83,8 @@ def build(server: Server) -> Normals:
     return Normals(upload, samples, path, take_path, gallery, remove, gr.State(None), notes, flips, turns, next_)
 
 
-def wire(server: Server, step: Normals, part_id: gr.State) -> None:
-    """What happens on a click. Only these handlers change the part; `show` redraws it."""
+def wire(server: Server, step: Normals, part_id: gr.State) -> list:
+    """What happens on a click. Only these handlers change the part. Returns the events, after which the page redraws."""
 
     @plain
     def add(id: str, given: list[str] | None) -> tuple:
@@ -120,13 +120,15 @@ def wire(server: Server, step: Normals, part_id: gr.State) -> None:
         server.part(id).choose(flips=flips, turns=turns)
 
     private = {"api_visibility": "private", "show_progress": "minimal"}
-    step.upload.upload(add, [part_id, step.upload], [part_id, step.upload], **private)
-    step.samples.input(sample, [part_id, step.samples], [part_id, step.samples], **private)
-    step.take_path.click(from_path, [part_id, step.path], part_id, **private)
     step.gallery.select(_picked, None, step.picked, **private)
-    step.remove.click(forget, [part_id, step.picked], None, **private)
-    for box in (step.flips, step.turns):
-        box.input(pose, [part_id, step.flips, step.turns], None, **private)
+    pose_boxes = [part_id, step.flips, step.turns]
+    return [
+        step.upload.upload(add, [part_id, step.upload], [part_id, step.upload], **private),
+        step.samples.input(sample, [part_id, step.samples], [part_id, step.samples], **private),
+        step.take_path.click(from_path, [part_id, step.path], part_id, **private),
+        step.remove.click(forget, [part_id, step.picked], None, **private),
+        *(box.input(pose, pose_boxes, None, **private) for box in (step.flips, step.turns)),
+    ]
 
 
 def _picked(event: gr.SelectData) -> int:
@@ -162,26 +164,26 @@ def token(part: Part | None) -> list:
     return [] if part is None else [str(path) for path in part.photos()] + [part.id, bool(_odd(part))]
 
 
-def show(part: Part | None) -> list:
-    """Values for Normals.shown()."""
+def show(step: Normals, part: Part | None) -> dict:
+    """New values of the step's components."""
     photos = part.photos() if part else []
     if not photos:
-        return [gr.Gallery([]), EMPTY, gr.Button(visible=False), gr.skip(), gr.skip(), gr.Button(interactive=False)]
+        return {step.gallery: gr.Gallery([]), step.notes: EMPTY, step.remove: gr.Button(visible=False),
+                step.next: gr.Button(interactive=False)}  # fmt: skip
     pictures = [(str(thumb(path, part.folder / "thumbs")), path.name[5:]) for path in photos]
     found = [f"{item.path.name[5:]}: {item.text}" for item in report(read_normals(photos, MAX_PHOTOS))] + _odd(part)
-    texts = "".join(note(text, "warn") for text in found)
+    texts = "".join(note(text, "warn") for text in found) or note(
+        "The photos look fine: sharp, well lit, no duplicates."
+    )
     few = "One photo works, but how often good parts will be rejected can then only be guessed; 3 to 5 are better."
-    texts = texts or note("The photos look fine: sharp, well lit, no duplicates.", "note")
-    texts += note(few, "hint") if len(photos) < 3 else ""
-    choices = part.choices
-    return [
-        gr.Gallery(pictures),
-        texts,
-        gr.Button(visible=True),
-        choices.flips,
-        choices.turns,
-        gr.Button(interactive=True),
-    ]
+    return {
+        step.gallery: gr.Gallery(pictures),
+        step.notes: texts + (note(few, "hint") if len(photos) < 3 else ""),
+        step.remove: gr.Button(visible=True),
+        step.flips: part.choices.flips,
+        step.turns: part.choices.turns,
+        step.next: gr.Button(interactive=True),
+    }
 
 
 def _odd(part: Part) -> list[str]:

@@ -47,7 +47,7 @@ class Prompting:
     next: gr.Button
 
     def shown(self) -> list:
-        """What `show` fills."""
+        """What `show` may fill."""
         return [
             self.name,
             self.sense,
@@ -134,8 +134,8 @@ def build() -> Prompting:
     )
 
 
-def wire(server: Server, step: Prompting, part_id: gr.State) -> None:
-    """Find, choose a meaning, choose a prompt."""
+def wire(server: Server, step: Prompting, part_id: gr.State) -> list:
+    """Find, choose a meaning, choose a prompt. Returns the events, after which the page redraws."""
 
     def ask(id: str, sense: str | None, name: str, words: str, lists: str, rule: str) -> None:
         part = server.part(id)
@@ -162,17 +162,19 @@ def wire(server: Server, step: Prompting, part_id: gr.State) -> None:
     @plain
     def write(id: str, text: str) -> None:
         if not text.strip():
-            raise TgvigError("The prompt is empty: type one, or click one in the table.")
+            return  # left empty while another one is being looked for
         server.part(id).choose(prompt=" ".join(text.split()))
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
     words = [step.name, step.words, step.lists, step.rule]
-    step.find.click(find, [part_id, *words], None, **private)
-    step.name.submit(find, [part_id, *words], None, **private)
-    step.sense.input(another, [part_id, step.sense, *words], None, **private)
-    step.table.select(pick, [part_id], None, **private)
-    step.prompt.blur(write, [part_id, step.prompt], None, **private)
-    step.prompt.submit(write, [part_id, step.prompt], None, **private)
+    return [
+        step.find.click(find, [part_id, *words], None, **private),
+        step.name.submit(find, [part_id, *words], None, **private),
+        step.sense.input(another, [part_id, step.sense, *words], None, **private),
+        step.table.select(pick, [part_id], None, **private),
+        step.prompt.blur(write, [part_id, step.prompt], None, **private),
+        step.prompt.submit(write, [part_id, step.prompt], None, **private),
+    ]
 
 
 def token(part: Part | None) -> list:
@@ -183,60 +185,48 @@ def token(part: Part | None) -> list:
     return [part.id, file.stat().st_mtime_ns if file.exists() else 0, part.choices.prompt, part.choices.object_name]
 
 
-def show(part: Part | None) -> list:
-    """Values for Prompting.shown()."""
+def show(step: Prompting, part: Part | None) -> dict:
+    """New values of the step's components."""
     found = ranking(part) if part else None
     choices = part.choices if part else None
     if not found:
         nothing = empty("No prompts ranked yet")
-        name = choices.object_name if choices else ""
-        return [
-            name,
-            gr.Dropdown(visible=False),
-            EMPTY,
-            "",
-            "",
-            empty("Choose a prompt"),
-            nothing,
-            nothing,
-            [],
-            gr.DownloadButton(visible=False),
-            gr.Button(interactive=False),
-        ]
+        return {
+            step.name: choices.object_name if choices else "", step.sense: gr.Dropdown(visible=False), step.about: EMPTY,
+            step.prompt: "", step.detail: "", step.photo_bars: empty("Choose a prompt"), step.bars: nothing,
+            step.map: nothing, step.table: [], step.csv: gr.DownloadButton(visible=False),
+            step.next: gr.Button(interactive=False),
+        }  # fmt: skip
     senses = [
         (f"{entry['synset'].split('.')[0].replace('_', ' ')}: {entry['definition']}", entry["synset"])
         for entry in found["senses"]
     ]
-    rows = [
-        [
-            p["text"],
-            round(p["score"], 3),
-            round(p["distance"], 3),
-            p["relation"],
-            "yes" if p["kept"] else "no",
-            "" if p["kept"] else p["reason"],
-        ]
-        for p in found["prompts"]
-    ]
     chosen = next((p for p in found["prompts"] if p["text"] == choices.prompt), None)
+    return {
+        step.name: choices.object_name,
+        step.sense: gr.Dropdown(senses, value=found["sense"], visible=len(senses) > 0),
+        step.about: note(found["lookup"]) + note(found["caveat"], "warn") + note(_count(found), "hint"),
+        step.prompt: choices.prompt,
+        step.detail: _detail(chosen, found),
+        step.photo_bars: _photo_bars(part, chosen),
+        step.bars: figures.prompt_bars([SimpleNamespace(**p) for p in found["prompts"]], chosen=choices.prompt),
+        step.map: figures.prompt_map(read_json(part.folder / "prompt_map.json"), chosen=choices.prompt),
+        step.table: [_table_row(p) for p in found["prompts"]],
+        step.csv: gr.DownloadButton(value=str(part.folder / "prompts.csv"), visible=True),
+        step.next: gr.Button(interactive=bool(choices.prompt)),
+    }
+
+
+def _table_row(prompt: dict) -> list:
+    kept, why = ("yes", "") if prompt["kept"] else ("no", prompt["reason"])
+    return [prompt["text"], round(prompt["score"], 3), round(prompt["distance"], 3), prompt["relation"], kept, why]
+
+
+def _photo_bars(part: Part, chosen: dict | None):
     names = [path.name[5:] for path in part.photos()]
-    photo_bars = empty("Your own prompt is compared when images are generated")
-    if chosen and len(names) == len(chosen["photos"]):
-        photo_bars = figures.photo_bars(names, chosen["photos"], chosen["text"])
-    about = note(found["lookup"], "note") + note(found["caveat"], "warn") + note(_count(found), "hint")
-    return [
-        choices.object_name,
-        gr.Dropdown(senses, value=found["sense"], visible=len(senses) > 0),
-        about,
-        choices.prompt,
-        _detail(chosen, found),
-        photo_bars,
-        figures.prompt_bars([SimpleNamespace(**p) for p in found["prompts"]], chosen=choices.prompt),
-        figures.prompt_map(read_json(part.folder / "prompt_map.json"), chosen=choices.prompt),
-        rows,
-        gr.DownloadButton(value=str(part.folder / "prompts.csv"), visible=True),
-        gr.Button(interactive=bool(choices.prompt)),
-    ]
+    if chosen is None or len(names) != len(chosen["photos"]):
+        return empty("Not compared yet: press “Find prompts”")
+    return figures.photo_bars(names, chosen["photos"], chosen["text"])
 
 
 def _count(found: dict) -> str:

@@ -116,7 +116,7 @@ class Service:
         config = {"settings": settings.as_json(), "pack_reason": self.pack()[1], "photos_sha256": shas}
         run = Run.create(part.generation(number), config)
         run.journal("start", pack=settings.pack, device=self.device())
-        part.choose(generation=number, chosen_set=None, left_out=(), threshold=None)
+        part.choose(generation=number, chosen_set=None, viewed_set=None, picture=None, left_out=(), threshold=None)
         return number
 
     def open_run(self, part: Part, number: int, watch: Watch, **changes) -> Work:

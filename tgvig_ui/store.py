@@ -43,8 +43,13 @@ class Choices:
     prompt: str = ""
     generation: int | None = None
     chosen_set: int | None = None
+    viewed_set: int | None = None
+    picture: int | None = None
     left_out: tuple[int, ...] = ()
     threshold: float | None = None
+    looked_at: str = ""
+    overlay: str = "Heatmap"
+    opacity: float = 0.85
     pitch: float | None = None
     decisions: dict[str, str] = field(default_factory=dict)
 
@@ -105,7 +110,10 @@ class Part:
             raise TgvigError(f"{present + len(given)} photos are more than the {most} that fit here: give fewer.")
         self.check_room(given)
         target.mkdir(parents=True, exist_ok=True)
-        copies = [target / f"{present + place:04d}_{Path(path).name[-80:]}" for place, path in enumerate(given)]
+        # not the count: after a photo was removed it would give a number out twice, and maybe overwrite a photo
+        numbers = [int(path.name[:4]) for path in target.glob("[0-9][0-9][0-9][0-9]_*")]
+        first = max(numbers, default=-1) + 1
+        copies = [target / f"{place:04d}_{Path(path).name[-80:]}" for place, path in enumerate(given, first)]
         for path, copy in zip(given, copies, strict=True):
             shutil.copyfile(path, copy)
         return copies

@@ -30,7 +30,7 @@ class Training:
     next: gr.Button
 
     def shown(self) -> list:
-        """What `show` fills."""
+        """What `show` may fill."""
         return [self.result, self.train, self.next]
 
 
@@ -59,8 +59,8 @@ def build() -> Training:
     return Training(arm, rate, train, result, next_)
 
 
-def wire(server: Server, step: Training, part_id: gr.State) -> None:
-    """Train."""
+def wire(server: Server, step: Training, part_id: gr.State) -> list:
+    """Train. Returns the events, after which the page redraws."""
 
     @plain
     def train(id: str, arm: str, rate: float) -> None:
@@ -70,7 +70,8 @@ def wire(server: Server, step: Training, part_id: gr.State) -> None:
             raise TgvigError("There are no generated images yet: generate at least one set in step 3.")
         server.submit(part, "train", {"generation": number, "arm": ARMS[arm], "false_alarm": rate / 100})
 
-    step.train.click(train, [part_id, step.arm, step.rate], None, api_visibility="private", show_progress="hidden")
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    return [step.train.click(train, [part_id, step.arm, step.rate], None, **private)]
 
 
 def model_card(part: Part | None) -> dict | None:
@@ -88,13 +89,13 @@ def token(part: Part | None) -> list:
     return [part.id, number, part.choices.chosen_set, file.stat().st_mtime_ns if file and file.exists() else 0]
 
 
-def show(part: Part | None) -> list:
-    """Values for Training.shown()."""
+def show(step: Training, part: Part | None) -> dict:
+    """New values of the step's components."""
     ready = bool(part and part.choices.chosen_set)
     card = model_card(part)
     if not card:
         text = EMPTY if ready else note("Generate at least one set of images in step 3 first.", "empty")
-        return [text, gr.Button(interactive=ready), gr.Button(interactive=False)]
+        return {step.result: text, step.train: gr.Button(interactive=ready), step.next: gr.Button(interactive=False)}
     about = card["calibration"]
     learned = {
         "tgvig": f"the photos and generated set {card['best_iteration']}",
@@ -105,4 +106,5 @@ def show(part: Part | None) -> list:
         learned += f" without the {len(card['left_out'])} you left out"
     text = f"Trained on {learned}. Scores above {about['threshold']:.2f} are called anomalous. {about['words']}"
     lift = card["lift"]["words"] if card["arm"] != "real" else ""
-    return [note(text) + note(lift, "hint"), gr.Button("Train again", interactive=ready), gr.Button(interactive=True)]
+    said, again = note(text) + note(lift, "hint"), gr.Button("Train again", interactive=ready)
+    return {step.result: said, step.train: again, step.next: gr.Button(interactive=True)}

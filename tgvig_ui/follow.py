@@ -1,0 +1,160 @@
+"""How a page follows its part: attach after a refresh, a timer that redraws only what has changed, Stop, recent parts.
+
+A run is never tied to a page's event: the page asks, the server's worker works on whether anybody asks or not.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+
+import gradio as gr
+
+from tgvig_ui import generating, generating_events, inspecting, normals, prompting, training
+from tgvig_ui.executor import Status
+from tgvig_ui.server import Server
+from tgvig_ui.service import memory_gb
+from tgvig_ui.store import Part
+from tgvig_ui.words import note, status_line
+
+BUSY, IDLE = 0.5, 2.0
+"""Seconds between two looks at the part, while a job runs and while none does."""
+LINK = """(id) => {
+  const url = new URL(window.location);
+  id ? url.searchParams.set('part', id) : url.searchParams.delete('part');
+  history.replaceState(null, '', url);
+}"""
+QUIET = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+BETTER = (
+    "The paper's own models (CLIP, VQGAN f16) describe and generate far better. They need 1.3 GB from the hub, and a GPU to "
+    "be quick."
+)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The named components above the steps."""
+
+    recent: gr.Dropdown
+    fresh: gr.Button
+    banner: gr.HTML
+    status: gr.HTML
+    finish: gr.Button
+    stop: gr.Button
+
+
+def follow(
+    server: Server, page: gr.Blocks, head: Head, part_id: gr.State, steps: gr.Tabs, forms: tuple, events: list
+) -> None:
+    """Wire the head and the timer.
+
+    Args:
+        forms: the five steps' components, first to last.
+        events: what people do in the steps; the page looks again after each.
+    """
+    seen, timer = gr.State({}), gr.Timer(BUSY)
+    kept = gr.BrowserState("", storage_key="tgvig-part")
+    outputs = [head.status, head.stop, head.finish, timer, seen]
+    outputs += [component for form in forms for component in form.shown()]
+    tick = partial(_tick, server, head, timer, seen, _panels(server, forms))
+
+    def attach(kept_id: str, request: gr.Request) -> tuple:
+        part = server.store.part(request.query_params.get("part")) or server.store.part(kept_id)
+        id = part.id if part else ""
+        return id, id, _recent(server, id), _step_of(part)
+
+    attached = page.load(attach, kept, [part_id, kept, head.recent, steps], **QUIET)
+    attached.then(tick, [part_id, seen], outputs, **QUIET)
+    page.load(lambda: _banner(server), None, head.banner, **QUIET)
+    page.load(partial(generating_events.estimate_now, server, 20, 5, []), None, forms[2].estimate, **QUIET)
+    timer.tick(tick, [part_id, seen], outputs, **QUIET)
+    for event in events:
+        event.then(tick, [part_id, seen], outputs, **QUIET)
+    known = part_id.change(lambda id: (id, _recent(server, id)), part_id, [kept, head.recent], **QUIET)
+    # a State never reaches the browser's scripts, so the address is written from the kept id
+    known.then(None, kept, None, js=LINK, api_visibility="private")
+    opened = partial(_open, server)
+    head.recent.input(opened, head.recent, [part_id, seen, steps], **QUIET)
+    head.fresh.click(partial(opened, ""), None, [part_id, seen, steps], **QUIET)
+    head.stop.click(partial(_stop, server, finish=False), part_id, None, **QUIET)
+    head.finish.click(partial(_stop, server, finish=True), part_id, None, **QUIET)
+
+
+def _panels(server: Server, forms: tuple) -> list:
+    """(token, show) of each step: `show` is called when the token changes."""
+    first, second, third, fourth, fifth = forms
+    return [
+        (lambda part, busy: normals.token(part), lambda part, busy: normals.show(first, part)),
+        (lambda part, busy: prompting.token(part), lambda part, busy: prompting.show(second, part)),
+        (lambda part, busy: [generating.token(part), busy], partial(generating.show, third)),
+        (lambda part, busy: training.token(part), lambda part, busy: training.show(fourth, part)),
+        (lambda part, busy: inspecting.token(part), lambda part, busy: inspecting.show(fifth, server, part)),
+    ]
+
+
+def _tick(server: Server, head: Head, timer: gr.Timer, seen: gr.State, panels: list, id: str, before: dict):
+    """What has changed since this page last asked; components that have not are left out."""
+    part = server.store.part(id)
+    state = server.status(part)
+    busy = bool(state and state.busy)
+    now = {"line": status_line(state, memory_gb()), "buttons": _buttons(state), "part": id}
+    changed: dict = {}
+    if now["line"] != before.get("line"):
+        changed[head.status] = now["line"]
+    if now["buttons"] != before.get("buttons"):
+        stop, finish = now["buttons"]
+        changed |= {head.stop: gr.Button(visible=stop), head.finish: gr.Button(visible=finish)}
+        changed[timer] = gr.Timer(BUSY if busy else IDLE)
+    now["tokens"] = [token(part, busy) for token, _ in panels]
+    for (_, show), token, old in zip(panels, now["tokens"], before.get("tokens", [None] * len(panels)), strict=True):
+        if token != old:
+            changed |= show(part, busy)
+    changed |= {seen: now} if now != before else {}
+    return changed or gr.skip()  # an empty dict is not understood
+
+
+def _buttons(state: Status | None) -> tuple[bool, bool]:
+    """Whether Stop and “Finish this iteration” are offered."""
+    busy = bool(state and state.busy)
+    return busy and state.state != "stopping", busy and state.state == "running" and state.kind == "generate"
+
+
+def _open(server: Server, id: str | None) -> tuple:
+    """Another part, or none; everything is drawn anew."""
+    part = server.store.part(id)
+    return part.id if part else "", {}, _step_of(part)
+
+
+def _stop(server: Server, id: str, finish: bool) -> None:
+    if part := server.store.part(id):
+        server.executor.stop(part.folder, finish)
+
+
+def _recent(server: Server, id: str) -> gr.Dropdown:
+    choices = []
+    for part in server.store.recent():
+        when = time.strftime("%d %b %H:%M", time.localtime((part.folder / "part.json").stat().st_mtime))
+        choices.append((f"{part.choices.object_name or 'unnamed part'} · {when}", part.id))
+    known = id if any(value == id for _, value in choices) else None
+    return gr.Dropdown(
+        [("Recent parts…", ""), *choices] if not known else choices, value=known or "", visible=bool(choices)
+    )
+
+
+def _step_of(part: Part | None) -> gr.Tabs:
+    """The step a returning person wants to see: the first one that is not done."""
+    if part is None or not part.photos():
+        return gr.Tabs(selected=1)
+    choices = part.choices
+    if training.model_card(part):
+        return gr.Tabs(selected=5)
+    return gr.Tabs(selected=3 if choices.prompt else 2 if choices.object_name else 1)
+
+
+def _banner(server: Server) -> str:
+    """Which models are in use and why, and what better ones need. The server's first look may take some seconds."""
+    pack, reason = server.service.pack()
+    better = note(BETTER, "hint") if pack.name == "embedded" else ""
+    return f'<div class="tg-banner"><b>Models: {escape(pack.name)}</b> ({escape(reason)}).{better}</div>'

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from tgvig_core.console import Bars, show_doctor, show_prompts, show_result, show_verdicts
@@ -182,7 +181,7 @@ def _check_resumed(context: typer.Context) -> None:
         parameter.opts[0]
         for parameter in context.command.params
         if parameter.name not in allowed
-        and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+        and context.get_parameter_source(parameter.name).name == "COMMANDLINE"
     ]
     if given:
         raise TgvigError(

@@ -1,10 +1,10 @@
 """Named endpoints for programs (gradio_client, MCP): rank, start, status, result, inspect. All others are private."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: gradio reads the return types, and as strings they would be "Any".
 from pathlib import Path
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from tgvig_core.errors import TgvigError
 from tgvig_ui.generations import similarity
@@ -18,7 +18,7 @@ def add(server: Server) -> None:
     """Add the endpoints to the Blocks that is being built."""
 
     @plain
-    def rank(photos: list[str], object_name: str) -> str:
+    def rank(photos: list[gr.FileData], object_name: str) -> str:
         """Begin a part: rank prompts for photos of good parts. Poll `status` until its state is done.
 
         Args:
@@ -31,7 +31,7 @@ def add(server: Server) -> None:
         from tgvig_core.images import read_normals
         from tgvig_core.vocabulary import clean_name
 
-        paths = [Path(gr.FileData(**photo).path) if isinstance(photo, dict) else Path(photo) for photo in photos]
+        paths = _files(server, photos)
         read_normals(paths)
         part = server.store.new()
         part.add_photos(paths)
@@ -104,7 +104,7 @@ def add(server: Server) -> None:
         return value
 
     @plain
-    def inspect(part_id: str, photos: list[str]) -> str:
+    def inspect(part_id: str, photos: list[gr.FileData]) -> str:
         """Score photos with a trained part's detector. Poll `status`, then read `result`.
 
         Args:
@@ -119,7 +119,7 @@ def add(server: Server) -> None:
         part = server.part(part_id)
         if not model_card(part):
             raise TgvigError("There is no detector yet: call `start` and wait until it is done.")
-        paths = [Path(gr.FileData(**photo).path) if isinstance(photo, dict) else Path(photo) for photo in photos]
+        paths = _files(server, photos)
         for path in paths:
             read_photo(path)
         part.add_photos(paths, "tests/test")
@@ -128,3 +128,16 @@ def add(server: Server) -> None:
 
     for endpoint in (rank, start, status, result, inspect):
         gr.api(endpoint, api_name=endpoint.__name__)
+
+
+def _files(server: Server, photos: list) -> list[Path]:
+    """Where the uploaded photos lie.
+
+    Raises:
+        TgvigError: a path of the server's own disk, which only a server for this machine's people may read.
+    """
+    paths = [Path(photo["path"] if isinstance(photo, dict) else photo).resolve() for photo in photos]
+    uploads = Path(get_upload_folder()).resolve()
+    if not server.local and not all(path.is_relative_to(uploads) for path in paths):
+        raise TgvigError("Photos must be uploaded: paths on the server's disk are not read.")
+    return paths

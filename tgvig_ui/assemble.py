@@ -38,6 +38,7 @@ def build(server: Server) -> gr.Blocks:
                 fourth = training.build()
             with gr.Tab("5 Inspect", id=5, elem_id="step-5"):
                 fifth = inspecting.build(server)
+        api.add(server)  # before the steps' private handlers: one of them is called start too and would take the name
         events = [
             *normals.wire(server, first, part_id),
             *prompting.wire(server, second, part_id),
@@ -48,7 +49,6 @@ def build(server: Server) -> gr.Blocks:
         for place, step in enumerate((first, second, third, fourth), 2):
             step.next.click(_step_to(place), None, steps, api_visibility="private", queue=False)
         follow(server, page, head, part_id, steps, (first, second, third, fourth, fifth), events)
-        api.add(server)
     return page
 
 

@@ -62,8 +62,9 @@ def follow(
 
     def attach(kept_id: str, request: gr.Request) -> tuple:
         part = server.store.part(request.query_params.get("part")) or server.store.part(kept_id)
-        id = part.id if part else ""
-        return id, id, _recent(server, id), _step_of(part)
+        if part is None:  # whoever adds a photo before this answer comes must not lose it
+            return gr.skip(), gr.skip(), _recent(server, ""), gr.skip()
+        return part.id, part.id, _recent(server, part.id), _step_of(part)
 
     attached = page.load(attach, kept, [part_id, kept, head.recent, steps], **QUIET)
     attached.then(tick, [part_id, seen], outputs, **QUIET)

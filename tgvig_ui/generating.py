@@ -39,6 +39,7 @@ class Generating:
     generation: gr.Dropdown
     set: gr.Dropdown
     use: gr.Button
+    hint: gr.HTML
     gallery: gr.Gallery
     out: gr.Button
     slider: gr.ImageSlider
@@ -56,6 +57,7 @@ class Generating:
             self.generation,
             self.set,
             self.use,
+            self.hint,
             self.gallery,
             self.out,
             self.slider,
@@ -105,6 +107,9 @@ def build() -> Generating:
         generation = gr.Dropdown([], label="Generation", elem_id="generation", visible=False, min_width=200)
         set_ = gr.Dropdown([], label="Set to look at", elem_id="set", visible=False, min_width=160)
         use = gr.Button("Use this set", elem_id="use-set", visible=False, min_width=140)
+    hint = gr.HTML(
+        note("Click an image to see it over the photo it was drawn from.", "hint"), visible=False, elem_id="set-hint"
+    )
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=280):
             gallery = gr.Gallery(
@@ -146,6 +151,7 @@ def build() -> Generating:
         generation,
         set_,
         use,
+        hint,
         gallery,
         out,
         slider,
@@ -197,7 +203,9 @@ def show(step: Generating, part: Part | None, busy: bool) -> dict:
         step.generation: gr.Dropdown(visible=False),
         step.set: gr.Dropdown(visible=False),
         step.use: gr.Button(visible=False),
-        step.gallery: gr.Gallery([]),
+        step.gallery: gr.Gallery([], visible=False),
+        step.hint: gr.HTML(visible=False),
+        step.slider: gr.ImageSlider(visible=False),
         step.out: gr.Button(visible=False),
     }
 
@@ -223,7 +231,8 @@ def _set(step: Generating, part: Part, number: int, curve: list[float], busy: bo
         step.said: note(figures.improving(curve)) + used,
         step.set: gr.Dropdown(sets, value=seen, visible=True),
         step.use: use_button(part, seen),
-        step.gallery: gr.Gallery(pictures(part, number, seen), selected_index=choices.picture),
+        step.gallery: gr.Gallery(pictures(part, number, seen), selected_index=choices.picture, visible=True),
+        step.hint: gr.HTML(visible=True),
         **_picture(step, part, number, seen),
     }
 
@@ -232,10 +241,11 @@ def _picture(step: Generating, part: Part, number: int, seen: int) -> dict:
     """One generated image beside the photo it was drawn from."""
     place, files = part.choices.picture, set_files(part, number, seen)
     if place is None or place >= len(files):
-        return {step.slider: None, step.out: gr.Button(visible=False)}
+        return {step.slider: gr.ImageSlider(None, visible=False), step.out: gr.Button(visible=False)}
     photos = part.photos()
     normal = thumb(photos[place % len(photos)], part.folder / "thumbs", 512)
     back = place in part.choices.left_out
     label = f"Take image {place + 1} back in" if back else f"Leave image {place + 1} out"
     offered = seen == part.choices.chosen_set  # of other sets nothing is used
-    return {step.slider: (square(normal), str(files[place])), step.out: gr.Button(label, visible=offered)}
+    pair = gr.ImageSlider((square(normal), str(files[place])), visible=True)
+    return {step.slider: pair, step.out: gr.Button(label, visible=offered)}

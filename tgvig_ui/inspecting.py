@@ -166,7 +166,7 @@ def build(server: Server) -> Inspecting:
                     label="Why here",
                     show_label=False,
                     columns=2,
-                    height=200,
+                    height=230,
                     object_fit="contain",
                     interactive=False,
                     allow_preview=False,

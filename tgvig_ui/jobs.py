@@ -122,10 +122,14 @@ class Jobs:
 
             work = replace(work, progress=progress)
             normals = work.normals.tensor(SIZE).to(work.device)
-            with work.timed("generate"):
-                similarity = generate_sets(work, normals, work.settings.prompt)
-            if similarity:
-                part.choose(chosen_set=best_iteration(similarity, work.settings.integrating.text), viewed_set=None)
+            try:
+                with work.timed("generate"):
+                    generate_sets(work, normals, work.settings.prompt)
+            finally:  # a stopped generation has its best set, too
+                similarity = [row["similarity"] for row in work.run.iterations()]
+                if similarity and part.choices.generation == number:
+                    best = best_iteration(similarity, work.settings.integrating.text)
+                    part.choose(chosen_set=best, viewed_set=None)
             if watch.finish.is_set():
                 return
 
@@ -134,7 +138,6 @@ class Jobs:
         import shutil
 
         self.service.encoder()
-
         from tgvig_core import pipeline
         from tgvig_core.images import save_png, to_pixels
         from tgvig_core.settings import SIZE
@@ -180,12 +183,14 @@ class Jobs:
         paths = [photo.path for photo in tests]
         check_photos(paths, watch.progress, watch.stop)
         limits = card["calibration"]["threshold"], card["calibration"]["pixel_threshold"]
+        masked = any(photo.mask for photo in tests)
         target, rows, maps = run / "inspect", [], []
         for place, verdict in enumerate(
             inspect(detector, *limits, paths, target / "heatmaps", watch.progress, watch.stop)
         ):
             (target / "maps").mkdir(exist_ok=True)
-            maps.append(verdict.map)
+            if masked:
+                maps.append(verdict.map)
             np.save(target / "maps" / f"{place}.npy", verdict.map.numpy().astype(np.float16))
             label = None if tests[place].defective is None else bool(tests[place].defective)
             row = {"path": str(verdict.path), "score": verdict.score, "map": place, "defective": label}
@@ -194,7 +199,7 @@ class Jobs:
         if tests[0].defective is not None:
             labels = [bool(photo.defective) for photo in tests]
             found["figures"] = image_metrics([row["score"] for row in rows], labels, limits[0])
-            if any(photo.mask for photo in tests):
+            if masked:
                 masks = torch.stack([read_mask(photo, SIZE) for photo in tests])
                 found["figures"] |= pixel_metrics(torch.stack(maps), masks)
         write_json(target / "scores.json", found)

@@ -36,9 +36,8 @@ class Service:
         self.options = options
         self._encoder = None
         self._chosen: tuple | None = None
-        self._loading = (
-            threading.RLock()
-        )  # also around first imports: two threads at once leave torchvision half imported
+        # also around first imports: two threads at once leave torchvision half imported
+        self._loading = threading.RLock()
 
     def warm_up(self) -> None:
         """Load what the first job needs while the person is still looking for photos."""

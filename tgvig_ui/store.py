@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -27,6 +28,9 @@ MAX_PHOTOS = 200
 MAX_TESTS = 2000
 MAX_BYTES = 2_000_000_000
 """Bytes of photos that one part may take on the server's disk."""
+
+
+_choosing = threading.Lock()  # the page and the worker may both change a part
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,9 @@ class Part:
 
     def choose(self, **changes) -> Choices:
         """Write some of the choices and return all."""
-        chosen = replace(self.choices, **changes)
-        write_json(self.folder / "part.json", asdict(chosen))
+        with _choosing:
+            chosen = replace(self.choices, **changes)
+            write_json(self.folder / "part.json", asdict(chosen))
         return chosen
 
     def photos(self) -> list[Path]:

@@ -85,8 +85,8 @@ def add(server: Server) -> None:
             part_id: from `rank`.
 
         Returns:
-            object, prompt, prompts (the first 20), similarity, best_iteration, threshold, false_alarm_estimate, lift, and
-            images (path, score, is_anomalous) once photos were inspected.
+            object, prompt, prompts (the first 20), similarity, best_iteration, threshold, false_alarm_estimate, lift,
+            and images (photo, score, is_anomalous) once photos were inspected.
         """
         part = server.part(part_id)
         choices, found, card, seen = part.choices, ranking(part), model_card(part), results(part)
@@ -99,7 +99,8 @@ def add(server: Server) -> None:
             about = card["calibration"]
             value |= {"threshold": about["threshold"], "false_alarm_estimate": about, "lift": card["lift"]}
         if seen:
-            rows = [{"path": row.name, "score": row.score, "is_anomalous": row.anomalous} for row in seen.rows]
+            # not "path": gradio_client takes a dict that has one for a file and tries to download it
+            rows = [{"photo": row.name, "score": row.score, "is_anomalous": row.anomalous} for row in seen.rows]
             value |= {"images": rows, **seen.figures}
         return value
 

@@ -92,8 +92,11 @@ def wire(server: Server, step: Inspecting, part_id: gr.State) -> list:
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
     shown = [part_id, step.overlay, step.opacity, step.pitch]
+    added = step.upload.upload(add, [part_id, step.upload], step.upload, **private)
+    # refused files leave the field, or the next upload would hand them in again
+    added.failure(lambda: None, None, step.upload, **private)
     return [
-        step.upload.upload(add, [part_id, step.upload], step.upload, **private),
+        added,
         step.sample.click(sample, [part_id], None, **private),
         step.take_path.click(from_path, [part_id, step.path], None, **private),
         step.clear.click(clear, [part_id], None, **private),

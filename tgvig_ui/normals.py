@@ -122,8 +122,11 @@ def wire(server: Server, step: Normals, part_id: gr.State) -> list:
     private = {"api_visibility": "private", "show_progress": "minimal"}
     step.gallery.select(_picked, None, step.picked, **private)
     pose_boxes = [part_id, step.flips, step.turns]
+    added = step.upload.upload(add, [part_id, step.upload], [part_id, step.upload], **private)
+    # refused files leave the field, or the next upload would hand them in again
+    added.failure(lambda: None, None, step.upload, **private)
     return [
-        step.upload.upload(add, [part_id, step.upload], [part_id, step.upload], **private),
+        added,
         step.samples.input(sample, [part_id, step.samples], [part_id, step.samples], **private),
         step.take_path.click(from_path, [part_id, step.path], part_id, **private),
         step.remove.click(forget, [part_id, step.picked], None, **private),

@@ -1,0 +1,206 @@
+"""The queue of jobs: order and place, Stop and finish, what people read after a failure, jobs that outlive the server."""
+
+import json
+import re
+import threading
+import time
+
+import pytest
+
+from tgvig_core.errors import Stopped, TgvigError
+from tgvig_ui.executor import Executor
+from tgvig_ui.store import Store
+
+PATIENCE = 20
+
+
+class Jobs:
+    """A kind of job that waits for a word, and kinds that fail."""
+
+    def __init__(self) -> None:
+        self.go, self.order = threading.Semaphore(0), []
+
+    @property
+    def work(self) -> dict:
+        return {"wait": self.wait, "refuse": self.refuse, "crash": self.crash, "full": self.full, "cuda": self.cuda}
+
+    def wait(self, folder, arguments, watch) -> None:
+        self.order.append(arguments.get("name"))
+        watch.progress("Waiting", 1, 4)
+        while not self.go.acquire(timeout=0.01):
+            if watch.stop.is_set():
+                raise Stopped
+            if watch.finish.is_set():
+                return
+
+    def refuse(self, folder, arguments, watch) -> None:
+        raise TgvigError("The photos have changed: start a new one.")
+
+    def crash(self, folder, arguments, watch) -> None:
+        raise ZeroDivisionError("secret inside")
+
+    def full(self, folder, arguments, watch) -> None:
+        raise MemoryError
+
+    def cuda(self, folder, arguments, watch) -> None:
+        raise type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory")  # torch's own, told by its name
+
+
+@pytest.fixture
+def jobs() -> Jobs:
+    return Jobs()
+
+
+@pytest.fixture
+def parts(tmp_path) -> Store:
+    return Store(tmp_path / "parts")
+
+
+@pytest.fixture
+def executor(jobs):
+    made = Executor(jobs.work)
+    yield made
+    made.close()
+
+
+def until(what) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.005)
+
+
+def state(executor: Executor, part) -> str:
+    return executor.status(part.folder).state
+
+
+def kept(part) -> dict:
+    return json.loads((part.folder / "job.json").read_text())
+
+
+def test_jobs_run_in_the_order_they_came_and_their_places_are_told(executor, jobs, parts):
+    three = [parts.new() for _ in range(3)]
+    for name, part in enumerate(three):
+        executor.submit(part.folder, "wait", {"name": name})
+    until(lambda: state(executor, three[0]) == "running")
+    assert [executor.status(part.folder).place for part in three] == [0, 1, 2]
+    assert [state(executor, part) for part in three] == ["running", "queued", "queued"]
+    jobs.go.release()
+    until(lambda: state(executor, three[1]) == "running")
+    assert executor.status(three[2].folder).place == 1
+    jobs.go.release(2)
+    until(lambda: state(executor, three[2]) == "done")
+    assert jobs.order == [0, 1, 2]
+
+
+def test_a_running_job_tells_its_step_and_time(executor, parts):
+    part = parts.new()
+    executor.submit(part.folder, "wait")
+    until(lambda: executor.status(part.folder).step == "Waiting")
+    status = executor.status(part.folder)
+    assert (status.done, status.total, status.busy) == (1, 4, True) and 0 < status.seconds < PATIENCE
+
+
+def test_a_part_without_a_job_has_no_status_and_stop_does_nothing(executor, parts):
+    part = parts.new()
+    executor.stop(part.folder)
+    assert executor.status(part.folder) is None
+
+
+def test_a_part_has_one_job_at_a_time_and_another_after_it(executor, jobs, parts):
+    part = parts.new()
+    executor.submit(part.folder, "wait")
+    with pytest.raises(TgvigError, match="press Stop"):
+        executor.submit(part.folder, "wait")
+    jobs.go.release(2)
+    until(lambda: state(executor, part) == "done")
+    executor.submit(part.folder, "wait")
+    until(lambda: state(executor, part) == "done" and len(jobs.order) == 2)
+
+
+def test_stop_takes_a_waiting_job_out_of_the_queue(executor, jobs, parts):
+    running, waiting = parts.new(), parts.new()
+    executor.submit(running.folder, "wait", {"name": "first"})
+    executor.submit(waiting.folder, "wait", {"name": "second"})
+    executor.stop(waiting.folder)
+    assert state(executor, waiting) == "stopped" == kept(waiting)["state"]
+    jobs.go.release(2)
+    until(lambda: state(executor, running) == "done")
+    assert jobs.order == ["first"]
+
+
+def test_stop_ends_a_running_job_and_the_next_one_begins(executor, parts):
+    running, waiting = parts.new(), parts.new()
+    executor.submit(running.folder, "wait")
+    executor.submit(waiting.folder, "wait")
+    until(lambda: state(executor, running) == "running")
+    executor.stop(running.folder)
+    until(lambda: state(executor, running) == "stopped")
+    assert executor.status(running.folder).message == "Stopped. What was finished is kept."
+    until(lambda: state(executor, waiting) == "running")
+
+
+def test_finish_lets_the_running_iteration_end(executor, parts):
+    part = parts.new()
+    executor.submit(part.folder, "wait")
+    until(lambda: state(executor, part) == "running")
+    executor.stop(part.folder, finish=True)
+    until(lambda: state(executor, part) == "done")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("refuse", "The photos have changed: start a new one."),
+        ("full", "not enough memory"),
+        ("cuda", "not enough memory"),
+        ("crash", r"ZeroDivisionError.*server's log"),
+    ],
+)
+def test_a_failure_is_a_sentence_and_the_worker_goes_on(executor, jobs, parts, kind, words):
+    failing, next_ = parts.new(), parts.new()
+    executor.submit(failing.folder, kind)
+    until(lambda: state(executor, failing) == "failed")
+    message = executor.status(failing.folder).message
+    assert re.search(words, message)
+    assert message == kept(failing)["message"] and "secret" not in message and "\n" not in message
+    jobs.go.release()
+    executor.submit(next_.folder, "wait")
+    until(lambda: state(executor, next_) == "done")
+
+
+def test_close_leaves_running_and_waiting_jobs_to_the_next_server(jobs, parts):
+    old, two = Executor(jobs.work), [parts.new(), parts.new()]
+    for name, part in enumerate(two):
+        old.submit(part.folder, "wait", {"name": name})
+    until(lambda: state(old, two[0]) == "running")
+    old.close()
+    assert [kept(part)["state"] for part in two] == ["running", "queued"]
+    new = Executor(jobs.work)
+    assert new.recover(parts) == 2
+    jobs.go.release(2)
+    until(lambda: state(new, two[1]) == "done")
+    assert jobs.order == [0, 0, 1] and [kept(part)["state"] for part in two] == ["done", "done"]
+    new.close()
+
+
+@pytest.mark.parametrize("state_", ["queued", "running", "stopping"])
+def test_a_killed_servers_job_runs_again_with_its_arguments(executor, jobs, parts, state_):
+    part = parts.new()
+    job = {"kind": "wait", "arguments": {"name": "again"}, "state": state_, "message": ""}
+    (part.folder / "job.json").write_text(json.dumps(job))
+    assert executor.recover(parts) == 1
+    jobs.go.release()
+    until(lambda: state(executor, part) == "done")
+    assert jobs.order == ["again"]
+
+
+def test_ended_and_broken_jobs_are_not_run_again_but_still_told(executor, jobs, parts):
+    failed, broken = parts.new(), parts.new()
+    job = {"kind": "wait", "arguments": {}, "state": "failed", "message": "No."}
+    (failed.folder / "job.json").write_text(json.dumps(job))
+    (broken.folder / "job.json").write_text('{"kind": "wa')
+    assert executor.recover(parts) == 0 and jobs.order == []
+    assert (state(executor, failed), executor.status(failed.folder).message) == ("failed", "No.")
+    assert executor.status(broken.folder) is None

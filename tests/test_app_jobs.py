@@ -38,6 +38,10 @@ def test_prompts_are_compared_side_by_side(ranked, walk, browser, app):
     for row, prompt in zip((rows.nth(0), rows.nth(1)), ("a bottle with neck", worst), strict=True):
         expect(row).to_contain_text(prompt)
         expect(row.locator("img")).to_have_count(2)
+    for number in (1, 2):
+        found = made(part.folder, f"generations/{number}/quality.json")
+        cells = [f"{found['ssim']:.3f}", f"{found['psnr']:.1f}", f"{found['perceptual']:.3f}"]
+        assert rows.nth(number - 1).locator("td").all_inner_texts()[3:6] == cells
     expect(plot_texts(page, "curve", "scatterlayer .trace")).not_to_have_count(0)
     expect(page.locator("#generation")).to_be_visible()
     page.context.close()

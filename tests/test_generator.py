@@ -173,3 +173,24 @@ def test_generating_reports_and_stops() -> None:
 def test_settings_that_cannot_be(wrong: dict, named: str) -> None:
     with pytest.raises(TgvigError, match=named):
         GeneratorSettings(**wrong)
+
+
+def test_a_batch_that_does_not_fit_is_halved_and_said(monkeypatch):
+    model, normals = tiny_vqgan(), photo_tensor("bottle", 1, 64)
+    settings = GeneratorSettings(images=5, views=2)
+    whole = generate(model, normals, settings, seeded())
+    decode, sizes, said = model.decode, [], []
+
+    def small(latents):
+        sizes.append(len(latents))
+        if len(latents) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return decode(latents)
+
+    monkeypatch.setattr(model, "decode", small)
+    again = generate(model, normals, settings, seeded(), lambda step, *_: said.append(step))
+    torch.testing.assert_close(again, whole, atol=1e-4, rtol=0)
+    assert sizes == [4, 2, 1, 1, 2, 1, 1, 1] and any("Memory is short" in step for step in said)
+    monkeypatch.setattr(model, "decode", lambda latents: (_ for _ in ()).throw(torch.OutOfMemoryError("full")))
+    with pytest.raises(torch.OutOfMemoryError):
+        generate(model, normals, settings, seeded())

@@ -144,7 +144,7 @@ def test_a_photo_that_is_gone_leaves_a_sentence(tmp_path, facts):
 
 
 def test_names_that_are_no_text_can_be_written(tmp_path, facts):
-    odd = replace(facts.photos[0], path=Path("caf\udce9.png"))
+    odd = replace(facts.photos[0], path=Path("caf\udce9.png"), name="caf\udce9.png")
     write_report(tmp_path / "r.html", replace(facts, photos=(odd,)))
     assert "caf?.png" in (tmp_path / "r.html").read_text(encoding="utf-8")
 

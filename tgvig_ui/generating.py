@@ -17,6 +17,8 @@ WAIT = "The first set appears here after about a minute"
 EMPTY = note(
     "No images yet. Set how many you want and press Start; you can stop at any time and keep what is there.", "empty"
 )
+MODELS = [("As the server was started", ""), ("embedded: small, offline", "embedded"), ("paper: CLIP, VQGAN f16", "paper"),
+          ("strong: larger CLIP, VQGAN f16 with 16384 codes", "strong")]  # fmt: skip
 NAMED = {"Best": "best", "Plain (“a photo of a …”)": "naive", "Only the name": "only_word", "Worst": "worst"}
 
 
@@ -30,6 +32,7 @@ class Generating:
     seed: gr.Number
     variance: gr.Checkbox
     text: gr.Checkbox
+    pack: gr.Dropdown
     others: gr.CheckboxGroup
     estimate: gr.HTML
     start: gr.Button
@@ -96,6 +99,10 @@ def build() -> Generating:
                 others = gr.CheckboxGroup(
                     list(NAMED), label="Also generate for these prompts, to compare", elem_id="others"
                 )
+                pack = gr.Dropdown(
+                    MODELS, value="", label="Models", elem_id="pack",
+                    info="paper and strong are fetched once (1.3 and 2.6 GB) where a network allows it.",
+                )  # fmt: skip
             estimate = gr.HTML("", elem_id="estimate")
             with gr.Row():
                 start = gr.Button("Start", variant="primary", elem_id="start-generate", interactive=False)
@@ -142,6 +149,7 @@ def build() -> Generating:
         seed,
         variance,
         text,
+        pack,
         others,
         estimate,
         start,
@@ -170,7 +178,7 @@ def token(part: Part | None) -> list:
     if part is None:
         return []
     choices = part.choices
-    counts = [(number, len(similarity(part, number))) for number in part.generations()]
+    counts = [(k, len(similarity(part, k)), (part.generation(k) / "quality.json").exists()) for k in part.generations()]
     return [
         part.id,
         counts,

@@ -19,7 +19,14 @@ def wire(server: Server, step: Generating, part_id: gr.State) -> list:
 
     @plain
     def start(
-        id: str, images: float, iterations: float, seed: float | None, variance: bool, text: bool, others: list[str]
+        id: str,
+        images: float,
+        iterations: float,
+        seed: float | None,
+        variance: bool,
+        text: bool,
+        pack: str,
+        others: list[str],
     ) -> None:
         part = server.part(id)
         if (status := server.status(part)) and status.busy:
@@ -29,7 +36,7 @@ def wire(server: Server, step: Generating, part_id: gr.State) -> list:
         found = ranking(part) or {}
         prompts = list(dict.fromkeys([part.choices.prompt, *(found[NAMED[name]] for name in others if found)]))
         numbers = [
-            server.service.begin(part, text_, int(images), int(iterations), int(seed or 0), variance, text)
+            server.service.begin(part, text_, int(images), int(iterations), int(seed or 0), variance, text, pack)
             for text_ in prompts
         ]
         part.choose(generation=numbers[0])
@@ -64,7 +71,7 @@ def wire(server: Server, step: Generating, part_id: gr.State) -> list:
         part.choose(left_out=tuple(sorted(set(part.choices.left_out) ^ {part.choices.picture})))
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    options = [step.images, step.iterations, step.seed, step.variance, step.text, step.others]
+    options = [step.images, step.iterations, step.seed, step.variance, step.text, step.pack, step.others]
     asked = [step.images, step.iterations, step.others]
     for entry in asked:
         entry.change(partial(estimate_now, server), asked, step.estimate, queue=False, **private)

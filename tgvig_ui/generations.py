@@ -10,9 +10,21 @@ from tgvig_core.best_set import best_iteration
 from tgvig_core.runs import Run
 from tgvig_ui.store import Part, read_json
 from tgvig_ui.thumbs import thumb
+from tgvig_ui.words import note
 
 SIDE_BY_SIDE = 6
 """Images of each prompt's best set that are shown beside each other."""
+QUALITY = {"inception_score": 2, "ssim": 3, "psnr": 1, "perceptual": 3}
+"""Figures of quality.json and their decimals."""
+COLUMNS = {
+    "prompt": "what was generated for", "similarity": "cosine of the set and the prompt", "IS": "variety; larger is more varied",
+    "SSIM": "structure like your photos, 1 is the same", "PSNR, dB": "pixels like your photos; larger is closer",
+    "LPIPS-like": "distance to your photos as a network sees it; smaller is closer", "images": "first images of that set",
+}  # fmt: skip
+EXPLAINED = (
+    "Each set against the nearest of your photos. SSIM 1 is the same structure; PSNR in dB, larger is closer; LPIPS-like: smaller "
+    "is closer; IS: larger is more varied. IS and LPIPS-like are measured with EfficientNet-Lite0: compare them here only."
+)
 
 
 def similarity(part: Part, number: int) -> list[float]:
@@ -64,21 +76,28 @@ def square(path: Path) -> str:
 
 
 def comparison(part: Part) -> str:
-    """A table of all generations: prompt, best similarity, first images of the best set ("" for fewer than two)."""
-    rows = []
-    for number in part.generations():
-        curve = similarity(part, number)
-        if not curve:
-            continue
-        best = best_of(curve)
-        files = set_files(part, number, best)[:SIDE_BY_SIDE]
-        shown = "".join(
-            f'<img src="/gradio_api/file={quote(str(thumb(file, part.folder / "thumbs", 128)))}" alt="">'
-            for file in files
-        )
-        prompt = escape(settings_of(part, number).get("prompt", ""))
-        rows.append(f"<tr><td>{prompt}</td><td>{curve[best - 1]:.3f} (set {best})</td><td>{shown}</td></tr>")
-    if len(rows) < 2:
+    """The paper's Table 2 for this part: prompt, similarity, quality and first images of every generation's best set."""
+    rows = [_compared(part, number) for number in part.generations() if similarity(part, number)]
+    if not rows:
         return ""
-    head = "<tr><th>prompt</th><th>best similarity</th><th>first images of that set</th></tr>"
-    return f'<table class="tg-compare"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+    titles = "".join(f'<th title="{escape(meaning)}">{title}</th>' for title, meaning in COLUMNS.items())
+    return (
+        f'<div class="tg-scroll"><table class="tg-compare"><thead><tr>{titles}</tr></thead><tbody>{"".join(rows)}</tbody>'
+        f"</table></div>{note(EXPLAINED, 'hint')}"
+    )
+
+
+def _compared(part: Part, number: int) -> str:
+    curve, found = similarity(part, number), read_json(part.generation(number) / "quality.json")
+    best = best_of(curve)
+    figures = ["…"] * 4
+    if found and found["set"] <= len(curve):
+        best = found["set"]
+        figures = [f"{found[name]:.{digits}f}" for name, digits in QUALITY.items()]
+    shown = "".join(
+        f'<img src="/gradio_api/file={quote(str(thumb(file, part.folder / "thumbs", 128)))}" alt="">'
+        for file in set_files(part, number, best)[:SIDE_BY_SIDE]
+    )
+    prompt = escape(settings_of(part, number).get("prompt", ""))
+    cells = [prompt, f"{curve[best - 1]:.3f} (set {best})", *figures, shown]
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

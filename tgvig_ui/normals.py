@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,13 +150,17 @@ def _add(server: Server, id: str, given: list[Path]) -> str:
             bad.append(str(error).replace(str(path), path.name))
     if not good:
         raise TgvigError(bad[0] if bad else "No photo was given: choose at least one.")
-    part = server.store.part(id) or server.store.new()
-    copies = part.add_photos(good)
+    known = server.store.part(id)
+    part = known or server.store.new()
+    copies: list[Path] = []
     try:
+        copies = part.add_photos(good)
         read_normals(part.photos(), MAX_PHOTOS)  # the same photo twice, too many megapixels
     except TgvigError:
         for path in copies:
             path.unlink()
+        if known is None:
+            shutil.rmtree(part.folder)
         raise
     for sentence in bad:
         gr.Warning(sentence, duration=None)

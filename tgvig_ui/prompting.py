@@ -210,7 +210,7 @@ def show(step: Prompting, part: Part | None) -> dict:
         step.detail: _detail(chosen, found),
         step.photo_bars: _photo_bars(part, chosen),
         step.bars: figures.prompt_bars([SimpleNamespace(**p) for p in found["prompts"]], chosen=choices.prompt),
-        step.map: figures.prompt_map(read_json(part.folder / "prompt_map.json"), chosen=choices.prompt),
+        step.map: _map(part, choices.prompt),
         step.table: [_table_row(p) for p in found["prompts"]],
         step.csv: gr.DownloadButton(value=str(part.folder / "prompts.csv"), visible=True),
         step.next: gr.Button(interactive=bool(choices.prompt)),
@@ -220,6 +220,11 @@ def show(step: Prompting, part: Part | None) -> dict:
 def _table_row(prompt: dict) -> list:
     kept, why = ("yes", "") if prompt["kept"] else ("no", prompt["reason"])
     return [prompt["text"], round(prompt["score"], 3), round(prompt["distance"], 3), prompt["relation"], kept, why]
+
+
+def _map(part: Part, chosen: str):
+    found = read_json(part.folder / "prompt_map.json")
+    return figures.prompt_map(found, chosen=chosen) if found else empty("Not there: press “Find prompts” again")
 
 
 def _photo_bars(part: Part, chosen: dict | None):

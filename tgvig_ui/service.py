@@ -34,7 +34,7 @@ class Service:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._encoder = None
+        self._encoders: dict = {}
         self._chosen: tuple | None = None
         # also around first imports: two threads at once leave torchvision half imported
         self._loading = threading.RLock()
@@ -66,15 +66,17 @@ class Service:
 
         return device_of(self.options.device)
 
-    def encoder(self):
-        """The pack's ImageTextEncoder, loaded once."""
+    def encoder(self, name: str = ""):
+        """A pack's ImageTextEncoder, loaded once; without a name that of the pack in use."""
         with self._loading:
-            if self._encoder is None:
-                self.pack()
-                from tgvig_core import packs
+            chosen = self.pack()[0].name
+            from tgvig_core import packs
 
-                self._encoder = packs.load_encoder(self.pack()[0], self.options.models_dir, self.device())
-            return self._encoder
+            wanted = name or chosen
+            if wanted not in self._encoders:
+                loaded = packs.load_encoder(packs.PACKS[wanted], self.options.models_dir, self.device())
+                self._encoders = {wanted: loaded}  # one at a time: a CLIP takes 0.6 GB and more
+            return self._encoders[wanted]
 
     def settings(self, part: Part, choices: Choices, **changes) -> RunSettings:
         """The core's settings of a part. Flips and turns need the anchor `view` (a mean of mirrored views is a blur)."""
@@ -94,9 +96,20 @@ class Service:
         return RunSettings(**(values | changes))
 
     def begin(
-        self, part: Part, prompt: str, images: int, iterations: int, seed: int, variance: bool, text: bool
+        self,
+        part: Part,
+        prompt: str,
+        images: int,
+        iterations: int,
+        seed: int,
+        variance: bool,
+        text: bool,
+        pack: str = "",
     ) -> int:
         """Make the folder of a new generation and return its number.
+
+        Args:
+            pack: a pack's name; empty takes the one in use.
 
         Raises:
             TgvigError: a setting is out of range.
@@ -107,12 +120,16 @@ class Service:
         from tgvig_core.runs import Run
 
         choices = part.choices
-        settings = self.settings(part, choices, prompt=prompt, seed=seed)
+        settings = self.settings(part, choices, prompt=prompt, seed=seed, pack=pack or self.pack()[0].name)
         settings = replace(settings, generating=replace(settings.generating, images=images, variance=variance),
                            integrating=IntegratorSettings(iterations, text))  # fmt: skip
         number = (part.generations() or [0])[-1] + 1
         shas = [photo.sha256 for photo in read_normals(part.photos()).photos]
-        config = {"settings": settings.as_json(), "pack_reason": self.pack()[1], "photos_sha256": shas}
+        config = {
+            "settings": settings.as_json(),
+            "pack_reason": "chosen in the page" if pack else self.pack()[1],
+            "photos_sha256": shas,
+        }
         run = Run.create(part.generation(number), config)
         run.journal("start", pack=settings.pack, device=self.device())
         part.choose(generation=number, chosen_set=None, viewed_set=None, picture=None, left_out=(), threshold=None)
@@ -132,7 +149,7 @@ class Service:
         # the generator is fresh: an earlier generation has changed its weights
         generator = packs.load_generator(pack, models_dir, self.device(), watch.progress, watch.stop)
         backbone = packs.load_backbone(pack, models_dir, watch.progress, watch.stop)
-        models = packs.Models(pack, self.encoder(), generator, backbone)
+        models = packs.Models(pack, self.encoder(pack.name), generator, backbone)
         normals = read_normals(settings.photos)
         if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
             raise TgvigError("The photos have changed since this generation began: start a new one.")

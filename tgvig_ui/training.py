@@ -104,7 +104,8 @@ def show(step: Training, part: Part | None) -> dict:
     }[card["arm"]]
     if card["arm"] == "tgvig" and card["left_out"]:
         learned += f" without the {len(card['left_out'])} you left out"
+    seen = f"PatchCore on the features of {card['backbone']} ({', '.join(card['layers'])})."
     text = f"Trained on {learned}. Scores above {about['threshold']:.2f} are called anomalous. {about['words']}"
     lift = card["lift"]["words"] if card["arm"] != "real" else ""
-    said, again = note(text) + note(lift, "hint"), gr.Button("Train again", interactive=ready)
+    said, again = note(text) + note(f"{seen} {lift}", "hint"), gr.Button("Train again", interactive=ready)
     return {step.result: said, step.train: again, step.next: gr.Button(interactive=True)}

@@ -264,3 +264,12 @@ def test_an_unwritable_cache_does_not_stop_the_work(tmp_path, caplog):
     (tmp_path / "file").write_text("in the way")
     assert encode_texts_cached(CountingEncoder(), TEXTS, tmp_path / "file").shape == (4, 2)
     assert "TGVIG_CACHE" in caplog.text
+
+
+def test_the_shipped_class_names_are_this_encoders_and_save_the_work(conse, tmp_path):
+    """Nothing is written into an empty cache: all rows come from assets/, and they are what the encoder says."""
+    names = class_names()
+    rows = encode_texts_cached(conse, names, tmp_path)
+    assert len(rows) == 1000 and list(tmp_path.iterdir()) == []
+    some = list(range(0, 1000, 40))
+    torch.testing.assert_close(rows[some], conse.encode_texts([names[place] for place in some]), atol=2e-3, rtol=0)

@@ -45,8 +45,9 @@ def measure_speed(pack: str, model: Vqgan, device: str) -> Speed:
     normals = torch.zeros(1, 3, SIZE, SIZE, device=device)
     generator = torch.Generator().manual_seed(0)
     update = Update(model, normals, GeneratorSettings(), UpdateSettings(steps=1))
-    update.run(generator, "Measuring this device")  # the first step also warms up
-    _reset_peak(device)
+    if device == "cuda":
+        update.run(generator, "Measuring this device")  # the first step there also loads its libraries
+        torch.cuda.reset_peak_memory_stats()
     step = _seconds(lambda: update.run(generator, "Measuring this device"), device)
     model.eval()
     four = GeneratorSettings(images=4, views=2)
@@ -72,11 +73,6 @@ def _seconds(work, device: str) -> float:
     if device == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - start
-
-
-def _reset_peak(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
 
 
 def _peak(device: str) -> float:

@@ -17,10 +17,9 @@ from pathlib import Path
 
 from tgvig_core.checkpoints import sha256
 from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.paths import cache_dir
+from tgvig_core.paths import ASSETS, cache_dir
 from tgvig_core.progress import Progress, check, silent
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 HUB_FILE = "model.safetensors"
 HUB_TIMEOUT = 5  # seconds
 

@@ -10,3 +10,7 @@ def cache_dir() -> Path:
     """The base cache folder (not created here): $TGVIG_CACHE where it is set, else ~/.cache/tgvig."""
     given = os.environ.get("TGVIG_CACHE", "").strip()
     return Path(given).expanduser() if given else Path("~/.cache/tgvig").expanduser()
+
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+"""What ships with the project: weights, sample parts, encoded class names."""

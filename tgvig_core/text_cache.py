@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from tgvig_core.paths import cache_dir
+from tgvig_core.paths import ASSETS, cache_dir
 from tgvig_core.progress import Progress, check, silent
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CHUNK = 2048  # texts in a file, on average
 STEP = "reading the words"
+SHIPPED = ASSETS / "texts"  # the 1000 class names of ConSE, made by tools/encode_class_names.py
 log = logging.getLogger(__name__)
 
 
@@ -60,8 +61,11 @@ def encode_texts_cached(
     progress(STEP, 0, len(texts))
     for chunk in _chunks([texts[place] for place in order]):
         check(stop)
-        path = folder / f"{_key(encoder.identity, chunk)}.npy"
-        found = _read(path, (len(chunk), encoder.dim))
+        name, shape = f"{_key(encoder.identity, chunk)}.npy", (len(chunk), encoder.dim)
+        path = folder / name
+        found = _read(path, shape)
+        if found is None:
+            found = _read(SHIPPED / name, shape)
         if found is None:
 
             def within(_step: str, inside: int, _total: int, before: int = done) -> None:

@@ -19,7 +19,7 @@ from tgvig_ui.service import memory_gb
 from tgvig_ui.store import Part
 from tgvig_ui.words import note, status_line
 
-BUSY, IDLE = 0.5, 2.0
+BUSY, IDLE = 1.0, 2.0
 """Seconds between two looks at the part, while a job runs and while none does."""
 LINK = """(id) => {
   const url = new URL(window.location);
@@ -156,6 +156,7 @@ def _step_of(part: Part | None) -> gr.Tabs:
 
 def _banner(server: Server) -> str:
     """Which models are in use and why, and what better ones need. The server's first look may take some seconds."""
+    server.service.warm.wait(60)
     pack, reason = server.service.pack()
     better = note(BETTER, "hint") if pack.name == "embedded" else ""
     return f'<div class="tg-banner"><b>Models: {escape(pack.name)}</b> ({escape(reason)}).{better}</div>'

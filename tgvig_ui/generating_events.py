@@ -88,6 +88,7 @@ def wire(server: Server, step: Generating, part_id: gr.State) -> list:
 
 def estimate_now(server: Server, images: float, iterations: float, others: list[str]) -> str:
     """Time and memory on this device, before anything is started."""
+    server.service.warm.wait(60)
     from tgvig_core.estimate import known_speed
     from tgvig_core.generator import GeneratorSettings
     from tgvig_core.integrator import IntegratorSettings

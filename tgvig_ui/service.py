@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tgvig_core.pipeline import Work
     from tgvig_core.settings import RunSettings
 
+WARM_UP_AFTER = 4.0
+"""Seconds after the start: importing torch beside the first page would keep the page waiting."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -35,19 +38,22 @@ class Service:
     def __init__(self, options: Options) -> None:
         self.options = options
         self._encoders: dict = {}
+        self.warm = threading.Event()  # what only decorates the page waits for it
         self._chosen: tuple | None = None
         # also around first imports: two threads at once leave torchvision half imported
         self._loading = threading.RLock()
 
     def warm_up(self) -> None:
-        """Load what the first job needs while the person is still looking for photos."""
-        threading.Thread(target=self._warm, name="tgvig-warm-up", daemon=True).start()
+        """Load what the first job needs while the person is still looking for photos, once the page has been served."""
+        timer = threading.Timer(WARM_UP_AFTER, self._warm_up)
+        timer.daemon = True
+        timer.start()
 
-    def _warm(self) -> None:
-        encoder = self.encoder()
-        import torch
-
-        encoder.encode_images(torch.zeros(1, 3, 32, 32))  # ConSE reads the names of its classes now
+    def _warm_up(self) -> None:
+        try:
+            self.encoder()
+        finally:
+            self.warm.set()
 
     def pack(self) -> tuple:
         """The pack in use and why. The first call takes the seconds that all heavy imports take."""

@@ -4,10 +4,12 @@ import json
 import os
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
 from tgvig_core.errors import TgvigError
 from tgvig_ui import store
+from tgvig_ui.server import plain
 from tgvig_ui.store import Choices, Store
 
 
@@ -124,3 +126,12 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TgvigError, match="--runs"):
         Store(tmp_path / "file" / "parts")
+
+
+def test_a_disk_that_fails_is_one_sentence_in_the_page():
+    @plain
+    def full():
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(gr.Error, match=r"No space left on device.*check its disk"):
+        full()

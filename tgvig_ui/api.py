@@ -31,11 +31,11 @@ def add(server: Server) -> None:
         from tgvig_core.images import read_normals
         from tgvig_core.vocabulary import clean_name
 
-        paths = _files(server, photos)
+        paths, name = _files(server, photos), clean_name(object_name)
         read_normals(paths)
-        part = server.store.new()
+        part = server.store.new()  # only when all that was given can be used
         part.add_photos(paths)
-        part.choose(object_name=clean_name(object_name))
+        part.choose(object_name=name)
         server.submit(part, "rank")
         return part.id
 

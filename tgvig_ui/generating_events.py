@@ -8,7 +8,7 @@ import gradio as gr
 
 from tgvig_core.errors import TgvigError
 from tgvig_ui.generating import NAMED, Generating
-from tgvig_ui.generations import best_of, similarity, unfinished
+from tgvig_ui.generations import best_of, settings_of, similarity, unfinished
 from tgvig_ui.server import Server, plain
 from tgvig_ui.service import ranking
 from tgvig_ui.words import duration, note
@@ -50,7 +50,8 @@ def wire(server: Server, step: Generating, part_id: gr.State) -> list:
     @plain
     def look(id: str, number: int) -> None:
         part = server.part(id)
-        best = best_of(similarity(part, number))
+        text = settings_of(part, number)["integrating"]["text"]  # False: the last set was asked for
+        best = best_of(similarity(part, number), text)
         part.choose(generation=number, chosen_set=best, viewed_set=None, picture=None, left_out=(), threshold=None)
 
     @plain

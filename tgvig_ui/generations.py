@@ -45,8 +45,9 @@ def unfinished(part: Part) -> list[int]:
     return [number for number, wanted in asked.items() if len(similarity(part, number)) < wanted]
 
 
-def best_of(curve: list[float]) -> int | None:
-    return best_iteration(curve) if curve else None
+def best_of(curve: list[float], text: bool = True) -> int | None:
+    """α, None before the first set."""
+    return best_iteration(curve, text) if curve else None
 
 
 def set_files(part: Part, number: int, set_number: int) -> list[Path]:

@@ -46,7 +46,7 @@ class Server:
 
 
 def plain(handler: Callable) -> Callable:
-    """Show a TgvigError as one sentence in the page; the page stays as it was."""
+    """Show a TgvigError, or a disk that fails, as one sentence in the page; the page stays as it was."""
 
     @functools.wraps(handler)
     def shown(*arguments, **named):
@@ -54,5 +54,10 @@ def plain(handler: Callable) -> Callable:
             return handler(*arguments, **named)
         except TgvigError as error:
             raise gr.Error(str(error), duration=None, title="Please check", print_exception=False) from error
+        except OSError as error:  # a full disk, a folder that may not be read
+            text = (
+                f"The server could not read or write a file ({error.strerror or error}): check its disk and try again."
+            )
+            raise gr.Error(text, duration=None, title="Please check") from error
 
     return shown

@@ -6,7 +6,10 @@ import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: no request leaves the machine
 
-from tgvig_ui.launch import main
+from tgvig_ui.quick_gradio import import_gradio
 
 if __name__ == "__main__":
+    import_gradio()
+    from tgvig_ui.launch import main
+
     main()

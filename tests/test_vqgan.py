@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from small import TINY, photo_tensor, published_f16, tiny_vqgan
 
 from tgvig_core import vqgan
-from tgvig_core.vqgan import COMPACT_F8, IMAGENET_F16_1024, IMAGENET_F16_16384, Vqgan
+from tgvig_core.vqgan import COMPACT_F8, IMAGENET_F16_1024, IMAGENET_F16_16384, Vqgan, VqganConfig
 
 
 @pytest.mark.parametrize("config", [IMAGENET_F16_1024, IMAGENET_F16_16384])
@@ -24,6 +26,30 @@ def test_the_latent_is_smaller_by_the_factor() -> None:
     assert model.encode(torch.zeros(2, 3, 64, 48)).shape == (2, 32, 16, 12)
     images, _, codes = model(torch.zeros(2, 3, 64, 48))
     assert images.shape == (2, 3, 64, 48) and codes.shape == (2, 16, 12)
+
+
+def test_patches_make_the_latent_smaller_and_come_back_in_place() -> None:
+    config = VqganConfig(32, (1, 1), 1, (), 32, 32, 64, patch=4)
+    model = tiny_vqgan(config=config)
+    assert config.factor == 8 and model.encode(torch.zeros(2, 3, 64, 48)).shape == (2, 32, 8, 6)
+    assert model(torch.zeros(2, 3, 64, 48))[0].shape == (2, 3, 64, 48)
+    for name in ("encoder", "decoder", "quant_conv", "post_quant_conv"):
+        setattr(model, name, torch.nn.Identity())  # what goes in comes out, if the networks between pass it on
+    photo = photo_tensor("bottle", 1, 64)
+    assert torch.equal(model.decode(model.encode(photo)), photo)
+
+
+@pytest.mark.parametrize("heads", [2, 4])
+def test_every_head_takes_the_nearest_code_for_its_share(heads: int) -> None:
+    model, z = tiny_vqgan(config=replace(TINY, heads=heads)), latents()
+    assert model.quantize.embedding.weight.shape == (64, 32 // heads)
+    quantised, loss, codes = model.quantise(z)
+    assert codes.shape == (5, heads, 6, 7)
+    for head, share in enumerate(z.chunk(heads, 1)):
+        wanted_codes, wanted = nearest(share, model)
+        np.testing.assert_array_equal(codes[:, head].numpy(), wanted_codes)
+        np.testing.assert_allclose(quantised.chunk(heads, 1)[head].detach().numpy(), wanted, atol=1e-6)
+    assert loss.item() == pytest.approx(1.25 * (quantised - z).square().mean().item(), rel=1e-5)
 
 
 def latents(count: int = 5) -> torch.Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections import OrderedDict
@@ -88,15 +89,17 @@ def config_of(state: State) -> VqganConfig:
     ch = state["encoder.conv_in.weight"].shape[0]
     levels = _count(state, r"encoder\.down\.(\d+)\.")
     widths = [state[f"encoder.down.{level}.block.0.conv1.weight"].shape[0] for level in range(levels)]
-    embedding = state["quantize.embedding.weight"]
+    embedding, embed_dim = state["quantize.embedding.weight"], state["quant_conv.weight"].shape[0]
     return VqganConfig(
         ch=ch,
         ch_mult=tuple(width // ch for width in widths),
         num_res_blocks=_count(state, r"encoder\.down\.0\.block\.(\d+)\."),
         attn_levels=tuple(level for level in range(levels) if f"encoder.down.{level}.attn.0.q.weight" in state),
         z_channels=state["encoder.conv_out.weight"].shape[0],
-        embed_dim=embedding.shape[1],
+        embed_dim=embed_dim,
         n_embed=embedding.shape[0],
+        patch=math.isqrt(state["encoder.conv_in.weight"].shape[1] // 3),
+        heads=embed_dim // embedding.shape[1],
     )
 
 

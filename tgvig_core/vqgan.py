@@ -3,6 +3,10 @@
 Built from taming-transformers' own Encoder, Decoder and VectorQuantizer2, put together so that the state_dict has the
 key names of the published checkpoints (`encoder.*`, `decoder.*`, `quantize.embedding.weight`, `quant_conv.*`,
 `post_quant_conv.*`). taming's own `models.vqgan` no longer imports with today's Lightning.
+
+Two things that the published checkpoints leave at 1 make a small model quick and exact: pixels may enter and leave in
+patches (Shi et al., "Real-Time Single Image and Video Super-Resolution", CVPR 2016, arXiv 1609.05158), and a latent
+vector may be several codes of one codebook (Zheng et al., "MoVQ", NeurIPS 2022, arXiv 2209.09002).
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from torch.nn import functional as F
 taming_model.nonlinearity = F.silu  # the same x·σ(x), but one tensor instead of two is kept for the backward pass
 
 QUANTISE_BATCH = 4
-"""Images whose distances to the whole codebook are held at once: 4 × 1024 positions × 4096 codes are 64 MB."""
+"""Maps of codes whose distances to the whole codebook are held at once: 4 × 1024 positions × 4096 codes are 64 MB."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,15 @@ class VqganConfig:
     """Shape of a VQGAN. Every channel count (`ch` times an entry of `ch_mult`) must divide by 32 (GroupNorm).
 
     Attributes:
-        ch: channels at full resolution.
-        ch_mult: channel factor of every resolution; the latent is smaller by f = 2 ** (len(ch_mult) - 1).
+        ch: channels at the first resolution.
+        ch_mult: channel factor of every resolution; each is half the one before.
         num_res_blocks: residual blocks at every resolution of the encoder (the decoder has one more).
         attn_levels: indices into ch_mult at which attention follows every block (it always sits in the middle).
         z_channels: channels that the encoder ends with.
-        embed_dim: C, the length of a codebook vector.
+        embed_dim: C, the length of a latent vector; a codebook vector has C / heads values.
         n_embed: K, the number of codebook vectors.
+        patch: pixels of a side that the first resolution holds in its channels (most time goes at full resolution).
+        heads: codes of a latent vector, each for its own share of the C values.
     """
 
     ch: int
@@ -45,11 +51,13 @@ class VqganConfig:
     z_channels: int
     embed_dim: int
     n_embed: int
+    patch: int = 1
+    heads: int = 1
 
     @property
     def factor(self) -> int:
         """f: how many pixels of a side one latent position stands for."""
-        return 2 ** (len(self.ch_mult) - 1)
+        return self.patch * 2 ** (len(self.ch_mult) - 1)
 
 
 IMAGENET_F16_1024 = VqganConfig(128, (1, 1, 2, 2, 4), 2, (4,), 256, 256, 1024)
@@ -67,36 +75,40 @@ class Vqgan(nn.Module):
         self.config = config
         resolution = 256  # only decides which level `attn_resolutions` names; the layers are fully convolutional
         shape = dict(
-            ch=config.ch, out_ch=3, ch_mult=config.ch_mult, num_res_blocks=config.num_res_blocks, in_channels=3,
+            ch=config.ch, out_ch=3 * config.patch**2, ch_mult=config.ch_mult, num_res_blocks=config.num_res_blocks,
+            in_channels=3 * config.patch**2,
             attn_resolutions=[resolution >> level for level in config.attn_levels], resolution=resolution,
             z_channels=config.z_channels, double_z=False, dropout=0.0,
         )  # fmt: skip
         with contextlib.redirect_stdout(io.StringIO()):  # taming prints; standard output belongs to --json
             self.encoder = Encoder(**shape)
             self.decoder = Decoder(**shape)
-        self.quantize = VectorQuantizer2(config.n_embed, config.embed_dim, beta=0.25)
+        self.quantize = VectorQuantizer2(config.n_embed, config.embed_dim // config.heads, beta=0.25)
         self.quant_conv = nn.Conv2d(config.z_channels, config.embed_dim, 1)
         self.post_quant_conv = nn.Conv2d(config.embed_dim, config.z_channels, 1)
 
     def encode(self, images: Tensor) -> Tensor:
         """Continuous latents q_d(I), B×C×h×w, before the nearest codebook vector is taken."""
-        return self.quant_conv(self.encoder(images))
+        return self.quant_conv(self.encoder(F.pixel_unshuffle(images, self.config.patch)))
 
     def quantise(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """E(I): the nearest e_k at every position d, with the straight-through gradient.
 
         Returns:
-            quantised latents B×C×h×w, the codebook + commitment loss (scalar), the code indices B×h×w.
+            quantised latents B×C×h×w, the codebook + commitment loss (scalar), the code indices B×h×w (with several
+            heads B×heads×h×w).
         """
-        parts = [self.quantize(chunk) for chunk in latents.split(QUANTISE_BATCH)]
-        sizes = [len(chunk) for chunk in latents.split(QUANTISE_BATCH)]
-        loss = sum(part[1] * size for part, size in zip(parts, sizes, strict=True)) / len(latents)
-        codes = torch.cat([part[2][2].view(size, *latents.shape[2:]) for part, size in zip(parts, sizes, strict=True)])
-        return torch.cat([part[0] for part in parts]), loss, codes
+        maps = latents.reshape(-1, latents.shape[1] // self.config.heads, *latents.shape[2:])  # one map for every head
+        sizes = [len(chunk) for chunk in maps.split(QUANTISE_BATCH)]
+        parts = [self.quantize(chunk) for chunk in maps.split(QUANTISE_BATCH)]
+        loss = sum(part[1] * size for part, size in zip(parts, sizes, strict=True)) / len(maps)
+        codes = torch.cat([part[2][2] for part in parts]).view(len(latents), -1, *latents.shape[2:])
+        quantised = torch.cat([part[0] for part in parts]).view_as(latents)
+        return quantised, loss, codes.squeeze(1) if self.config.heads == 1 else codes
 
     def decode(self, latents: Tensor) -> Tensor:
         """p(z): images B×3×H×W from latents B×C×h×w. Not clamped, so that a loss sees the overshoot."""
-        return self.decoder(self.post_quant_conv(latents))
+        return F.pixel_shuffle(self.decoder(self.post_quant_conv(latents)), self.config.patch)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Reconstruct: images, codebook + commitment loss, code indices."""

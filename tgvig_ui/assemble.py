@@ -11,7 +11,10 @@ from tgvig_ui.server import Server
 TITLE = "tgvig · anomaly detection from a few good photos"
 NAME = "<h1>tgvig</h1><p>Anomaly detection from a few photos of good parts</p>"
 BANNER = '<div class="tg-banner">Looking for models…</div>'
-KEYS = """<script>
+SCRIPT = """<script>
+document.addEventListener('click', (event) => {
+  if (event.target.closest('#steps > .tab-wrapper')) window.tgvigStepped = true;
+}, true);
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
   const id = {o: 'decide-OK', n: 'decide-NG', u: 'decide-unsure'}[event.key.toLowerCase()];
@@ -19,7 +22,7 @@ document.addEventListener('keydown', (event) => {
   if (button && button.offsetParent) { button.click(); event.preventDefault(); }
 });
 </script>"""
-"""O, N and U decide about the photo that is looked at."""
+"""Whether a person has opened a step (follow.LAND asks); O, N and U decide about the photo that is looked at."""
 
 
 def build(server: Server) -> gr.Blocks:

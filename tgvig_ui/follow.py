@@ -26,6 +26,8 @@ LINK = """(id) => {
   id ? url.searchParams.set('part', id) : url.searchParams.delete('part');
   history.replaceState(null, '', url);
 }"""
+LAND = """(step) => step && !window.tgvigStepped ? {__type__: 'update', selected: step} : {__type__: 'update'}"""
+"""Open the step that a returning person wants, unless that person has opened one since (assemble.SCRIPT)."""
 QUIET = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 BETTER = (
     "The paper's own models (CLIP, VQGAN f16) describe and generate far better. They need 1.3 GB from the hub, and a GPU to "
@@ -56,17 +58,21 @@ def follow(
     """
     seen, timer = gr.State({}), gr.Timer(BUSY)
     kept = gr.BrowserState("", storage_key="tgvig-part")
+    landing = gr.Number(0, visible=False)  # a State never reaches the browser's scripts
     outputs = [head.status, head.stop, head.finish, timer, seen]
     outputs += [component for form in forms for component in form.shown()]
     tick = partial(_tick, server, head, timer, seen, _panels(server, forms))
 
-    def attach(kept_id: str, request: gr.Request) -> tuple:
+    def attach(kept_id: str, request: gr.Request) -> dict:
         part = server.store.part(request.query_params.get("part")) or server.store.part(kept_id)
         if part is None:  # whoever adds a photo before this answer comes must not lose it
-            return gr.skip(), gr.skip(), _recent(server, ""), gr.skip()
-        return part.id, part.id, _recent(server, part.id), _step_of(part)
+            return {head.recent: _recent(server, "")}
+        step = _step_of(part)
+        drawn = tick(part.id, {}, only=step)  # the step that is seen in this answer, the others in the next
+        return drawn | {part_id: part.id, kept: part.id, head.recent: _recent(server, part.id), landing: step}
 
-    attached = page.load(attach, kept, [part_id, kept, head.recent, steps], **QUIET)
+    attached = page.load(attach, kept, [part_id, kept, head.recent, landing, *outputs], **QUIET)
+    attached.then(None, landing, steps, js=LAND, api_visibility="private")
     attached.then(tick, [part_id, seen], outputs, **QUIET)
     page.load(lambda: _banner(server), None, head.banner, **QUIET)
     page.load(partial(generating_events.estimate_now, server, 20, 5, []), None, forms[2].estimate, **QUIET)
@@ -95,8 +101,14 @@ def _panels(server: Server, forms: tuple) -> list:
     ]
 
 
-def _tick(server: Server, head: Head, timer: gr.Timer, seen: gr.State, panels: list, id: str, before: dict):
-    """What has changed since this page last asked; components that have not are left out."""
+def _tick(
+    server: Server, head: Head, timer: gr.Timer, seen: gr.State, panels: list, id: str, before: dict, only: int = 0
+):
+    """What has changed since this page last asked; components that have not are left out.
+
+    Args:
+        only: look at this step alone; the others are left for the next time.
+    """
     part = server.store.part(id)
     state = server.status(part)
     busy = bool(state and state.busy)
@@ -108,9 +120,10 @@ def _tick(server: Server, head: Head, timer: gr.Timer, seen: gr.State, panels: l
         stop, finish = now["buttons"]
         changed |= {head.stop: gr.Button(visible=stop), head.finish: gr.Button(visible=finish)}
         changed[timer] = gr.Timer(BUSY if busy else IDLE)
-    now["tokens"] = [token(part, busy) for token, _ in panels]
-    for (_, show), token, old in zip(panels, now["tokens"], before.get("tokens", [None] * len(panels)), strict=True):
-        if token != old:
+    old = before.get("tokens", [None] * len(panels))
+    now["tokens"] = [old[k] if only and k != only - 1 else token(part, busy) for k, (token, _) in enumerate(panels)]
+    for (_, show), token, known in zip(panels, now["tokens"], old, strict=True):
+        if token != known:
             changed |= show(part, busy)
     changed |= {seen: now} if now != before else {}
     return changed or gr.skip()  # an empty dict is not understood
@@ -125,7 +138,7 @@ def _buttons(state: Status | None) -> tuple[bool, bool]:
 def _open(server: Server, id: str | None) -> tuple:
     """Another part, or none; everything is drawn anew."""
     part = server.store.part(id)
-    return part.id if part else "", {}, _step_of(part)
+    return part.id if part else "", {}, gr.Tabs(selected=_step_of(part))
 
 
 def _stop(server: Server, id: str, finish: bool) -> None:
@@ -144,14 +157,13 @@ def _recent(server: Server, id: str) -> gr.Dropdown:
     )
 
 
-def _step_of(part: Part | None) -> gr.Tabs:
+def _step_of(part: Part | None) -> int:
     """The step a returning person wants to see: the first one that is not done."""
     if part is None or not part.photos():
-        return gr.Tabs(selected=1)
-    choices = part.choices
+        return 1
     if training.model_card(part):
-        return gr.Tabs(selected=5)
-    return gr.Tabs(selected=3 if choices.prompt else 2 if choices.object_name else 1)
+        return 5
+    return 3 if part.choices.prompt else 2 if part.choices.object_name else 1
 
 
 def _banner(server: Server) -> str:

@@ -108,7 +108,7 @@ def build() -> Generating:
                 start = gr.Button("Start", variant="primary", elem_id="start-generate", interactive=False)
                 more = gr.Button("Continue", elem_id="continue-generate", visible=False)
         with gr.Column(scale=3, min_width=280):
-            curve = gr.Plot(empty(WAIT), show_label=False, elem_id="curve")
+            curve = gr.Plot(show_label=False, elem_id="curve")
             said = gr.HTML(EMPTY, elem_id="curve-said")
     with gr.Row(equal_height=False, elem_id="set-row"):
         generation = gr.Dropdown([], label="Generation", elem_id="generation", visible=False, min_width=200)

@@ -122,7 +122,7 @@ def build(server: Server) -> Inspecting:
                     column_widths=["46%", "20%", "16%", "18%"],
                 )
             with gr.Column(scale=2, min_width=280):
-                histogram = gr.Plot(empty("No scores yet"), show_label=False, elem_id="histogram")
+                histogram = gr.Plot(show_label=False, elem_id="histogram")
         with gr.Row(equal_height=False):
             with gr.Column(scale=3, min_width=280):
                 looked = gr.HTML("", elem_id="looked-at")
@@ -174,8 +174,8 @@ def build(server: Server) -> Inspecting:
                     elem_id="why",
                 )
         with gr.Row(equal_height=False):
-            roc = gr.Plot(empty(""), show_label=False, visible=False, elem_id="roc", min_width=320)
-            confusion = gr.Plot(empty(""), show_label=False, visible=False, elem_id="confusion", min_width=320)
+            roc = gr.Plot(show_label=False, visible=False, elem_id="roc", min_width=320)
+            confusion = gr.Plot(show_label=False, visible=False, elem_id="confusion", min_width=320)
         learn = gr.Button("Add the photos marked OK to the good photos", size="sm", visible=False, elem_id="learn")
         with gr.Row():
             csv = gr.DownloadButton("Download scores (CSV)", size="sm", elem_id="csv")

@@ -38,6 +38,7 @@ def serve(
 ) -> None:
     """Open the web app."""
     server = make(runs or cache_dir() / "parts", Options(pack, models_dir, device), host in LOCAL and not share)
+    gr.set_static_paths(server.store.root)  # pictures are served where they lie, not hashed and copied for every look
     page = assemble.build(server)
     page.queue(default_concurrency_limit=8)
     user = tuple(auth.split(":", 1)) if ":" in auth else None
@@ -53,10 +54,9 @@ def serve(
             max_file_size=max_upload,
             mcp_server=mcp,
             ssr_mode=False,
-            allowed_paths=[str(server.store.root)],
             theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
             css_paths=STYLE,
-            head=assemble.KEYS,
+            head=assemble.SCRIPT,
             footer_links=["api"],
             show_error=True,
         )

@@ -105,9 +105,9 @@ def build() -> Prompting:
             detail = gr.HTML("", elem_id="prompt-detail")
     with gr.Tabs(elem_id="ranking-tabs"):
         with gr.Tab("Best prompts"):
-            bars = gr.Plot(empty("No prompts ranked yet"), show_label=False, elem_id="prompt-bars")
+            bars = gr.Plot(show_label=False, elem_id="prompt-bars")
         with gr.Tab("Map of prompts and photos"):
-            map_ = gr.Plot(empty("No prompts ranked yet"), show_label=False, elem_id="prompt-map")
+            map_ = gr.Plot(show_label=False, elem_id="prompt-map")
             gr.HTML(
                 note(
                     "Prompts and photos as the encoder sees them, flattened to two axes (PCA; the paper's Fig. 7). "
@@ -116,7 +116,7 @@ def build() -> Prompting:
                 )
             )
         with gr.Tab("Chosen prompt, photo by photo"):
-            photo_bars = gr.Plot(empty("Choose a prompt"), show_label=False, elem_id="photo-bars")
+            photo_bars = gr.Plot(show_label=False, elem_id="photo-bars")
     table = gr.Dataframe(
         headers=HEADERS,
         datatype=["str", "number", "number", "str", "str", "str"],

@@ -1,0 +1,14 @@
+"""Shapes of a compact f8 VQGAN that were compared (docs/vqgan.md); patches of Shi et al. 2016, several codes of MoVQ 2022."""
+
+from __future__ import annotations
+
+from tgvig_core.vqgan import COMPACT_F8, VqganConfig
+
+SHAPES = {
+    "first": COMPACT_F8,
+    "p2-c64": VqganConfig(64, (1, 1, 2), 1, (), 64, 64, 2048, patch=2, heads=4),
+    "p4-c96": VqganConfig(96, (1, 1), 1, (), 64, 64, 2048, patch=4, heads=4),
+    "p4-c128": VqganConfig(128, (1, 1), 1, (), 64, 64, 2048, patch=4, heads=4),
+    "p8-c192": VqganConfig(192, (1,), 1, (), 64, 64, 2048, patch=8, heads=4),
+}
+"""All have f = 8: patch · 2 ** (levels - 1)."""

@@ -1,5 +1,6 @@
 """The web app beside its straight way: accessibility, phones, links, uploads that cannot be used."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -44,6 +45,29 @@ def test_a_link_opens_its_part_where_it_was_left(inspected, walk, browser, app):
     page.goto(f"{app.url}/?part={walk.part.name}")
     expect(page.locator("#steps").get_by_role("tab").nth(4)).to_have_attribute("aria-selected", "true")
     expect(cells(page, "verdicts", 1)).to_have_count(4)
+    page.context.close()
+
+
+def test_a_step_that_a_person_opens_wins_over_the_one_that_the_page_would_open(inspected, walk, browser, app):
+    page = open_page(browser)
+    page.goto(f"{app.url}/?part={walk.part.name}", wait_until="commit")
+    page.locator("#step-2-button").click()  # before the page knows which part it shows
+    expect(cells(page, "prompt-table", 1)).not_to_have_count(0)
+    expect(page.locator("#step-2")).to_be_visible()
+    page.context.close()
+
+
+def test_a_new_part_is_empty_and_the_recent_one_comes_back_with_its_link(inspected, walk, browser, app):
+    page = open_page(browser)
+    page.goto(f"{app.url}/?part={walk.part.name}")
+    expect(cells(page, "verdicts", 1)).to_have_count(4)
+    page.locator("#new-part").click()
+    expect(page.locator("#normal-notes")).to_contain_text("No photos yet")
+    page.wait_for_function("!new URLSearchParams(location.search).has('part')")
+    page.locator("#recent input").click()
+    page.get_by_role("option", name=re.compile("bottle")).last.click()
+    page.wait_for_function("new URLSearchParams(location.search).has('part')")
+    expect(page.locator("#normals img")).not_to_have_count(0)
     page.context.close()
 
 

@@ -14,9 +14,9 @@ from PIL import Image
 from small import seeded
 
 from tgvig_core.checkpoints import config_of, load_vqgan, read_state
-from tgvig_core.vqgan import VqganConfig
+from tgvig_core.vqgan import Vqgan, VqganConfig
 from tools import compare_shapes, train_vqgan
-from tools.training import codebook, shapes
+from tools.training import codebook, linear_start, shapes
 from tools.training.photos import Crops, toned
 from tools.training.recipe import LAST_RATE, WARM_UP, Recipe
 from tools.training.trainer import Trainer
@@ -177,3 +177,40 @@ def test_shapes_are_compared_at_equal_seconds() -> None:
     assert made.step == made.recipe.steps and 0.4 * seconds < made.seconds < 2.5 * seconds
     measured = {"natural": [torch.zeros(3, 256, 256, dtype=torch.uint8)]}
     assert compare_shapes.row(made, measured).startswith("| small | 0.")
+
+
+LINEAR = VqganConfig(96, (1,), 1, (), 16, 16, 64, patch=4, heads=2)
+
+
+def smooth(count: int) -> torch.Tensor:
+    """Images that 16 of the 48 components of a 4×4 patch describe well, count×3×32×32."""
+    rough = torch.rand(count, 3, 10, 10, generator=seeded(7)) * 2 - 1
+    return torch.nn.functional.interpolate(rough, size=(32, 32), mode="bicubic", align_corners=False).clamp(-1, 1)
+
+
+def test_the_linear_start_is_nearly_the_best_linear_code() -> None:
+    model, images = Vqgan(LINEAR).eval(), smooth(40)
+    linear_start.start(model, images)
+    patches = linear_start.rows(torch.nn.functional.pixel_unshuffle(images, 4))
+    mean, basis = linear_start.components(patches, 16, heads=2)
+    best = ((patches - mean) @ basis @ basis.T + mean - patches).square().mean()
+    with torch.no_grad():
+        made = model.decode(model.encode(images))
+    assert (made - images).square().mean() < 2 * best + 1e-4 < 0.01
+    dim = 0.2 * images + 0.5  # another mean and contrast than the start was fitted to
+    with torch.no_grad():
+        assert (model.decode(model.encode(dim)) - dim).square().mean() < 0.003
+
+
+def test_components_are_orthonormal_and_shared_evenly() -> None:
+    rows = torch.randn(4000, 12, generator=seeded()) * torch.tensor([8.0, 4, 2, 1, 1, 1, 0.5, 0.5, 0.2, 0.1, 0.1, 0.1])
+    mean, basis = linear_start.components(rows, 8, heads=2)
+    torch.testing.assert_close(basis.T @ basis, torch.eye(8), atol=1e-5, rtol=0)
+    spread = ((rows - mean) @ basis).var(0)
+    first, second = spread[:4].log().sum(), spread[4:].log().sum()
+    assert spread.max() == pytest.approx(64, rel=0.1) and abs(first - second) < 0.35 * (first + second).abs() + 1
+
+
+@pytest.mark.parametrize("config, wanted", [(LINEAR, True), (SMALL, False), (replace(LINEAR, ch_mult=(1, 1)), False)])
+def test_only_shapes_of_one_level_with_room_start_linearly(config, wanted) -> None:
+    assert linear_start.fits(Vqgan(config)) is wanted

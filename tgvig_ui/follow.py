@@ -1,4 +1,4 @@
-"""How a page follows its part: attach after a refresh, a timer that redraws only what has changed, Stop, recent parts.
+"""How a page follows its part: attach after a refresh, a timer by which only what has changed is drawn, Stop, recent parts.
 
 A run is never tied to a page's event: the page asks, the server's worker works on whether anybody asks or not.
 """
@@ -6,8 +6,10 @@ A run is never tied to a page's event: the page asks, the server's worker works 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from hashlib import blake2s
 from html import escape
 
 import gradio as gr
@@ -21,6 +23,7 @@ from tgvig_ui.words import note, status_line
 
 BUSY, IDLE = 1.0, 2.0
 """Seconds between two looks at the part, while a job runs and while none does."""
+STEPS = range(1, 6)
 LINK = """(id) => {
   const url = new URL(window.location);
   id ? url.searchParams.set('part', id) : url.searchParams.delete('part');
@@ -59,74 +62,96 @@ def follow(
     seen, timer = gr.State({}), gr.Timer(BUSY)
     kept = gr.BrowserState("", storage_key="tgvig-part")
     landing = gr.Number(0, visible=False)  # a State never reaches the browser's scripts
-    outputs = [head.status, head.stop, head.finish, timer, seen]
-    outputs += [component for form in forms for component in form.shown()]
-    tick = partial(_tick, server, head, timer, seen, _panels(server, forms))
+    panels = _panels(server, forms)
+    # hidden texts, because a State that changes in a call beside the queue calls nothing
+    tokens = [gr.Textbox(visible="hidden", elem_id=f"token-{k}", container=False) for k in STEPS]
+    outputs = [head.status, head.stop, head.finish, timer, seen, *tokens]
+    tick = partial(_tick, server, head, timer, seen, dict(zip(tokens, panels, strict=True)))
+    for token, panel, form in zip(tokens, panels, forms, strict=True):
+        token.change(partial(_draw, server, panel.show), part_id, form.shown(), **QUIET)
 
     def attach(kept_id: str, request: gr.Request) -> dict:
         part = server.store.part(request.query_params.get("part")) or server.store.part(kept_id)
         if part is None:  # whoever adds a photo before this answer comes must not lose it
             return {head.recent: _recent(server, "")}
         step = _step_of(part)
-        drawn = tick(part.id, {}, only=step)  # the step that is seen in this answer, the others in the next
-        return drawn | {part_id: part.id, kept: part.id, head.recent: _recent(server, part.id), landing: step}
+        first = tick(part.id, {}, only=step)  # what is seen first; the timer brings the other steps
+        return first | {part_id: part.id, kept: part.id, head.recent: _recent(server, part.id), landing: step}
 
     attached = page.load(attach, kept, [part_id, kept, head.recent, landing, *outputs], **QUIET)
     attached.then(None, landing, steps, js=LAND, api_visibility="private")
-    attached.then(tick, [part_id, seen], outputs, **QUIET)
-    page.load(lambda: _banner(server), None, head.banner, **QUIET)
-    page.load(partial(generating_events.estimate_now, server, 20, 5, []), None, forms[2].estimate, **QUIET)
-    timer.tick(tick, [part_id, seen], outputs, **QUIET)
-    for event in events:
-        event.then(tick, [part_id, seen], outputs, **QUIET)
+    # after the part: these two wait for the models, and nobody waits for them
+    attached.then(lambda: _banner(server), None, head.banner, **QUIET)
+    attached.then(partial(generating_events.estimate_now, server, 20, 5, []), None, forms[2].estimate, **QUIET)
     known = part_id.change(lambda id: (id, _recent(server, id)), part_id, [kept, head.recent], **QUIET)
-    # a State never reaches the browser's scripts, so the address is written from the kept id
-    known.then(None, kept, None, js=LINK, api_visibility="private")
-    opened = partial(_open, server)
-    head.recent.input(opened, head.recent, [part_id, seen, steps], **QUIET)
-    head.fresh.click(partial(opened, ""), None, [part_id, seen, steps], **QUIET)
-    head.stop.click(partial(_stop, server, finish=False), part_id, None, **QUIET)
-    head.finish.click(partial(_stop, server, finish=True), part_id, None, **QUIET)
+    found = [part_id, kept, head.recent, seen, steps]
+    turned = [
+        head.recent.input(partial(_open, server), head.recent, found, **QUIET),
+        head.fresh.click(partial(_open, server, ""), None, found, **QUIET),
+    ]
+    for event in (known, *turned):
+        event.then(None, kept, None, js=LINK, api_visibility="private")
+    stopped = [
+        head.stop.click(partial(_stop, server, finish=False), part_id, None, **QUIET),
+        head.finish.click(partial(_stop, server, finish=True), part_id, None, **QUIET),
+    ]
+    timer.tick(tick, [part_id, seen], outputs, **QUIET)
+    for event in (*events, *turned, *stopped):
+        event.then(tick, [part_id, seen], outputs, **QUIET)
 
 
-def _panels(server: Server, forms: tuple) -> list:
-    """(token, show) of each step: `show` is called when the token changes."""
+@dataclass(frozen=True)
+class Panel:
+    """A step as the timer sees it: `token(part, busy)` changes when `show(part, busy)` would show something else."""
+
+    token: Callable
+    show: Callable
+
+
+def _panels(server: Server, forms: tuple) -> list[Panel]:
     first, second, third, fourth, fifth = forms
     return [
-        (lambda part, busy: normals.token(part), lambda part, busy: normals.show(first, part)),
-        (lambda part, busy: prompting.token(part), lambda part, busy: prompting.show(second, part)),
-        (lambda part, busy: [generating.token(part), busy], partial(generating.show, third)),
-        (lambda part, busy: training.token(part), lambda part, busy: training.show(fourth, part)),
-        (lambda part, busy: inspecting.token(part), lambda part, busy: inspecting.show(fifth, server, part)),
+        Panel(lambda part, busy: normals.token(part), lambda part, busy: normals.show(first, part)),
+        Panel(lambda part, busy: prompting.token(part), lambda part, busy: prompting.show(second, part)),
+        Panel(lambda part, busy: [generating.token(part), busy], partial(generating.show, third)),
+        Panel(lambda part, busy: training.token(part), lambda part, busy: training.show(fourth, part)),
+        Panel(lambda part, busy: inspecting.token(part), lambda part, busy: inspecting.show(fifth, server, part)),
     ]
 
 
+def _draw(server: Server, show: Callable, id: str) -> dict:
+    """A step's components. gradio rebuilds every output of a call, named or not, so each step has a call of its own."""
+    part = server.store.part(id)
+    return show(part, server.busy(part))
+
+
+def _short(token: list) -> str:
+    """A token as the page carries it."""
+    return blake2s(repr(token).encode(), digest_size=8).hexdigest()
+
+
 def _tick(
-    server: Server, head: Head, timer: gr.Timer, seen: gr.State, panels: list, id: str, before: dict, only: int = 0
-):
-    """What has changed since this page last asked; components that have not are left out.
+    server: Server, head: Head, timer: gr.Timer, seen: gr.State, panels: dict, id: str, before: dict, only: int = 0
+) -> dict:
+    """The line about the job, and the steps' tokens; one that has changed makes the page ask for its step.
 
     Args:
-        only: look at this step alone; the others are left for the next time.
+        panels: the step of each token.
+        only: the one step to look at; 0 for all.
     """
     part = server.store.part(id)
     state = server.status(part)
     busy = bool(state and state.busy)
-    now = {"line": status_line(state, memory_gb()), "buttons": _buttons(state), "part": id}
-    changed: dict = {}
+    now = {"line": status_line(state, memory_gb()), "buttons": _buttons(state)}
+    looked = list(panels.items())[only - 1 : only] if only else panels.items()
+    changed: dict = {component: _short(panel.token(part, busy)) for component, panel in looked}
     if now["line"] != before.get("line"):
         changed[head.status] = now["line"]
     if now["buttons"] != before.get("buttons"):
         stop, finish = now["buttons"]
         changed |= {head.stop: gr.Button(visible=stop), head.finish: gr.Button(visible=finish)}
         changed[timer] = gr.Timer(BUSY if busy else IDLE)
-    old = before.get("tokens", [None] * len(panels))
-    now["tokens"] = [old[k] if only and k != only - 1 else token(part, busy) for k, (token, _) in enumerate(panels)]
-    for (_, show), token, known in zip(panels, now["tokens"], old, strict=True):
-        if token != known:
-            changed |= show(part, busy)
-    changed |= {seen: now} if now != before else {}
-    return changed or gr.skip()  # an empty dict is not understood
+    return changed | ({seen: now} if now != before else {})
 
 
 def _buttons(state: Status | None) -> tuple[bool, bool]:
@@ -138,7 +163,8 @@ def _buttons(state: Status | None) -> tuple[bool, bool]:
 def _open(server: Server, id: str | None) -> tuple:
     """Another part, or none; everything is drawn anew."""
     part = server.store.part(id)
-    return part.id if part else "", {}, gr.Tabs(selected=_step_of(part))
+    known = part.id if part else ""
+    return known, known, _recent(server, known), {}, gr.Tabs(selected=_step_of(part))
 
 
 def _stop(server: Server, id: str, finish: bool) -> None:

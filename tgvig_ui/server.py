@@ -40,6 +40,11 @@ class Server:
         """The part's latest job."""
         return self.executor.status(part.folder) if part else None
 
+    def busy(self, part: Part | None) -> bool:
+        """Whether a job of this part waits or runs."""
+        state = self.status(part)
+        return bool(state and state.busy)
+
     def submit(self, part: Part, kind: str, arguments: dict | None = None) -> None:
         """Queue a job of this part."""
         self.executor.submit(part.folder, kind, arguments)

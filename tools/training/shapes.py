@@ -10,5 +10,6 @@ SHAPES = {
     "p4-c96": VqganConfig(96, (1, 1), 1, (), 64, 64, 2048, patch=4, heads=4),
     "p4-c128": VqganConfig(128, (1, 1), 1, (), 64, 64, 2048, patch=4, heads=4),
     "p8-c192": VqganConfig(192, (1,), 1, (), 64, 64, 2048, patch=8, heads=4),
+    "p8-c256": VqganConfig(256, (1,), 1, (), 64, 64, 2048, patch=8, heads=4),
 }
 """All have f = 8: patch · 2 ** (levels - 1)."""

@@ -14,13 +14,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tgvig_core.vqgan import Vqgan
-from tools.training import codebook
+from tools.training import codebook, linear_start
 from tools.training.photos import Crops
 from tools.training.recipe import Recipe
 from tools.training.shapes import SHAPES
 
 REVIVE_EVERY = 100
 """Steps after which codes that nothing chose are moved."""
+LINEAR_CROPS = 128
+"""Crops whose principal components a shape of one level starts from."""
 
 
 class Trainer:
@@ -72,10 +74,14 @@ class Trainer:
         self.phases = state["phases"] if same else [*state["phases"], now]
 
     def advance(self) -> dict[str, float]:
-        """One step: start the codebook if it is time, learn from a batch, move dead codes. Returns the losses."""
+        """One step: start the model and the codebook if it is time, and learn from a batch. Returns the losses."""
         start = self.clock()
+        if self.step == 0 and linear_start.fits(self.model):
+            first = self.crops.batch(LINEAR_CROPS, self.generator)
+            linear_start.start(self.model, first.to(self.device, memory_format=torch.channels_last))
         if self.step == self.recipe.quantise_start:
             codebook.initialise(self.model, self.crops, self.generator, self.device)
+        if self.step in (0, self.recipe.quantise_start):
             self.average.load_state_dict(self.model.state_dict())
         images = self.crops.batch(self.recipe.batch, self.generator)
         losses = self.update(images.to(self.device, memory_format=torch.channels_last))

@@ -9,126 +9,128 @@ from gradio.utils import get_upload_folder
 from tgvig_core.errors import TgvigError
 from tgvig_ui.generations import similarity
 from tgvig_ui.results import results
-from tgvig_ui.server import Server, plain
+from tgvig_ui.server import Server, bound
 from tgvig_ui.service import ranking
 from tgvig_ui.training import model_card
 
 
 def add(server: Server) -> None:
     """Add the endpoints to the Blocks that is being built."""
-
-    @plain
-    def rank(photos: list[gr.FileData], object_name: str) -> str:
-        """Begin a part: rank prompts for photos of good parts. Poll `status` until its state is done.
-
-        Args:
-            photos: 1 to 200 photos of good parts, as uploaded files.
-            object_name: what the part is called, such as "metal nut".
-
-        Returns:
-            The part's id, which the other endpoints take.
-        """
-        from tgvig_core.images import read_normals
-        from tgvig_core.vocabulary import clean_name
-
-        paths, name = _files(server, photos), clean_name(object_name)
-        read_normals(paths)
-        part = server.store.new()  # only when all that was given can be used
-        part.add_photos(paths)
-        part.choose(object_name=name)
-        server.submit(part, "rank")
-        return part.id
-
-    @plain
-    def start(part_id: str, images: int = 20, iterations: int = 5, seed: int = 0, prompt: str = "") -> str:
-        """Generate good images for a ranked part, then train its detector.
-
-        Args:
-            part_id: from `rank`.
-            images: images in a set, 1 to 1000.
-            iterations: iterations, 1 to 1000.
-            seed: the same seed gives the same images.
-            prompt: your own prompt; empty takes the best ranked one.
-
-        Returns:
-            The part's id.
-        """
-        part = server.part(part_id)
-        chosen = prompt.strip() or part.choices.prompt
-        if not chosen:
-            raise TgvigError("There is no prompt yet: rank prompts first, or give one.")
-        number = server.service.begin(part, chosen, images, iterations, seed, True, True)
-        server.submit(
-            part, "complete", {"generations": [number], "generation": number, "arm": "tgvig", "false_alarm": 0.05}
-        )
-        return part.id
-
-    @plain
-    def status(part_id: str) -> dict:
-        """Where a part's latest job stands.
-
-        Args:
-            part_id: from `rank`.
-
-        Returns:
-            kind, state (queued, running, stopping, done, stopped, failed), step, done, total, seconds, left, message.
-        """
-        part = server.part(part_id)
-        found = server.status(part)
-        return vars(found) if found else {"state": "none"}
-
-    @plain
-    def result(part_id: str) -> dict:
-        """What is known of a part so far.
-
-        Args:
-            part_id: from `rank`.
-
-        Returns:
-            object, prompt, prompts (the first 20), similarity, best_iteration, threshold, false_alarm_estimate, lift,
-            and images (photo, score, is_anomalous) once photos were inspected.
-        """
-        part = server.part(part_id)
-        choices, found, card, seen = part.choices, ranking(part), model_card(part), results(part)
-        value: dict = {"object": choices.object_name, "prompt": choices.prompt}
-        if found:
-            value |= {"sense": found["sense"], "prompts": found["prompts"][:20]}
-        if choices.generation:
-            value |= {"similarity": similarity(part, choices.generation), "best_iteration": choices.chosen_set}
-        if card:
-            about = card["calibration"]
-            value |= {"threshold": about["threshold"], "false_alarm_estimate": about, "lift": card["lift"]}
-        if seen:
-            # not "path": gradio_client takes a dict that has one for a file and tries to download it
-            rows = [{"photo": row.name, "score": row.score, "is_anomalous": row.anomalous} for row in seen.rows]
-            value |= {"images": rows, **seen.figures}
-        return value
-
-    @plain
-    def inspect(part_id: str, photos: list[gr.FileData]) -> str:
-        """Score photos with a trained part's detector. Poll `status`, then read `result`.
-
-        Args:
-            part_id: from `rank`.
-            photos: photos to inspect, as uploaded files.
-
-        Returns:
-            The part's id.
-        """
-        from tgvig_core.images import read_photo
-
-        part = server.part(part_id)
-        if not model_card(part):
-            raise TgvigError("There is no detector yet: call `start` and wait until it is done.")
-        paths = _files(server, photos)
-        for path in paths:
-            read_photo(path)
-        part.add_photos(paths, "tests/test")
-        server.submit(part, "inspect", {"generation": part.choices.generation})
-        return part.id
-
     for endpoint in (rank, start, status, result, inspect):
-        gr.api(endpoint, api_name=endpoint.__name__)
+        gr.api(bound(server, endpoint), api_name=endpoint.__name__)
+
+
+# The docstrings below are the endpoints' documentation for programs, which give no `server`.
+
+
+def rank(server: Server, photos: list[gr.FileData], object_name: str) -> str:
+    """Begin a part: rank prompts for photos of good parts. Poll `status` until its state is done.
+
+    Args:
+        photos: 1 to 200 photos of good parts, as uploaded files.
+        object_name: what the part is called, such as "metal nut".
+
+    Returns:
+        The part's id, which the other endpoints take.
+    """
+    from tgvig_core.images import read_normals
+    from tgvig_core.vocabulary import clean_name
+
+    paths, name = _files(server, photos), clean_name(object_name)
+    read_normals(paths)
+    part = server.store.new()  # only when all that was given can be used
+    part.add_photos(paths)
+    part.choose(object_name=name)
+    server.submit(part, "rank")
+    return part.id
+
+
+def start(server: Server, part_id: str, images: int = 20, iterations: int = 5, seed: int = 0, prompt: str = "") -> str:
+    """Generate good images for a ranked part, then train its detector.
+
+    Args:
+        part_id: from `rank`.
+        images: images in a set, 1 to 1000.
+        iterations: iterations, 1 to 1000.
+        seed: the same seed gives the same images.
+        prompt: your own prompt; empty takes the best ranked one.
+
+    Returns:
+        The part's id.
+    """
+    part = server.part(part_id)
+    chosen = prompt.strip() or part.choices.prompt
+    if not chosen:
+        raise TgvigError("There is no prompt yet: rank prompts first, or give one.")
+    number = server.service.begin(part, chosen, images, iterations, seed, True, True)
+    server.submit(
+        part, "complete", {"generations": [number], "generation": number, "arm": "tgvig", "false_alarm": 0.05}
+    )
+    return part.id
+
+
+def status(server: Server, part_id: str) -> dict:
+    """Where a part's latest job stands.
+
+    Args:
+        part_id: from `rank`.
+
+    Returns:
+        kind, state (queued, running, stopping, done, stopped, failed), step, done, total, seconds, left, message.
+    """
+    part = server.part(part_id)
+    found = server.status(part)
+    return vars(found) if found else {"state": "none"}
+
+
+def result(server: Server, part_id: str) -> dict:
+    """What is known of a part so far.
+
+    Args:
+        part_id: from `rank`.
+
+    Returns:
+        object, prompt, prompts (the first 20), similarity, best_iteration, threshold, false_alarm_estimate, lift,
+        and images (photo, score, is_anomalous) once photos were inspected.
+    """
+    part = server.part(part_id)
+    choices, found, card, seen = part.choices, ranking(part), model_card(part), results(part)
+    value: dict = {"object": choices.object_name, "prompt": choices.prompt}
+    if found:
+        value |= {"sense": found["sense"], "prompts": found["prompts"][:20]}
+    if choices.generation:
+        value |= {"similarity": similarity(part, choices.generation), "best_iteration": choices.chosen_set}
+    if card:
+        about = card["calibration"]
+        value |= {"threshold": about["threshold"], "false_alarm_estimate": about, "lift": card["lift"]}
+    if seen:
+        # not "path": gradio_client takes a dict that has one for a file and tries to download it
+        rows = [{"photo": row.name, "score": row.score, "is_anomalous": row.anomalous} for row in seen.rows]
+        value |= {"images": rows, **seen.figures}
+    return value
+
+
+def inspect(server: Server, part_id: str, photos: list[gr.FileData]) -> str:
+    """Score photos with a trained part's detector. Poll `status`, then read `result`.
+
+    Args:
+        part_id: from `rank`.
+        photos: photos to inspect, as uploaded files.
+
+    Returns:
+        The part's id.
+    """
+    from tgvig_core.images import read_photo
+
+    part = server.part(part_id)
+    if not model_card(part):
+        raise TgvigError("There is no detector yet: call `start` and wait until it is done.")
+    paths = _files(server, photos)
+    for path in paths:
+        read_photo(path)
+    part.add_photos(paths, "tests/test")
+    server.submit(part, "inspect", {"generation": part.choices.generation})
+    return part.id
 
 
 def _files(server: Server, photos: list) -> list[Path]:

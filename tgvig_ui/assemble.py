@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import gradio as gr
 
-from tgvig_ui import api, generating, generating_events, inspecting, inspecting_events, normals, prompting, training
+from tgvig_ui import (
+    api,
+    generating_events,
+    generating_layout,
+    inspecting_events,
+    inspecting_layout,
+    normals,
+    normals_events,
+    prompting_events,
+    prompting_layout,
+    training,
+)
 from tgvig_ui.follow import Head, follow
 from tgvig_ui.server import Server
 
@@ -34,17 +45,17 @@ def build(server: Server) -> gr.Blocks:
             with gr.Tab("1 Photos", id=1, elem_id="step-1"):
                 first = normals.build(server)
             with gr.Tab("2 Prompt", id=2, elem_id="step-2"):
-                second = prompting.build()
+                second = prompting_layout.build()
             with gr.Tab("3 Generate", id=3, elem_id="step-3"):
-                third = generating.build()
+                third = generating_layout.build()
             with gr.Tab("4 Train", id=4, elem_id="step-4"):
                 fourth = training.build()
             with gr.Tab("5 Inspect", id=5, elem_id="step-5"):
-                fifth = inspecting.build(server)
+                fifth = inspecting_layout.build(server)
         api.add(server)  # before the steps' private handlers: one of them is called start too and would take the name
         events = [
-            *normals.wire(server, first, part_id),
-            *prompting.wire(server, second, part_id),
+            *normals_events.wire(server, first, part_id),
+            *prompting_events.wire(server, second, part_id),
             *generating_events.wire(server, third, part_id),
             *training.wire(server, fourth, part_id),
             *inspecting_events.wire(server, fifth, part_id),

@@ -160,7 +160,8 @@ class Jobs:
         part = Part(folder)
         choices = part.choices
         number = arguments["generation"]
-        work = self.service.open_run(part, number, watch, false_alarm=arguments["false_alarm"])
+        backbone = arguments.get("backbone", "")
+        work = self.service.open_run(part, number, watch, backbone, false_alarm=arguments["false_alarm"])
         for name in ("model", "inspect"):
             shutil.rmtree(work.run.folder / name, ignore_errors=True)
         normals = work.normals.tensor(SIZE).to(work.device)

@@ -1,18 +1,16 @@
-"""Step 1, good photos: upload, sample part or folder; what the photos are like, in plain words."""
+"""Step 1, good photos: where things are on the page, and how they are drawn; what the photos are like, in plain words."""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 import gradio as gr
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_normals, read_photo
+from tgvig_core.images import read_normals
 from tgvig_core.photo_report import report
-from tgvig_ui.server import Server, plain
-from tgvig_ui.store import MAX_PHOTOS, Part, local_photos, read_json
+from tgvig_ui.forms import Form
+from tgvig_ui.server import Server
+from tgvig_ui.store import MAX_PHOTOS, Part, read_json
 from tgvig_ui.thumbs import thumb
 from tgvig_ui.words import note
 
@@ -22,34 +20,34 @@ EMPTY = note(
 
 
 @dataclass(frozen=True)
-class Normals:
+class Normals(Form):
     """The step's named components."""
+
+    NEVER_DRAWN = ("upload", "samples", "path", "take_path", "picked")
 
     upload: gr.File
     samples: gr.Radio
     path: gr.Textbox
     take_path: gr.Button
     gallery: gr.Gallery
+    notes: gr.HTML
     remove: gr.Button
     picked: gr.State
-    notes: gr.HTML
     flips: gr.Checkbox
     turns: gr.Checkbox
     next: gr.Button
-
-    def shown(self) -> list:
-        """What `show` may fill."""
-        return [self.gallery, self.notes, self.remove, self.flips, self.turns, self.next]
 
 
 def build(server: Server) -> Normals:
     """The step's page."""
     names = [path.name.replace("_", " ") for path in sorted(server.samples.iterdir()) if (path / "train").is_dir()]
-    gr.Markdown("### Photos of good parts\nNo defects are needed: the detector learns what *good* looks like.")
+    gr.Markdown(
+        "### Photos of good parts\nNo defects are needed: the detector learns what *good* looks like. PNG, JPEG, TIFF, BMP or WebP."
+    )
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
             upload = gr.File(
-                label="Add 1 to 5 photos (PNG, JPEG, TIFF, BMP, WebP)",
+                label="Add 1 to 5 photos",
                 file_count="multiple",
                 height=170,
                 elem_id="upload-normals",
@@ -81,90 +79,7 @@ def build(server: Server) -> Normals:
             notes = gr.HTML(EMPTY, elem_id="normal-notes")
             remove = gr.Button("Remove the selected photo", size="sm", visible=False, elem_id="remove-normal")
     next_ = gr.Button("Next: describe the part", variant="primary", interactive=False, elem_id="to-prompts")
-    return Normals(upload, samples, path, take_path, gallery, remove, gr.State(None), notes, flips, turns, next_)
-
-
-def wire(server: Server, step: Normals, part_id: gr.State) -> list:
-    """What happens on a click. Only these handlers change the part. Returns the events, after which the page redraws."""
-
-    @plain
-    def add(id: str, given: list[str] | None) -> tuple:
-        return _add(server, id, [Path(path) for path in given or ()]), None
-
-    @plain
-    def sample(id: str, name: str | None) -> tuple:
-        if not name:
-            return gr.skip(), gr.skip()
-        folder = server.samples / name.replace(" ", "_")
-        part = server.store.new()  # a sample is a part of its own: nothing of the person's photos is mixed in
-        part.add_photos(sorted((folder / "train" / "good").iterdir()))
-        part.choose(object_name="metal nut" if name == "hex nut" else name)
-        return part.id, None
-
-    @plain
-    def from_path(id: str, text: str) -> str:
-        return _add(server, id, local_photos(text))
-
-    @plain
-    def forget(id: str, picked: int | None) -> None:
-        part = server.part(id)
-        photos = part.photos()
-        if picked is None or picked >= len(photos):
-            raise TgvigError("No photo is selected: click one in the list first.")
-        if server.status(part) and server.status(part).busy:
-            raise TgvigError("The photos are in use: press Stop first.")
-        photos[picked].unlink()
-        part.choose()
-
-    @plain
-    def pose(id: str, flips: bool, turns: bool) -> None:
-        server.part(id).choose(flips=flips, turns=turns)
-
-    private = {"api_visibility": "private", "show_progress": "minimal"}
-    step.gallery.select(_picked, None, step.picked, **private)
-    pose_boxes = [part_id, step.flips, step.turns]
-    added = step.upload.upload(add, [part_id, step.upload], [part_id, step.upload], **private)
-    # refused files leave the field, or the next upload would hand them in again
-    added.failure(lambda: None, None, step.upload, **private)
-    return [
-        added,
-        step.samples.input(sample, [part_id, step.samples], [part_id, step.samples], **private),
-        step.take_path.click(from_path, [part_id, step.path], part_id, **private),
-        step.remove.click(forget, [part_id, step.picked], None, **private),
-        *(box.input(pose, pose_boxes, None, **private) for box in (step.flips, step.turns)),
-    ]
-
-
-def _picked(event: gr.SelectData) -> int:
-    return event.index
-
-
-def _add(server: Server, id: str, given: list[Path]) -> str:
-    """Copy what can be read; name what cannot. Nothing is copied if all of it is bad."""
-    good, bad = [], []
-    for path in given:
-        try:
-            read_photo(path)
-            good.append(path)
-        except TgvigError as error:
-            bad.append(str(error).replace(str(path), path.name))
-    if not good:
-        raise TgvigError(bad[0] if bad else "No photo was given: choose at least one.")
-    known = server.store.part(id)
-    part = known or server.store.new()
-    copies: list[Path] = []
-    try:
-        copies = part.add_photos(good)
-        read_normals(part.photos(), MAX_PHOTOS)  # the same photo twice, too many megapixels
-    except TgvigError:
-        for path in copies:
-            path.unlink()
-        if known is None:
-            shutil.rmtree(part.folder)
-        raise
-    for sentence in bad:
-        gr.Warning(sentence, duration=None)
-    return part.id
+    return Normals(upload, samples, path, take_path, gallery, notes, remove, gr.State(None), flips, turns, next_)
 
 
 def token(part: Part | None) -> list:

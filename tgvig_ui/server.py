@@ -1,8 +1,9 @@
-"""What the steps of the page share: the parts, the worker, the jobs, and how a sentence of an error reaches the page."""
+"""What the steps of the page share: the parts, the worker, the jobs, and how a handler and its errors reach the page."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,3 +67,19 @@ def plain(handler: Callable) -> Callable:
             raise gr.Error(text, duration=None, title="Please check") from error
 
     return shown
+
+
+def bound(server: Server, handler: Callable, *given) -> Callable:
+    """A `plain` handler with its first arguments given: the server, and what else it is told when the page is built.
+
+    gradio reads a handler's name, signature and hints (an event's data, an endpoint's documentation); functools.partial
+    would hide them.
+    """
+
+    @functools.wraps(handler)
+    def called(*arguments, **named):
+        return handler(server, *given, *arguments, **named)
+
+    signature = inspect.signature(handler)
+    called.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1 + len(given) :])
+    return plain(called)

@@ -141,8 +141,12 @@ class Service:
         part.choose(generation=number, chosen_set=None, viewed_set=None, picture=None, left_out=(), threshold=None)
         return number
 
-    def open_run(self, part: Part, number: int, watch: Watch, **changes) -> Work:
-        """The core's view of one generation."""
+    def open_run(self, part: Part, number: int, watch: Watch, backbone: str = "", **changes) -> Work:
+        """The core's view of one generation.
+
+        Args:
+            backbone: the pack whose backbone the detector takes; empty takes that of the generation's pack.
+        """
         from tgvig_core import packs
         from tgvig_core.images import read_normals
         from tgvig_core.pipeline import Work
@@ -154,8 +158,10 @@ class Service:
         models_dir, pack = self.options.models_dir, packs.PACKS[settings.pack]
         # the generator is fresh: an earlier generation has changed its weights
         generator = packs.load_generator(pack, models_dir, self.device(), watch.progress, watch.stop)
-        backbone = packs.load_backbone(pack, models_dir, watch.progress, watch.stop)
-        models = packs.Models(pack, self.encoder(pack.name), generator, backbone)
+        features = packs.load_backbone(
+            packs.PACKS[backbone] if backbone else pack, models_dir, watch.progress, watch.stop
+        )
+        models = packs.Models(pack, self.encoder(pack.name), generator, features)
         normals = read_normals(settings.photos)
         if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
             raise TgvigError("The photos have changed since this generation began: start a new one.")

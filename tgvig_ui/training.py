@@ -16,6 +16,13 @@ ARMS = {
     "Photos and plain copies (slightly moved, turned, lit)": "augment",
     "Photos only": "real",
 }
+BACKBONES = [
+    ("As the models in use", ""),
+    ("EfficientNet-Lite0 (always on this machine)", "embedded"),
+    ("ResNet-18, the paper's (45 MB, fetched once)", "paper"),
+    ("DINOv2-S (84 MB, fetched once)", "strong"),
+]
+"""What PatchCore looks with; the values are the packs that bring it."""
 EMPTY = note("No detector yet. Training takes some seconds once images are generated.", "empty")
 
 
@@ -25,6 +32,7 @@ class Training:
 
     arm: gr.Radio
     rate: gr.Slider
+    backbone: gr.Dropdown
     train: gr.Button
     result: gr.HTML
     next: gr.Button
@@ -52,26 +60,35 @@ def build() -> Training:
                 elem_id="false-alarm",
                 info="The threshold is set for this rate. From few photos it can only be met roughly.",
             )
+            with gr.Accordion("More choices", open=False):
+                backbone = gr.Dropdown(
+                    BACKBONES,
+                    value="",
+                    label="Detector: PatchCore on the features of",
+                    elem_id="backbone",
+                    info="The network that turns a photo into the features PatchCore compares.",
+                )
             train = gr.Button("Train", variant="primary", elem_id="train", interactive=False)
         with gr.Column(scale=3, min_width=280):
             result = gr.HTML(EMPTY, elem_id="train-result")
     next_ = gr.Button("Next: inspect photos", variant="primary", interactive=False, elem_id="to-inspect")
-    return Training(arm, rate, train, result, next_)
+    return Training(arm, rate, backbone, train, result, next_)
 
 
 def wire(server: Server, step: Training, part_id: gr.State) -> list:
     """Train. Returns the events, after which the page redraws."""
 
     @plain
-    def train(id: str, arm: str, rate: float) -> None:
+    def train(id: str, arm: str, rate: float, backbone: str) -> None:
         part = server.part(id)
         number = part.choices.generation
         if number is None or not part.choices.chosen_set:
             raise TgvigError("There are no generated images yet: generate at least one set in step 3.")
-        server.submit(part, "train", {"generation": number, "arm": ARMS[arm], "false_alarm": rate / 100})
+        asked = {"generation": number, "arm": ARMS[arm], "false_alarm": rate / 100, "backbone": backbone}
+        server.submit(part, "train", asked)
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    return [step.train.click(train, [part_id, step.arm, step.rate], None, **private)]
+    return [step.train.click(train, [part_id, step.arm, step.rate, step.backbone], None, **private)]
 
 
 def model_card(part: Part | None) -> dict | None:

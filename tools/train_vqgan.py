@@ -57,7 +57,7 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
     Raises:
         SystemExit: a number cannot be used.
     """
-    for name in ("steps", "batch", "crop", "perceptual_crops", "measure_every", "measure_photos", "threads"):
+    for name in ("steps", "batch", "crop", "perceptual_crops", "views", "measure_every", "measure_photos", "threads"):
         if getattr(options, name) < 1:
             raise SystemExit(f"--{name.replace('_', '-')} {getattr(options, name)}: give a number above 0.")
     factor = SHAPES[options.shape].factor

@@ -32,6 +32,8 @@ class Recipe:
     rate: float = setting(1e-3, "learning rate of AdamW after warm-up")
     quantise_start: int = setting(300, "steps of a plain autoencoder, before the codes start at k-means centres")
     continuous_share: float = setting(0.25, "share of crops decoded past the codebook: Eq. 3 decodes means of codes")
+    drawn: int = setting(0, "crops a step that are drawn from their views (Eq. 3 of TGVIG) instead of reconstructed")
+    views: int = setting(4, "views of such a crop")
     perceptual: float = setting(0.0, "weight of the perceptual distance")
     perceptual_crops: int = setting(1, "crops a step that the perceptual distance looks at")
     adversarial: float = setting(0.0, "weight of the PatchGAN term")

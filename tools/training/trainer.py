@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tgvig_core.vqgan import Vqgan
-from tools.training import codebook, linear_start
+from tools.training import codebook, draws, linear_start
 from tools.training.photos import Crops
 from tools.training.recipe import Recipe
 from tools.training.shapes import SHAPES
@@ -104,6 +104,8 @@ class Trainer:
             group["lr"] = r.learning_rate(self.step)
         made, losses = self.reconstruct(images)
         losses |= {"l1": (made - images).abs().mean(), "l2": (made - images).square().mean()}
+        if r.drawn:
+            losses["drawn_l2"] = (made - images)[: r.drawn].square().mean()
         total = losses["l1"] + losses["l2"] + losses.get("codebook", 0)
         if r.perceptual:
             losses["perceptual"] = self.perceive(made[: r.perceptual_crops], images[: r.perceptual_crops])
@@ -121,19 +123,34 @@ class Trainer:
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def reconstruct(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Images through the model, some past the codebook; in bfloat16 on a GPU, but never the distances to codes."""
+        """Images through the model, the first `drawn` by way of their views, some of the others past the codebook.
+
+        In bfloat16 on a GPU, but never the distances to codes.
+        """
+        recipe, drawn = self.recipe, self.recipe.drawn
+        seen = images
+        if drawn:
+            moved = draws.all_views(images[:drawn], recipe.views, self.generator)
+            seen = torch.cat([moved, images[drawn:]]).contiguous(memory_format=torch.channels_last)
         half = torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
         with half:
-            latents = self.model.encode(images)
+            latents = self.model.encode(seen)
         latents, losses = latents.float(), {}
-        if self.step >= self.recipe.quantise_start:
-            latents, losses = self.quantise(latents)
+        if self.step >= recipe.quantise_start:
+            latents, losses = self.quantise(latents, drawn * recipe.views)
+        if drawn:
+            views, others = latents.tensor_split([drawn * recipe.views])
+            latents = torch.cat([draws.draw(views, recipe.views, self.generator), others])
         with half:
             made = self.model.decode(latents)
         return made.float(), losses
 
-    def quantise(self, latents: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Codes of latents B×C×h×w, but for the share that stays continuous. Now and then dead codes are moved first."""
+    def quantise(self, latents: Tensor, views: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Codes of latents B×C×h×w, but for the share that stays continuous. Now and then dead codes are moved first.
+
+        Args:
+            views: how many of the first ones are views, which all go through the codebook.
+        """
         losses, recipe = {}, self.recipe
         learnt = self.step - recipe.quantise_start
         # none is moved while the rate decays: a code that moves late has no time to settle
@@ -144,6 +161,7 @@ class Trainer:
         quantised, losses["codebook"], codes = self.model.quantise(latents)
         self.usage += torch.bincount(codes.flatten(), minlength=len(self.usage))
         past = torch.rand(len(latents), 1, 1, 1, generator=self.generator) < recipe.continuous_share
+        past[:views] = False
         return torch.where(past.to(latents.device), latents, quantised), losses
 
     def perceive(self, made: Tensor, images: Tensor) -> Tensor:

@@ -1,0 +1,103 @@
+"""What happens in step 1: add photos from files, a sample part or a folder, remove one, say how parts may lie."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+import gradio as gr
+
+from tgvig_core.errors import TgvigError
+from tgvig_core.images import read_normals, read_photo
+from tgvig_ui.normals import Normals
+from tgvig_ui.server import Server, bound
+from tgvig_ui.store import MAX_PHOTOS, local_photos
+
+
+def wire(server: Server, step: Normals, part_id: gr.State) -> list:
+    """What happens on a click. Only these handlers change the part. Returns the events, after which the page redraws."""
+    on = partial(bound, server)
+    private = {"api_visibility": "private", "show_progress": "minimal"}
+    step.gallery.select(_picked, None, step.picked, **private)
+    pose_boxes, posing = [part_id, step.flips, step.turns], on(pose)
+    added = step.upload.upload(on(add), [part_id, step.upload], [part_id, step.upload], **private)
+    # refused files leave the field, or the next upload would hand them in again
+    added.failure(lambda: None, None, step.upload, **private)
+    return [
+        added,
+        step.samples.input(on(sample), [part_id, step.samples], [part_id, step.samples], **private),
+        step.take_path.click(on(from_path), [part_id, step.path], part_id, **private),
+        step.remove.click(on(forget), [part_id, step.picked], None, **private),
+        *(box.input(posing, pose_boxes, None, **private) for box in (step.flips, step.turns)),
+    ]
+
+
+def add(server: Server, id: str, given: list[str] | None) -> tuple:
+    """The files that were uploaded."""
+    return _take(server, id, [Path(path) for path in given or ()]), None
+
+
+def sample(server: Server, id: str, name: str | None) -> tuple:
+    """A sample part."""
+    if not name:
+        return gr.skip(), gr.skip()
+    folder = server.samples / name.replace(" ", "_")
+    part = server.store.new()  # a sample is a part of its own: nothing of the person's photos is mixed in
+    part.add_photos(sorted((folder / "train" / "good").iterdir()))
+    part.choose(object_name="metal nut" if name == "hex nut" else name)
+    return part.id, None
+
+
+def from_path(server: Server, id: str, text: str) -> str:
+    """The photos of a folder of this computer."""
+    return _take(server, id, local_photos(text))
+
+
+def forget(server: Server, id: str, picked: int | None) -> None:
+    """Remove the photo that is selected."""
+    part = server.part(id)
+    photos = part.photos()
+    if picked is None or picked >= len(photos):
+        raise TgvigError("No photo is selected: click one in the list first.")
+    if server.status(part) and server.status(part).busy:
+        raise TgvigError("The photos are in use: press Stop first.")
+    photos[picked].unlink()
+    part.choose()
+
+
+def pose(server: Server, id: str, flips: bool, turns: bool) -> None:
+    """How good parts may lie in front of the camera."""
+    server.part(id).choose(flips=flips, turns=turns)
+
+
+def _picked(event: gr.SelectData) -> int:
+    return event.index
+
+
+def _take(server: Server, id: str, given: list[Path]) -> str:
+    """Copy what can be read; name what cannot. Nothing is copied if all of it is bad."""
+    good, bad = [], []
+    for path in given:
+        try:
+            read_photo(path)
+            good.append(path)
+        except TgvigError as error:
+            bad.append(str(error).replace(str(path), path.name))
+    if not good:
+        raise TgvigError(bad[0] if bad else "No photo was given: choose at least one.")
+    known = server.store.part(id)
+    part = known or server.store.new()
+    copies: list[Path] = []
+    try:
+        copies = part.add_photos(good)
+        read_normals(part.photos(), MAX_PHOTOS)  # the same photo twice, too many megapixels
+    except TgvigError:
+        for path in copies:
+            path.unlink()
+        if known is None:
+            shutil.rmtree(part.folder)
+        raise
+    for sentence in bad:
+        gr.Warning(sentence, duration=None)
+    return part.id

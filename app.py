@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: no request leaves the machine
 
 from tgvig_ui.quick_gradio import import_gradio
 
 if __name__ == "__main__":
-    import_gradio()
+    import_gradio(mcp="--mcp" in sys.argv)
     from tgvig_ui.launch import main
 
     main()

@@ -13,10 +13,11 @@ import torch
 from PIL import Image
 from small import seeded
 
+from tgvig_core.augment import ViewPolicy
 from tgvig_core.checkpoints import config_of, load_vqgan, read_state
 from tgvig_core.vqgan import Vqgan, VqganConfig
 from tools import compare_shapes, train_vqgan
-from tools.training import codebook, linear_start, shapes
+from tools.training import codebook, draws, linear_start, shapes
 from tools.training.photos import Crops, toned
 from tools.training.recipe import LAST_RATE, WARM_UP, Recipe
 from tools.training.trainer import Trainer
@@ -59,6 +60,46 @@ def test_a_resumed_training_ends_at_the_same_weights(tmp_path) -> None:
     for part in ("model", "average"):
         wanted = getattr(whole, part).state_dict()
         assert all(torch.equal(value, wanted[name]) for name, value in getattr(resumed, part).state_dict().items())
+
+
+def test_a_training_with_draws_resumes_exactly_too(tmp_path) -> None:
+    recipe = replace(RECIPE, drawn=1, views=3)
+    whole = advance(trainer(recipe), 6)
+    advance(trainer(recipe), 4).save(tmp_path / "state.pt")
+    resumed = trainer(recipe)
+    resumed.load(tmp_path / "state.pt")
+    advance(resumed, 2)
+    wanted = whole.model.state_dict()
+    assert all(torch.equal(value, wanted[name]) for name, value in resumed.model.state_dict().items())
+
+
+def test_the_first_crops_are_drawn_from_their_views_and_the_others_reconstructed(monkeypatch) -> None:
+    made = trainer(replace(RECIPE, batch=3, drawn=2, views=2, continuous_share=0.0, quantise_start=0))
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(made.model, "decode", lambda latents: seen.append(latents) or torch.zeros(3, 3, 16, 16))
+    monkeypatch.setattr(draws, "draw", lambda views, count, generator: views[::count] * 0 + len(views) + 10 * count)
+    images = crops().batch(3, seeded())
+    losses = made.reconstruct(images)[1]
+    assert torch.equal(seen[0][:2], torch.full_like(seen[0][:2], 24))
+    torch.testing.assert_close(seen[0][2:], made.model.quantise(made.model.encode(images[2:]))[0])
+    assert losses["codebook"] > 0
+    assert "drawn_l2" in made.update(images)
+
+
+def test_draws_have_the_mean_and_the_variance_of_their_own_views() -> None:
+    views = torch.tensor([1.0, 3.0, 5.0, 5.0]).view(4, 1, 1, 1).expand(4, 8, 50, 50)
+    first, second = draws.draw(views, 2, seeded())
+    assert first.mean() == pytest.approx(2, abs=0.05) and first.std() == pytest.approx(1, abs=0.05)
+    assert second.eq(5).all()
+
+
+def test_views_of_a_crop_move_its_pixels_as_far_as_those_of_a_whole_image() -> None:
+    assert draws.policy_for(256) == ViewPolicy()
+    half = draws.policy_for(128)
+    assert (half.degrees, half.shift, half.light) == (4.0, 0.02, 0.1)
+    images = torch.stack([torch.full((3, 16, 16), -0.5), torch.full((3, 16, 16), 0.5)])
+    moved = draws.all_views(images, 3, seeded())
+    assert moved.shape == (6, 3, 16, 16) and moved[:3].max() < 0 < moved[3:].min()
 
 
 def test_every_phase_is_on_record(tmp_path) -> None:
@@ -163,7 +204,14 @@ def test_training_exports_a_model_that_loads_and_a_card_that_fits(tmp_path, monk
 
 
 @pytest.mark.parametrize(
-    "extra, said", [("--crop 20", "multiple of 8"), ("--batch 0", "above 0"), ("--crop 296", "288")]
+    "extra, said",
+    [
+        ("--crop 20", "multiple of 8"),
+        ("--batch 0", "above 0"),
+        ("--crop 296", "288"),
+        ("--drawn 4", "0 to 3"),
+        ("--views 0", "above 0"),
+    ],
 )
 def test_numbers_that_cannot_be_used_are_named(extra, said) -> None:
     options = train_vqgan.parse(f"--photos p --work w --shape p8-c192 {extra}".split())

@@ -8,14 +8,10 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tgvig_ui.executor import Watch
 from tgvig_ui.service import Service
 from tgvig_ui.store import Part, read_json, write_json
-
-if TYPE_CHECKING:
-    from tgvig_core.pipeline import Work
 
 SHOWN = 300
 """Prompts that the page lists; prompts.csv has them all."""
@@ -134,19 +130,24 @@ class Jobs:
                 if similarity and part.choices.generation == number:
                     best = best_iteration(similarity, work.settings.integrating.text)
                     part.choose(chosen_set=best, viewed_set=None)
-            self._measure_quality(work, normals, watch)
+            self._compare(part, normals, watch)
             if watch.finish.is_set():
                 return
 
-    def _measure_quality(self, work: Work, normals, watch: Watch) -> None:
-        """The paper's Table 2 for the best set of a generation, into quality.json."""
+    def _compare(self, part: Part, normals, watch: Watch) -> None:
+        """The paper's Table 2 into quality.json of every generation, once there are two to be compared."""
         from tgvig_core.best_set import best_iteration
         from tgvig_core.quality import quality
+        from tgvig_core.runs import Run
 
-        watch.progress("Comparing the images with your photos", 0, 0)
-        similarity = [row["similarity"] for row in work.run.iterations()]
-        best = best_iteration(similarity, work.settings.integrating.text)
-        work.run.write_json("quality.json", {"set": best} | asdict(quality(work.run.load_set(best), normals.cpu())))
+        runs = [Run.open(part.generation(number)) for number in part.generations()]
+        begun = [(run, config) for run, config in runs if run.iterations()]
+        for run, config in begun if len(begun) > 1 else []:
+            similarity = [row["similarity"] for row in run.iterations()]
+            best = best_iteration(similarity, config["settings"]["integrating"]["text"])
+            if (run.read_json("quality.json") or {}).get("set") != best:
+                watch.progress("Comparing the images with your photos", 0, 0)
+                run.write_json("quality.json", {"set": best} | asdict(quality(run.load_set(best), normals.cpu())))
 
     def train(self, folder: Path, arguments: dict, watch: Watch) -> None:
         """A detector from the chosen images; an earlier one of this generation and its inspection are replaced."""

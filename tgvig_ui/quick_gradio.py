@@ -1,15 +1,19 @@
-"""Import gradio in half the time: whenever it is imported it writes editor stubs (.pyi) for its 60 components."""
+"""Import gradio in half the time: it writes editor stubs (.pyi) for its 60 components and loads the MCP library."""
 
 from __future__ import annotations
 
 import inspect
+import sys
 
 
-def import_gradio() -> None:
+def import_gradio(mcp: bool) -> None:
     """Import gradio without its stubs, which take 2 of its 4 seconds on two cores and serve nobody who runs the app.
 
     gradio leaves a component out whose source file `inspect.getfile` does not know; so, for the length of the import,
     it knows none of them. Should gradio change, the import is only as slow as it was.
+
+    Args:
+        mcp: load the MCP library, too (half a second); gradio does without one that cannot be imported.
     """
     found = inspect.getfile
 
@@ -19,7 +23,11 @@ def import_gradio() -> None:
         return found(thing)
 
     inspect.getfile = unknown
+    if hidden := not mcp and "mcp" not in sys.modules:
+        sys.modules["mcp"] = None
     try:
         import gradio  # noqa: F401
     finally:
         inspect.getfile = found
+        if hidden:
+            del sys.modules["mcp"]

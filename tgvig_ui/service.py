@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tgvig_core.pipeline import Work
     from tgvig_core.settings import RunSettings
 
-WARM_UP_AFTER = 4.0
+WARM_UP_AFTER = 3.0
 """Seconds after the start: importing torch beside the first page would keep the page waiting."""
 
 

@@ -123,34 +123,36 @@ class Trainer:
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def reconstruct(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Images through the model, the first `drawn` by way of their views, some of the others past the codebook.
-
-        In bfloat16 on a GPU, but never the distances to codes.
-        """
-        recipe, drawn = self.recipe, self.recipe.drawn
-        seen = images
+        """Images through the model, the first `drawn` by way of their views, some of the others past the codebook."""
+        drawn, losses = self.recipe.drawn, {}
+        latents = self.encode(images[drawn:])
+        if self.step >= self.recipe.quantise_start:
+            latents, losses = self.quantise(latents)
         if drawn:
-            moved = draws.all_views(images[:drawn], recipe.views, self.generator)
-            seen = torch.cat([moved, images[drawn:]]).contiguous(memory_format=torch.channels_last)
-        half = torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
-        with half:
-            latents = self.model.encode(seen)
-        latents, losses = latents.float(), {}
-        if self.step >= recipe.quantise_start:
-            latents, losses = self.quantise(latents, drawn * recipe.views)
-        if drawn:
-            views, others = latents.tensor_split([drawn * recipe.views])
-            latents = torch.cat([draws.draw(views, recipe.views, self.generator), others])
-        with half:
+            latents = torch.cat([self.draw(images[:drawn]), latents])
+        with self.half:
             made = self.model.decode(latents)
         return made.float(), losses
 
-    def quantise(self, latents: Tensor, views: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Codes of latents B×C×h×w, but for the share that stays continuous. Now and then dead codes are moved first.
+    @property
+    def half(self) -> torch.autocast:
+        """bfloat16 on a GPU, but never for the distances to codes."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
 
-        Args:
-            views: how many of the first ones are views, which all go through the codebook.
-        """
+    def encode(self, images: Tensor) -> Tensor:
+        """Latents in float32."""
+        with self.half:
+            return self.model.encode(images.contiguous(memory_format=torch.channels_last)).float()
+
+    @torch.no_grad()
+    def draw(self, images: Tensor) -> Tensor:
+        """A draw for every image. Only the decoder learns from it: encoding the views is then three times as cheap."""
+        views = draws.all_views(images, self.recipe.views, self.generator)
+        quantised = self.model.quantise(self.encode(views))[0]
+        return draws.draw(quantised, self.recipe.views, self.generator)
+
+    def quantise(self, latents: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Codes of latents B×C×h×w, but for the share that stays continuous. Now and then dead codes are moved first."""
         losses, recipe = {}, self.recipe
         learnt = self.step - recipe.quantise_start
         # none is moved while the rate decays: a code that moves late has no time to settle
@@ -161,7 +163,6 @@ class Trainer:
         quantised, losses["codebook"], codes = self.model.quantise(latents)
         self.usage += torch.bincount(codes.flatten(), minlength=len(self.usage))
         past = torch.rand(len(latents), 1, 1, 1, generator=self.generator) < recipe.continuous_share
-        past[:views] = False
         return torch.where(past.to(latents.device), latents, quantised), losses
 
     def perceive(self, made: Tensor, images: Tensor) -> Tensor:

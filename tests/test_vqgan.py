@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 from small import TINY, photo_tensor, published_f16, tiny_vqgan
+from taming.modules.vqvae.quantize import VectorQuantizer2
 
-from tgvig_core import vqgan
+from tgvig_core import codebook
 from tgvig_core.vqgan import COMPACT_F8, IMAGENET_F16_1024, IMAGENET_F16_16384, Vqgan, VqganConfig
 
 
@@ -102,16 +103,21 @@ def test_codebook_loss_and_its_gradients() -> None:
     np.testing.assert_allclose(model.quantize.embedding.weight.grad.numpy(), book, atol=1e-8)
 
 
-@pytest.mark.parametrize("batch", [1, 2, 4])
-def test_chunks_change_nothing(batch: int, monkeypatch) -> None:
-    model, z = tiny_vqgan(), latents(5)
-    monkeypatch.setattr(vqgan, "QUANTISE_BATCH", 100)
-    whole = model.quantise(z)
-    monkeypatch.setattr(vqgan, "QUANTISE_BATCH", batch)
-    parts = model.quantise(z)
-    torch.testing.assert_close(parts[0], whole[0], rtol=0, atol=0)
-    assert parts[1].item() == pytest.approx(whole[1].item(), rel=1e-6)
-    assert torch.equal(parts[2], whole[2])
+@pytest.mark.parametrize("rows", [1, 100, 1000])
+def test_the_codebook_is_tamings(rows: int, monkeypatch) -> None:
+    """Codes, output, loss and both gradients are those of VectorQuantizer2, whatever the size of a block."""
+    monkeypatch.setattr(codebook, "CACHE_ROWS", rows)
+    ours, theirs = tiny_vqgan().quantize, VectorQuantizer2(64, 32, beta=0.25)
+    theirs.load_state_dict(ours.state_dict())
+    found, gradients = [], []
+    for book in (ours, theirs):
+        z = latents(5).requires_grad_()
+        out, loss, codes = book(z)
+        (out.square().mean() + 3 * loss).backward()
+        found.append((out.detach(), loss.detach(), (codes[2] if isinstance(codes, tuple) else codes).flatten()))
+        gradients.append((z.grad, book.embedding.weight.grad))
+    for one, other in zip(found[0] + gradients[0], found[1] + gradients[1], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-8)
 
 
 def test_decoded_values_are_not_clamped() -> None:

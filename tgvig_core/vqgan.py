@@ -15,17 +15,14 @@ import contextlib
 import io
 from dataclasses import dataclass
 
-import torch
 from taming.modules.diffusionmodules import model as taming_model
 from taming.modules.diffusionmodules.model import Decoder, Encoder
-from taming.modules.vqvae.quantize import VectorQuantizer2
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-taming_model.nonlinearity = F.silu  # the same x·σ(x), but one tensor instead of two is kept for the backward pass
+from tgvig_core.codebook import Codebook
 
-QUANTISE_BATCH = 4
-"""Maps of codes whose distances to the whole codebook are held at once: 4 × 1024 positions × 4096 codes are 64 MB."""
+taming_model.nonlinearity = F.silu  # the same x·σ(x), but one tensor instead of two is kept for the backward pass
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ class Vqgan(nn.Module):
         with contextlib.redirect_stdout(io.StringIO()):  # taming prints; standard output belongs to --json
             self.encoder = Encoder(**shape)
             self.decoder = Decoder(**shape)
-        self.quantize = VectorQuantizer2(config.n_embed, config.embed_dim // config.heads, beta=0.25)
+        self.quantize = Codebook(config.n_embed, config.embed_dim // config.heads, beta=0.25)
         self.quant_conv = nn.Conv2d(config.z_channels, config.embed_dim, 1)
         self.post_quant_conv = nn.Conv2d(config.embed_dim, config.z_channels, 1)
 
@@ -99,11 +96,8 @@ class Vqgan(nn.Module):
             heads B×heads×h×w).
         """
         maps = latents.reshape(-1, latents.shape[1] // self.config.heads, *latents.shape[2:])  # one map for every head
-        sizes = [len(chunk) for chunk in maps.split(QUANTISE_BATCH)]
-        parts = [self.quantize(chunk) for chunk in maps.split(QUANTISE_BATCH)]
-        loss = sum(part[1] * size for part, size in zip(parts, sizes, strict=True)) / len(maps)
-        codes = torch.cat([part[2][2] for part in parts]).view(len(latents), -1, *latents.shape[2:])
-        quantised = torch.cat([part[0] for part in parts]).view_as(latents)
+        quantised, loss, codes = self.quantize(maps)
+        quantised, codes = quantised.view_as(latents), codes.view(len(latents), -1, *latents.shape[2:])
         return quantised, loss, codes.squeeze(1) if self.config.heads == 1 else codes
 
     def decode(self, latents: Tensor) -> Tensor:

@@ -60,9 +60,10 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
     for name in ("steps", "batch", "crop", "perceptual_crops", "views", "measure_every", "measure_photos", "threads"):
         if getattr(options, name) < 1:
             raise SystemExit(f"--{name.replace('_', '-')} {getattr(options, name)}: give a number above 0.")
-    if not 0 <= options.drawn <= options.batch:
+    if not 0 <= options.drawn < options.batch:
         raise SystemExit(
-            f"--drawn {options.drawn} of {options.batch} crops cannot be drawn: give 0 to {options.batch}."
+            f"--drawn {options.drawn} of {options.batch} crops leaves none to learn the codes from: "
+            f"give 0 to {options.batch - 1}."
         )
     factor = SHAPES[options.shape].factor
     if options.crop % factor or options.crop > 288:

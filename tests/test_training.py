@@ -73,6 +73,17 @@ def test_a_training_with_draws_resumes_exactly_too(tmp_path) -> None:
     assert all(torch.equal(value, wanted[name]) for name, value in resumed.model.state_dict().items())
 
 
+def test_the_critic_joins_at_its_start_step() -> None:
+    recipe = replace(RECIPE, crop=32, adversarial=0.1, adversarial_start=2)
+    made = Trainer("small", recipe, crops(32), torch.device("cpu"))
+    before = [weight.clone() for weight in made.critic.parameters()]
+    rows = [made.advance() for _ in range(2)]
+    assert all(torch.equal(*pair) for pair in zip(before, made.critic.parameters(), strict=True))
+    rows.append(made.advance())
+    assert ["critic" in row and "adversarial" in row for row in rows] == [False, False, True]
+    assert not all(torch.equal(*pair) for pair in zip(before, made.critic.parameters(), strict=True))
+
+
 def test_the_first_crops_are_drawn_from_their_views_and_the_others_reconstructed(monkeypatch) -> None:
     made = trainer(replace(RECIPE, batch=3, drawn=2, views=2, continuous_share=0.0, quantise_start=0))
     seen: list[torch.Tensor] = []

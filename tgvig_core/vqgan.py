@@ -60,7 +60,7 @@ class VqganConfig:
 IMAGENET_F16_1024 = VqganConfig(128, (1, 1, 2, 2, 4), 2, (4,), 256, 256, 1024)
 """The paper's generator: the authors of VQGAN published these weights as vqgan_imagenet_f16_1024."""
 IMAGENET_F16_16384 = VqganConfig(128, (1, 1, 2, 2, 4), 2, (4,), 256, 256, 16384)
-COMPACT_F8 = VqganConfig(32, (1, 1, 2, 4), 1, (), 32, 32, 2048)
+COMPACT_F8 = VqganConfig(192, (1,), 1, (), 64, 64, 2048, patch=8, heads=4)
 """This project's own model, small enough for two CPU cores."""
 
 

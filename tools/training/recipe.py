@@ -37,6 +37,7 @@ class Recipe:
     perceptual: float = setting(0.0, "weight of the perceptual distance")
     perceptual_crops: int = setting(1, "crops a step that the perceptual distance looks at")
     adversarial: float = setting(0.0, "weight of the PatchGAN term")
+    adversarial_start: int = setting(0, "step from which the PatchGAN takes part: it helps once edges are there")
     seed: int = setting(0, "of the weights and the crops")
 
     def learning_rate(self, step: int) -> float:

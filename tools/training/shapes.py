@@ -5,11 +5,11 @@ from __future__ import annotations
 from tgvig_core.vqgan import COMPACT_F8, VqganConfig
 
 SHAPES = {
-    "first": COMPACT_F8,
+    "first": VqganConfig(32, (1, 1, 2, 4), 1, (), 32, 32, 2048),
     "p2-c64": VqganConfig(64, (1, 1, 2), 1, (), 64, 64, 2048, patch=2, heads=4),
     "p4-c96": VqganConfig(96, (1, 1), 1, (), 64, 64, 2048, patch=4, heads=4),
     "p4-c128": VqganConfig(128, (1, 1), 1, (), 64, 64, 2048, patch=4, heads=4),
-    "p8-c192": VqganConfig(192, (1,), 1, (), 64, 64, 2048, patch=8, heads=4),
+    "p8-c192": COMPACT_F8,
     "p8-c256": VqganConfig(256, (1,), 1, (), 64, 64, 2048, patch=8, heads=4),
 }
 """All have f = 8: patch · 2 ** (levels - 1)."""

@@ -110,7 +110,8 @@ class Trainer:
         if r.perceptual:
             losses["perceptual"] = self.perceive(made[: r.perceptual_crops], images[: r.perceptual_crops])
             total = total + r.perceptual * losses["perceptual"]
-        if r.adversarial:
+        criticised = r.adversarial > 0 and self.step >= r.adversarial_start
+        if criticised:
             losses["adversarial"] = -self.critic(made).mean()
             total = total + r.adversarial * losses["adversarial"]
         self.optimiser.zero_grad(set_to_none=True)
@@ -118,7 +119,7 @@ class Trainer:
         losses["gradient"] = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.average_weights()
-        if r.adversarial:
+        if criticised:
             losses["critic"] = self.teach_critic(images, made.detach())
         return {name: float(value.detach()) for name, value in losses.items()}
 

@@ -73,8 +73,8 @@ class Integrator:
     """Generates, scores, learns; its whole state can be saved after any iteration and brought back.
 
     Iteration l first updates the generator on the normals, then makes set l and scores it. A stop in the middle of an
-    update leaves set l − 1 finished, no update follows the last set, and set 1 has already seen the part: the untouched
-    compact model paints it grey, and a weak text score may take just that set for the best.
+    update leaves set l − 1 finished, no update follows the last set, and set 1 has already seen the part
+    (docs/architecture.md says what the other order did).
 
     Args:
         model: VQGAN; all its parameters are changed in place.

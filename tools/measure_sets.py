@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tgvig_core import packs, pools
+from tgvig_core import pools
 from tgvig_core.images import read_normals
 from tgvig_core.quality import quality
 from tgvig_core.runs import Run

@@ -1,6 +1,6 @@
 """The README's table: image AUROC of the arms real, augment and tgvig on real photos, paired over seeds.
 
-    python tools/measure_arms.py --data DIR --out FILE [--categories bottle …] [--shots 1 5] [--seeds 3]
+    python tools/measure_arms.py --data DIR --out FILE [--former FILE] [--categories bottle …] [--shots 1 5] [--seeds 3]
 
 DIR holds categories in MVTec AD's layout (found at any depth). In every cell the three arms share the shots, the seed
 and all test photos. `augment` has as many plain views as `tgvig` has generated images. FILE gets a JSON line per cell
@@ -39,6 +39,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--former", type=Path, help="rows of a former generator: a column more in the table")
     parser.add_argument("--sets", type=Path, help="keep the best set of every first seed here")
     parser.add_argument("--categories", nargs="+", default=["bottle", "transistor", "tile"])
     parser.add_argument("--shots", nargs="+", type=int, default=[1, 5])
@@ -113,11 +114,11 @@ def main() -> None:
     o = parse()
     torch.set_num_threads(o.threads)
     o.out.parent.mkdir(parents=True, exist_ok=True)
-    rows = [json.loads(line) for line in o.out.read_text().splitlines()] if o.out.exists() else []
+    rows = read(o.out)
     asked = {"pack": o.pack, "images": o.images, "iterations": o.iterations}
     if any(asked.items() - row.items() for row in rows):
         raise SystemExit(f"{o.out} holds rows of other settings than {asked}: choose another --out.")
-    known = {(row["category"], row["shots"], row["seed"]) for row in rows}
+    known = {place(row) for row in rows}
     for seed in range(o.seeds):
         for category in o.categories:
             for shots in o.shots:
@@ -125,15 +126,31 @@ def main() -> None:
                     rows.append(Cell(o, category, shots, seed).measure())
                     with o.out.open("a") as file:
                         file.write(json.dumps(rows[-1]) + "\n")
-    print(table(rows))
+    print(table(rows, read(o.former)))
 
 
-def table(rows: list[dict]) -> str:
-    """Markdown: mean ± standard deviation over seeds, in %."""
-    lines = ["| category | shots | seeds | real | augment | tgvig | tgvig − real |", "|---|---|---|---|---|---|---|"]
-    for category, shots in sorted({(row["category"], row["shots"]) for row in rows}):
-        cell = [row for row in rows if (row["category"], row["shots"]) == (category, shots)]
+def read(file: Path | None) -> list[dict]:
+    """Rows of a file, none if there is none yet."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file and file.exists() else []
+
+
+def place(row: dict) -> tuple[str, int, int]:
+    """What names a cell."""
+    return row["category"], row["shots"], row["seed"]
+
+
+def table(rows: list[dict], former: list[dict]) -> str:
+    """Markdown: mean ± standard deviation over seeds, in %; the former generator's on the same cells."""
+    before = {place(row): row["tgvig"] for row in former}
+    lines = [
+        "| category | shots | seeds | real | augment | tgvig, former | tgvig | tgvig − real |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for category, shots in sorted({place(row)[:2] for row in rows}):
+        cell = [row for row in rows if place(row)[:2] == (category, shots)]
         figures = [spread([100 * row[arm] for row in cell]) for arm in pools.ARMS]
+        known = [100 * before[place(row)] for row in cell if place(row) in before]
+        figures.insert(2, spread(known) if len(known) == len(cell) else "–")
         figures.append(spread([100 * (row["tgvig"] - row["real"]) for row in cell], sign=True))
         lines.append(f"| {category} | {shots} | {len(cell)} | {' | '.join(figures)} |")
     return "\n".join(lines)

@@ -116,7 +116,7 @@ def main() -> None:
     o.out.parent.mkdir(parents=True, exist_ok=True)
     rows = read(o.out)
     asked = {"pack": o.pack, "images": o.images, "iterations": o.iterations}
-    if any(asked.items() - row.items() for row in rows):
+    if any(row[name] != value for row in rows for name, value in asked.items()):
         raise SystemExit(f"{o.out} holds rows of other settings than {asked}: choose another --out.")
     known = {place(row) for row in rows}
     for seed in range(o.seeds):

@@ -26,7 +26,7 @@ from tgvig_core import packs, pools
 from tgvig_core.best_set import best_iteration
 from tgvig_core.choosing import choose_prompt
 from tgvig_core.detectors import PatchCore
-from tgvig_core.generator import GeneratorSettings
+from tgvig_core.generator import ANCHORS, GeneratorSettings
 from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
 from tgvig_core.integrator import Integrator, IntegratorSettings
 from tgvig_core.runs import Run
@@ -46,6 +46,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--iterations", type=int, default=5)
+    parser.add_argument("--anchor", choices=ANCHORS, default="mean", help="of Eq. 3 [%(default)s]")
     parser.add_argument("--pack", default="embedded")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
@@ -61,7 +62,7 @@ class Cell:
         self.chosen = random.Random(seed).sample(photos, shots)
         self.normals = read_normals(self.chosen).tensor(SIZE)
         self.pack, _ = packs.choose(o.pack)
-        self.settings = GeneratorSettings(images=o.images)
+        self.settings = GeneratorSettings(images=o.images, anchor=o.anchor)
 
     def generated(self) -> tuple[Tensor, dict]:
         """The best set α, and the curve."""
@@ -98,6 +99,7 @@ class Cell:
             "generate_seconds": seconds,
             **facts,
             "pack": self.o.pack,
+            "anchor": self.o.anchor,
             "images": self.o.images,
             "iterations": self.o.iterations,
         }
@@ -115,8 +117,8 @@ def main() -> None:
     torch.set_num_threads(o.threads)
     o.out.parent.mkdir(parents=True, exist_ok=True)
     rows = read(o.out)
-    asked = {"pack": o.pack, "images": o.images, "iterations": o.iterations}
-    if any(row[name] != value for row in rows for name, value in asked.items()):
+    asked = {"pack": o.pack, "anchor": o.anchor, "images": o.images, "iterations": o.iterations}
+    if any(row.get(name) != value for row in rows for name, value in asked.items()):
         raise SystemExit(f"{o.out} holds rows of other settings than {asked}: choose another --out.")
     known = {place(row) for row in rows}
     for seed in range(o.seeds):

@@ -38,7 +38,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sets", type=Path, required=True)
     parser.add_argument("--categories", nargs="+", default=["bottle", "transistor", "tile"])
-    parser.set_defaults(images=20, iterations=5, pack="embedded")
+    parser.set_defaults(images=20, iterations=5, anchor="mean", pack="embedded")
     return parser.parse_args()
 
 

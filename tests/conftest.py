@@ -10,7 +10,7 @@ import pytest
 from browser import App, chromium, open_page, running
 from photos import category, normals
 from playwright.sync_api import Page, expect
-from walking import entry, part_of, photos, start, status, step
+from walking import cells, entry, part_of, photos, start, status, step
 
 
 @pytest.fixture(scope="session")
@@ -88,4 +88,5 @@ def inspected(trained, tmp_path_factory) -> Page:
     expect(trained.locator("#tests-count")).to_contain_text("4 photos to inspect.")
     trained.locator("#inspect").click()
     status(trained, "Inspecting photos: done.")
+    expect(cells(trained, "verdicts", 1)).to_have_count(4)  # the table is drawn by a call of its own, after that line
     return trained

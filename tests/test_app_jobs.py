@@ -12,6 +12,8 @@ from tgvig_ui.generations import similarity
 def test_stop_keeps_what_is_there_and_continue_finishes(browser, app):
     part, page = begun(app), open_page(browser)
     page.goto(f"{app.url}/?part={part.id}")
+    step(page, 3)
+    expect(page.locator("#estimate")).to_contain_text("GB of memory")  # before anything is started
     start(page, 1, 3)
     expect(page.locator("#set-gallery img")).to_have_count(1, timeout=JOB)
     page.locator("#stop").click()

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.memory import in_parts
 from tgvig_ui.executor import Executor
 from tgvig_ui.store import Store
 
@@ -22,10 +23,12 @@ class Jobs:
 
     @property
     def work(self) -> dict:
-        return {"wait": self.wait, "refuse": self.refuse, "crash": self.crash, "full": self.full, "cuda": self.cuda}
+        kinds = (self.wait, self.refuse, self.crash, self.full, self.cuda, self.cpu, self.halve)
+        return {kind.__name__: kind for kind in kinds}
 
     def wait(self, folder, arguments, watch) -> None:
         self.order.append(arguments.get("name"))
+        watch.iterating = True
         watch.progress("Waiting", 1, 4)
         while not self.go.acquire(timeout=0.01):
             if watch.stop.is_set():
@@ -44,6 +47,23 @@ class Jobs:
 
     def cuda(self, folder, arguments, watch) -> None:
         raise type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory")  # torch's own, told by its name
+
+    def cpu(self, folder, arguments, watch) -> None:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+
+    def halve(self, folder, arguments, watch) -> None:
+        def work(batch: list) -> int:
+            if len(batch) > 1:
+                raise MemoryError
+            return len(batch)
+
+        for _ in range(2):
+            in_parts(work, [1, 2, 3], "making images")
+        other = threading.Thread(target=lambda: in_parts(work, [1, 2], "warming up"))
+        other.start()
+        other.join()
+        watch.progress("Another step", 0, 1)
+        self.wait(folder, arguments, watch)
 
 
 @pytest.fixture
@@ -141,12 +161,36 @@ def test_stop_ends_a_running_job_and_the_next_one_begins(executor, parts):
     until(lambda: state(executor, waiting) == "running")
 
 
-def test_finish_lets_the_running_iteration_end(executor, parts):
+def test_finish_lets_the_running_iteration_end_and_the_plan_is_gone_with_it(executor, parts):
     part = parts.new()
     executor.submit(part.folder, "wait")
-    until(lambda: state(executor, part) == "running")
+    until(lambda: executor.status(part.folder).iterating)
     executor.stop(part.folder, finish=True)
     until(lambda: state(executor, part) == "done")
+    assert executor.status(part.folder).message == "" == kept(part)["message"]
+
+
+def test_a_plan_is_told_while_it_is_one_and_finish_is_offered_once(executor, jobs, parts, monkeypatch):
+    part, ended = parts.new(), threading.Event()
+    monkeypatch.setitem(executor.work, "wait", lambda *given: (setattr(given[2], "iterating", True), ended.wait(20)))
+    executor.submit(part.folder, "wait")
+    until(lambda: executor.status(part.folder).iterating)
+    executor.stop(part.folder, finish=True)
+    status = executor.status(part.folder)
+    assert (status.message, status.iterating) == ("Ends after this iteration.", False)
+    ended.set()
+
+
+@pytest.mark.parametrize("end", ["done", "stopped"])
+def test_a_note_of_short_memory_outlives_the_next_step_and_the_job(executor, jobs, parts, end):
+    part = parts.new()
+    executor.submit(part.folder, "halve")
+    until(lambda: executor.status(part.folder).step == "Waiting")
+    said = "Memory was short: making images 2 at a time. Memory was short: making images 1 at a time."
+    assert executor.status(part.folder).message == said
+    jobs.go.release() if end == "done" else executor.stop(part.folder)
+    until(lambda: state(executor, part) == end)
+    assert kept(part)["message"].endswith(said) and "warming up" not in kept(part)["message"]
 
 
 @pytest.mark.parametrize(
@@ -155,6 +199,7 @@ def test_finish_lets_the_running_iteration_end(executor, parts):
         ("refuse", "The photos have changed: start a new one."),
         ("full", "not enough memory"),
         ("cuda", "not enough memory"),
+        ("cpu", "not enough memory"),
         ("crash", r"ZeroDivisionError.*server's log"),
     ],
 )

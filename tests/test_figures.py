@@ -66,24 +66,24 @@ def test_photo_bars_keep_the_order_of_the_photos():
 
 
 def test_the_curve_has_a_line_and_a_star_for_each_prompt():
-    figure = figures.similarity_curve({"one": [0.2, 0.25, 0.24], "two": [0.1], "none": []})
+    figure = figures.similarity_curve({"one": [0.2, 0.25, 0.24], "two": [0.1], "none": []}, {"one": 2, "two": 1})
     line, star, other, other_star = figure.data
     assert (list(line.x), list(line.y)) == ([1, 2, 3], [0.2, 0.25, 0.24])
     assert (list(star.x), list(star.y), star.marker.symbol) == ([2], [0.25], "star")
     assert (list(other.y), list(other_star.x)) == ([0.1], [1])
     assert line.line.color == star.marker.color != other.line.color
-    assert [trace.name for trace in figure.data if trace.showlegend is not False] == ["one", "Best set so far", "two"]
+    legend = [trace.name for trace in figure.data if trace.showlegend is not False]
+    assert legend == ["one", "The set that is used", "two"]
 
 
-def test_the_star_follows_what_is_used():
-    curve = {"one": [0.2, 0.25, 0.24]}
-    assert list(figures.similarity_curve(curve, {"one": 1}).data[1].x) == [1]
-    last = figures.similarity_curve(curve, text=False).data[1]
-    assert (last.name, list(last.x)) == ("Last set, which is used", [3])
+@pytest.mark.parametrize("used", [1, 3])
+def test_the_star_stands_on_the_set_that_is_used_be_it_the_best_or_not(used):
+    star = figures.similarity_curve({"one": [0.2, 0.25, 0.24]}, {"one": used}).data[1]
+    assert list(star.x) == [used]
 
 
 def test_nothing_yet_is_said_in_a_sentence():
-    nothing = (figures.similarity_curve({}), figures.similarity_curve({"one": []}), figures.prompt_bars([]),
+    nothing = (figures.similarity_curve({}, {}), figures.similarity_curve({"one": []}, {}), figures.prompt_bars([]),
                figures.photo_bars([], [], "a"), figures.score_histogram([], None, 1.0), figures.confusion(0, 0, 0, 0),
                figures.roc([1.0, 2.0], [True, True]))  # fmt: skip
     for figure in nothing:
@@ -144,7 +144,7 @@ def test_names_are_shown_to_the_letter_and_not_taken_for_html():
     for figure in (
         figures.photo_bars([HOSTILE], [0.1], HOSTILE),
         figures.prompt_bars([prompt(HOSTILE, 0.1)]),
-        figures.similarity_curve({HOSTILE: [0.1]}),
+        figures.similarity_curve({HOSTILE: [0.1]}, {HOSTILE: 1}),
         figures.empty(HOSTILE),
     ):
         assert "<b>a" not in texts(figure) and "&lt;b&gt;a" in texts(figure)

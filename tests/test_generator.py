@@ -175,22 +175,31 @@ def test_settings_that_cannot_be(wrong: dict, named: str) -> None:
         GeneratorSettings(**wrong)
 
 
-def test_a_batch_that_does_not_fit_is_halved_and_said(monkeypatch):
+@pytest.mark.parametrize("part", ["decode", "encode"])
+def test_a_batch_that_does_not_fit_is_halved_and_said(monkeypatch, caplog, part):
     model, normals = tiny_vqgan(), photo_tensor("bottle", 1, 64)
-    settings = GeneratorSettings(images=5, views=2)
+    settings = GeneratorSettings(images=5, views=5)
     whole = generate(model, normals, settings, seeded())
-    decode, sizes, said = model.decode, [], []
+    work, sizes = getattr(model, part), []
 
-    def small(latents):
-        sizes.append(len(latents))
-        if len(latents) > 1:
+    def small(batch):
+        sizes.append(len(batch))
+        if len(batch) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return decode(latents)
+        return work(batch)
 
-    monkeypatch.setattr(model, "decode", small)
-    again = generate(model, normals, settings, seeded(), lambda step, *_: said.append(step))
-    torch.testing.assert_close(again, whole, atol=1e-4, rtol=0)
-    assert sizes == [4, 2, 1, 1, 2, 1, 1, 1] and any("Memory is short" in step for step in said)
-    monkeypatch.setattr(model, "decode", lambda latents: (_ for _ in ()).throw(torch.OutOfMemoryError("full")))
-    with pytest.raises(torch.OutOfMemoryError):
-        generate(model, normals, settings, seeded())
+    monkeypatch.setattr(model, part, small)
+    torch.testing.assert_close(generate(model, normals, settings, seeded()), whole, atol=1e-4, rtol=0)
+    assert sizes == ([4, 2, 2, 1] if part == "decode" else [5, 3, 2, 1, 2])
+    assert "Memory was short" in caplog.text
+
+
+@pytest.mark.parametrize("part", ["decode", "encode"])
+def test_where_not_even_one_fits_it_is_a_sentence(monkeypatch, part):
+    model, normals = tiny_vqgan(), photo_tensor("bottle", 1, 64)
+    short = RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
+    monkeypatch.setattr(model, part, lambda batch: (_ for _ in ()).throw(short))
+    with pytest.raises(
+        TgvigError, match="This machine has not enough memory .*even one at a time: close other programs"
+    ):
+        generate(model, normals, GeneratorSettings(images=3, views=2), seeded())

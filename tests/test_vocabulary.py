@@ -9,7 +9,8 @@ import pytest
 
 from tgvig_core import wordnet_data
 from tgvig_core.errors import TgvigError
-from tgvig_core.vocabulary import Sense, Word, ancestors, clean_name, related_words, senses, vocabulary
+from tgvig_core.vocabulary import Sense, Word, clean_name, related_words, senses, vocabulary
+from tgvig_core.word_place import ancestors, place_of
 from tgvig_core.wordnet_data import WORDNET_FILES, ensure_wordnet, ensure_words, lexnames_text
 
 
@@ -180,3 +181,16 @@ def test_wordnet_tells_things_from_quantities():
 def test_the_place_of_a_sense_in_wordnet():
     path = ancestors("bottle.n.01")
     assert path[:3] == ("bottle", "vessel", "container") and path[-1] == "entity"
+
+
+def test_a_words_place_is_that_of_its_own_sense():
+    words = {word.text: word for word in related_words(senses("bottle").senses[0])}
+    mouth, decanter = (place_of(w.text, w.relation, w.synset) for w in (words["mouth"], words["decanter"]))
+    assert mouth[:3] == ("mouth", "opening", "artifact") and "vessel" not in mouth
+    assert decanter[:3] == ("decanter", "bottle", "vessel")  # WordNet's first lemma of that sense is "carafe"
+
+
+def test_a_word_of_the_list_of_all_of_wordnet_has_the_place_of_its_most_frequent_sense():
+    assert place_of("glass", "wordnet", None) == ancestors("glass.n.01")
+    assert place_of("screw thread", "wordnet", None)[:2] == ("screw thread", "rib")
+    assert place_of("glass", "words", None) == () == place_of("nosuchword", "wordnet", None)

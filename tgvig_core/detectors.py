@@ -5,6 +5,7 @@ Without anomalib's Engine: with a handful of photos it crashes or compares raw d
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -23,6 +24,7 @@ from tgvig_core.backbones import Backbone, patchcore_model
 from tgvig_core.checkpoints import sha256, write_tensors
 from tgvig_core.coreset import select
 from tgvig_core.errors import TgvigError
+from tgvig_core.memory import enough_for, in_parts
 from tgvig_core.progress import Progress, silent, track
 
 BATCH = 4
@@ -96,7 +98,7 @@ class PatchCore:
 
         Raises:
             ValueError: not one source for each image.
-            TgvigError: an image is not finite. Stopped: the stop event was set.
+            TgvigError: an image is not finite, or memory is too short. Stopped: the stop event was set.
         """
         if len(sources) != len(images):
             raise ValueError(f"{len(images)} images need as many sources, not {len(sources)}")
@@ -104,11 +106,12 @@ class PatchCore:
             raise TgvigError("An image to train on holds values that are not numbers: start the run anew.")
         parts = images.split(BATCH)
         steps = track(parts, "Looking at the good images", len(parts), progress, stop)
-        grids = torch.cat([self.features(part) for part in steps])
-        features = grids.flatten(0, 2)
-        count = max(self.settings.coreset_least, math.ceil(self.settings.coreset_ratio * len(features)))
-        picks = select(features, count, seed, progress, stop)
-        self.model.memory_bank = features[picks].clone()
+        with enough_for(f"learning from {len(images)} images", "generate fewer images"):
+            grids = torch.cat([g for part in steps for g in in_parts(self.features, part, "looking at good images")])
+            features = grids.flatten(0, 2)
+            count = max(self.settings.coreset_least, math.ceil(self.settings.coreset_ratio * len(features)))
+            picks = select(features, count, seed, progress, stop)
+            self.model.memory_bank = features[picks].clone()
         self.places = torch.stack(torch.unravel_index(picks.cpu(), grids.shape[:3]), dim=1)
         self.sources = torch.tensor(list(sources))[self.places[:, 0]]
 
@@ -146,12 +149,17 @@ class PatchCore:
             raise TgvigError("The detector remembers no good image to compare with: train it first.")
         self.model.memory_bank = kept
         try:
-            results = [self.model(self._normalised(part)) for part in images.split(BATCH)]
+            scored = (in_parts(self._scored, part, "scoring photos") for part in images.split(BATCH))
+            results = list(itertools.chain.from_iterable(scored))
         finally:
             self.model.memory_bank = bank
         scores = torch.cat([result.pred_score.flatten() for result in results]).cpu()
         maps = torch.cat([result.anomaly_map for result in results])
         return ScoreSet(scores, (maps if self.seen == self.size else _resized(maps, self.size))[:, 0].cpu())
+
+    def _scored(self, images: Tensor):
+        """What anomalib's model makes of a few images."""
+        return self.model(self._normalised(images))
 
     def save(self, folder: Path, card: dict) -> None:
         """Write model.safetensors (weights, bank) and model.json (how to build it, and `card`). No pickled code."""

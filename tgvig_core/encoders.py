@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from tgvig_core.errors import TgvigError
+from tgvig_core.memory import in_parts
 from tgvig_core.progress import Progress, check, silent
 from tgvig_core.text_cache import encode_texts_cached, text_cache_dir
 
@@ -83,7 +84,7 @@ class OpenClipEncoder:
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """See ImageTextEncoder."""
         batches = _prepared(images, self._size, self._mean, self._std, self._device)
-        return torch.cat([self._model.encode_image(batch, normalize=True).float().cpu() for batch in batches])
+        return _rows(lambda part: self._model.encode_image(part, normalize=True).float().cpu(), batches)
 
     @torch.inference_mode()
     def encode_texts(
@@ -134,7 +135,7 @@ class ConseEncoder:
     def class_probabilities(self, images: torch.Tensor) -> torch.Tensor:
         """p(y|I): N×3×H×W in [-1, 1] to N×1000 rows that sum to 1, in the order of class_names, on the CPU."""
         batches = _prepared(images, (CONSE_SIZE, CONSE_SIZE), IMAGENET_MEAN, IMAGENET_STD, self._device)
-        return torch.cat([self._classifier(batch).softmax(dim=-1).cpu() for batch in batches])
+        return _rows(lambda part: self._classifier(part).softmax(dim=-1).cpu(), batches)
 
     @torch.inference_mode()
     def encode_texts(
@@ -171,6 +172,11 @@ def _prepared(images: torch.Tensor, size: tuple[int, int], mean: Sequence[float]
         yield (pixels - mean_) / std_
 
 
+def _rows(encode: Callable[[torch.Tensor], torch.Tensor], batches: Iterable[torch.Tensor]) -> torch.Tensor:
+    """The rows of all batches, fewer images at once where memory is short."""
+    return torch.cat([rows for batch in batches for rows in in_parts(encode, batch, "comparing images with words")])
+
+
 def _in_batches(
     texts: Sequence[str], encode: Callable[[list[str]], torch.Tensor], progress: Progress, stop: threading.Event | None
 ) -> torch.Tensor:
@@ -181,7 +187,8 @@ def _in_batches(
     rows: list[torch.Tensor] = []
     for start in range(0, len(texts), TEXT_BATCH):
         check(stop)
-        rows.append(encode([texts[i] for i in order[start : start + TEXT_BATCH]]).float().cpu())
+        batch = [texts[i] for i in order[start : start + TEXT_BATCH]]
+        rows += in_parts(lambda part: encode(part).float().cpu(), batch, "reading words")
         progress("encoding texts", min(start + TEXT_BATCH, len(texts)), len(texts))
     stacked = torch.cat(rows)
     result = torch.empty_like(stacked)

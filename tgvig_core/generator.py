@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tgvig_core.augment import ViewPolicy, views
 from tgvig_core.errors import TgvigError
+from tgvig_core.memory import in_parts
 from tgvig_core.progress import Progress, silent, track
 from tgvig_core.vqgan import Vqgan
 
@@ -104,7 +105,7 @@ def generate(
         generator: CPU generator that makes the set reproducible.
 
     Raises:
-        Stopped: the stop event was set.
+        Stopped: the stop event was set. TgvigError: not even one image fits into memory.
 
     Returns:
         M×3×S×S in [-1, 1], image m drawn from normal `sources(M, n)[m]`, on the CPU.
@@ -116,23 +117,21 @@ def generate(
         if not wanted:
             continue
         batch = views(normal, settings.views, settings.policy, generator)
-        quantised = model.quantise(model.encode(batch.contiguous(memory_format=torch.channels_last)))[0]
+        quantised = _quantised(model, batch.contiguous(memory_format=torch.channels_last))
         for m, z in zip(wanted, distribution(quantised, settings).sample(len(wanted), generator), strict=True):
             latents[m] = z
     # forward passes alone are a fifth faster in this layout, also with weights in the usual one
     parts = torch.stack(latents).contiguous(memory_format=torch.channels_last).split(DECODE_BATCH)
     steps = track(parts, "Generating images", len(parts), progress, stop)
-    return torch.cat([_decoded(model, part, progress) for part in steps])
+    return torch.cat([_decoded(model, part) for part in steps])
 
 
-def _decoded(model: Vqgan, latents: Tensor, progress: Progress) -> Tensor:
-    """p(z) on the CPU; a batch that does not fit into memory is halved until it does, or until one image is too many."""
-    try:
-        return model.decode(latents).clamp(-1, 1).cpu()
-    except torch.OutOfMemoryError:
-        if len(latents) == 1:
-            raise
-    torch.cuda.empty_cache()  # does nothing without CUDA
-    half = (len(latents) + 1) // 2
-    progress(f"Memory is short: making {half} images at once", 0, 1)
-    return torch.cat([_decoded(model, part, progress) for part in latents.split(half)])
+def _quantised(model: Vqgan, batch: Tensor) -> Tensor:
+    """E(I_i) of the views, fewer at once where memory is short."""
+    made = in_parts(lambda part: model.quantise(model.encode(part))[0], batch, "looking at views")
+    return made[0] if len(made) == 1 else torch.cat(made)
+
+
+def _decoded(model: Vqgan, latents: Tensor) -> Tensor:
+    """p(z) on the CPU, fewer at once where memory is short."""
+    return torch.cat(in_parts(lambda part: model.decode(part).clamp(-1, 1).cpu(), latents, "making images"))

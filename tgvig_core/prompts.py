@@ -40,7 +40,10 @@ class RankedSense:
 
 @dataclass(frozen=True, slots=True)
 class RankedPrompt:
-    """A prompt S_j with its word W_t, score cos(f(I°), G(S_j)) in [-1, 1], distance d in [0, 2], and its fate."""
+    """A prompt S_j with its word W_t, score cos(f(I°), G(S_j)) in [-1, 1], distance d in [0, 2], and its fate.
+
+    synset is the word's own sense, None where its source gives none.
+    """
 
     text: str
     word: str
@@ -50,6 +53,7 @@ class RankedPrompt:
     distance: float
     kept: bool
     reason: str
+    synset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -223,7 +227,7 @@ def _prompt(text: str, word: Word, score: float, d: float, kept: bool, rule: Rul
     side = "above" if d > threshold else "not above"
     limit = "the paper's limit" if rule == "paper" else "the outlier limit"
     reason = f"{'kept' if kept else 'dropped'}: distance {d:.3f} is {side} {limit} {threshold:.3f}"
-    return RankedPrompt(text, word.text, word.relation, word.gloss, score, d, kept, reason)
+    return RankedPrompt(text, word.text, word.relation, word.gloss, score, d, kept, reason, word.synset)
 
 
 def _comparisons(name: str, f: torch.Tensor, encoder: ImageTextEncoder) -> tuple[RankedPrompt, RankedPrompt]:

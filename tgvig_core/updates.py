@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from tgvig_core.augment import views
 from tgvig_core.errors import TgvigError
 from tgvig_core.generator import GeneratorSettings, distribution
+from tgvig_core.memory import enough_for
 from tgvig_core.perceptual import PerceptualDistance
 from tgvig_core.progress import Progress, silent, track
 from tgvig_core.vqgan import Vqgan
@@ -78,12 +79,13 @@ class Update:
         """All gradient steps of one iteration. Returns the mean of every loss.
 
         Raises:
-            Stopped: between two steps.
+            Stopped: between two steps. TgvigError: a step does not fit into memory.
         """
         self.model.train()
         rows = []
         for _ in track(range(self.settings.steps), step, self.settings.steps, progress, stop):
-            rows.append(self._step(generator))
+            with enough_for("a learning step of the generator"):  # the views of a step need each other: no halves
+                rows.append(self._step(generator))
         names = rows[-1] if rows else {}  # the critic may join in mid-iteration: a mean is over the steps that have it
         return {name: mean(row[name] for row in rows if name in row) for name in names}
 

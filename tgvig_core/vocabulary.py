@@ -108,13 +108,6 @@ def _lookup(text: str, reader: WordNetCorpusReader) -> SenseLookup:
     return SenseLookup((), f'WordNet has no noun "{text}", and none that it ends with.', ())
 
 
-def ancestors(synset: str) -> tuple[str, ...]:
-    """A sense's place in WordNet: the first lemmas from itself up to the most general, along its first path."""
-    with WORDNET_LOCK:
-        path = wordnet().synset(synset).hypernym_paths()[0]
-    return tuple(step.lemma_names()[0].replace("_", " ") for step in reversed(path))
-
-
 def related_words(sense: Sense) -> tuple[Word, ...]:
     """The words that WordNet relates to a sense: at most 2000, each once, the nearest relation first.
 

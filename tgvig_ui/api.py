@@ -7,6 +7,8 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from tgvig_core.errors import TgvigError
+from tgvig_ui.beginning import Asked, begin
+from tgvig_ui.executor import BUSY
 from tgvig_ui.generations import similarity
 from tgvig_ui.results import results
 from tgvig_ui.server import Server, bound
@@ -62,10 +64,7 @@ def start(server: Server, part_id: str, images: int = 20, iterations: int = 5, s
     chosen = prompt.strip() or part.choices.prompt
     if not chosen:
         raise TgvigError("There is no prompt yet: rank prompts first, or give one.")
-    number = server.service.begin(part, chosen, images, iterations, seed, True, True)
-    server.submit(
-        part, "complete", {"generations": [number], "generation": number, "arm": "tgvig", "false_alarm": 0.05}
-    )
+    begin(server, part, [chosen], Asked(images, iterations, seed), "complete", arm="tgvig", false_alarm=0.05)
     return part.id
 
 
@@ -76,7 +75,8 @@ def status(server: Server, part_id: str) -> dict:
         part_id: from `rank`.
 
     Returns:
-        kind, state (queued, running, stopping, done, stopped, failed), step, done, total, seconds, left, message.
+        kind, state (queued, running, stopping, done, stopped, failed), step, done, total, place in the queue, seconds,
+        left, message, and iterating: whether it can end after the running iteration.
     """
     part = server.part(part_id)
     found = server.status(part)
@@ -125,6 +125,13 @@ def inspect(server: Server, part_id: str, photos: list[gr.FileData]) -> str:
     part = server.part(part_id)
     if not model_card(part):
         raise TgvigError("There is no detector yet: call `start` and wait until it is done.")
+    if server.busy(part):  # its job may be reading the photos
+        raise TgvigError(BUSY)
+    if (part.folder / "tests" / "test" / "good").is_dir():
+        raise TgvigError(
+            "This part's photos to inspect are a folder with labels, which others cannot join: remove them in step 5 of "
+            "the page, or begin another part with `rank`."
+        )
     paths = _files(server, photos)
     for path in paths:
         read_photo(path)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import os
 import threading
 import time
+from collections import defaultdict
 from pathlib import Path
 
 from tgvig_ui.generations import set_files, settings_of, similarity
@@ -18,28 +19,54 @@ DETAILED = 50
 """Photos whose regions are listed in the report: measuring them on 2000 large photos would take minutes."""
 
 
-_writing = threading.Lock()  # several tabs may ask for the same files at once
+_writing: dict[tuple[Path, str], threading.Lock] = defaultdict(threading.Lock)
+"""For each inspection's file: several tabs may ask for it at once, while another file must not have to wait."""
 
 
-def write(part: Part, found: Results) -> tuple[Path, Path, Path]:
-    """The three files of an inspection as it stands; written once for each threshold and set of decisions."""
+def write(part: Part, found: Results, name: str) -> Path:
+    """One of the files WRITERS names, of an inspection as it stands; written once for each threshold and set of decisions.
+
+    A large inspection's report takes minutes, so no file is written before somebody asks for it.
+    """
+    folder = found.folder / "downloads"
+    target = folder / _state(part, found) / name
+    with _writing[folder, name]:
+        if not target.exists():
+            for older in folder.glob(f"*/{name}"):  # of a state that is not asked for again
+                older.unlink()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft = target.with_name(f".{name}")
+            WRITERS[name](part, found, draft)
+            os.replace(draft, target)
+    return target
+
+
+def _state(part: Part, found: Results) -> str:
+    """A folder name that changes with what the files say."""
     choices = part.choices
     state = [
         (found.folder / "scores.json").stat().st_mtime_ns,
+        [row.name for row in found.rows],
         found.threshold,
         choices.pitch,
         sorted(choices.decisions.items()),
     ]
-    folder = found.folder / "downloads" / hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
-    csv, archive, report = folder / "scores.csv", folder / "heatmaps.zip", folder / "report.html"
-    with _writing:
-        if not report.exists():
-            shutil.rmtree(folder.parent, ignore_errors=True)  # older states are not asked for again
-            folder.mkdir(parents=True)
-            csv.write_text(csv_text(found), encoding="utf-8", errors="surrogateescape")
-            heatmaps_zip(found, archive)
-            write_report(report, facts(part, found))
-    return csv, archive, report
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
+
+
+def _write_csv(part: Part, found: Results, target: Path) -> None:
+    target.write_text(csv_text(found), encoding="utf-8", errors="surrogateescape")
+
+
+def _write_zip(part: Part, found: Results, target: Path) -> None:
+    heatmaps_zip(found, target)
+
+
+def _write_report(part: Part, found: Results, target: Path) -> None:
+    write_report(target, facts(part, found))
+
+
+WRITERS = {"scores.csv": _write_csv, "heatmaps.zip": _write_zip, "report.html": _write_report}
 
 
 def facts(part: Part, found: Results) -> ReportFacts:

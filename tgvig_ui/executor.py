@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import gc
-import sys
+import logging
 import threading
 import time
 import traceback
@@ -14,10 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.memory import NOTES, free, is_short
 from tgvig_ui.store import Store, read_json, write_json
 
 Work = Callable[[Path, dict, "Watch"], None]
 """A kind of job: called with the part's folder, its arguments and the watch."""
+ACTIVE = ("queued", "running", "stopping")
+BUSY = "This part is still being worked on: wait for it, or press Stop."
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,14 @@ class Status:
     """Where a part's latest job stands.
 
     Attributes:
-        kind: rank, generate, train or inspect.
+        kind: rank, generate, train, inspect or complete (generate and train).
         state: queued, running, stopping, done, stopped or failed.
         step, done, total: what is being done, in plain words and units.
         place: 0 for the running job, else how many are before it.
         seconds: since it began to run.
         left: estimated seconds to go, None where nothing is known yet.
         message: what the person should know: an error with its remedy, a change of plan.
+        iterating: whether it can be asked to end after the running iteration.
     """
 
     kind: str
@@ -43,16 +45,23 @@ class Status:
     seconds: float = 0.0
     left: float | None = None
     message: str = ""
+    iterating: bool = False
 
     @property
     def busy(self) -> bool:
         """Whether it still holds or waits for the worker."""
-        return self.state in ("queued", "running", "stopping")
+        return self.state in ACTIVE
 
 
 @dataclass
 class Watch:
-    """What a job reports to and looks at; `finish` asks it to end after the running iteration."""
+    """What a job reports to and looks at; `finish` asks it to end after the running iteration.
+
+    Attributes:
+        plan: what it will do next because a person asked for it.
+        notes: what stays true of it when it has ended.
+        iterating: whether it makes iterations just now.
+    """
 
     stop: threading.Event = field(default_factory=threading.Event)
     finish: threading.Event = field(default_factory=threading.Event)
@@ -60,12 +69,35 @@ class Watch:
     done: int = 0
     total: int = 0
     left: float | None = None
-    message: str = ""
+    plan: str = ""
+    notes: list[str] = field(default_factory=list)
+    iterating: bool = False
     began: float = 0.0
 
     def progress(self, step: str, done: int, total: int) -> None:
         """The Progress callback of tgvig_core."""
         self.step, self.done, self.total = step, done, total
+
+    def note(self, text: str) -> None:
+        """Keep a sentence with the job; what was said before is not said again."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def said(self, sentence: str) -> str:
+        """A sentence and the notes."""
+        return " ".join(filter(None, [sentence, *self.notes]))
+
+
+class _Noting(logging.Handler):
+    """What the core says during a job, kept with the job; other threads' words are not this job's."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(logging.WARNING)
+        self.watch, self.thread_id = watch, threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self.thread_id:
+            self.watch.note(record.getMessage())
 
 
 @dataclass
@@ -74,6 +106,7 @@ class _Job:
     kind: str
     arguments: dict
     state: str = "queued"
+    message: str = ""  # once it has ended
     watch: Watch = field(default_factory=Watch)
 
 
@@ -102,8 +135,8 @@ class Executor:
         """
         with self._changed:
             held = self._jobs.get(folder)
-            if held and held.state in ("queued", "running", "stopping"):
-                raise TgvigError("This part is still being worked on: wait for it, or press Stop.")
+            if held and held.state in ACTIVE:
+                raise TgvigError(BUSY)
             job = _Job(folder, kind, arguments or {})
             self._jobs[folder] = job
             self._waiting.append(job)
@@ -120,8 +153,10 @@ class Executor:
             watch = job.watch
             place = self._waiting.index(job) + bool(self._running) if job in self._waiting else 0
             seconds = time.monotonic() - watch.began if watch.began else 0.0
+            message = watch.said(watch.plan) if job.state in ACTIVE else job.message
+            iterating = watch.iterating and not watch.finish.is_set()
             return Status(
-                job.kind, job.state, watch.step, watch.done, watch.total, place, seconds, watch.left, watch.message
+                job.kind, job.state, watch.step, watch.done, watch.total, place, seconds, watch.left, message, iterating
             )
 
     def stop(self, folder: Path, finish: bool = False) -> None:
@@ -136,13 +171,13 @@ class Executor:
             elif job.state == "running":
                 (job.watch.finish if finish else job.watch.stop).set()
                 job.state = "running" if finish else "stopping"
-                job.watch.message = "Ends after this iteration." if finish else "Stopping…"
+                job.watch.plan = "Ends after this iteration." if finish else "Stopping…"
 
     def recover(self, store: Store) -> int:
         """Queue again what a server that ended had not finished; returns how many jobs."""
         files = sorted(store.root.glob("*/job.json"), key=lambda path: path.stat().st_mtime)
         held = [(file.parent, job) for file in files if (job := read_json(file)) and job["kind"] in self.work]
-        left = [entry for entry in held if entry[1]["state"] in ("queued", "running", "stopping")]
+        left = [entry for entry in held if entry[1]["state"] in ACTIVE]
         left.sort(key=lambda entry: entry[1]["state"] == "queued")  # what ran comes first again
         for folder, job in left:
             self.submit(folder, job["kind"], job["arguments"])
@@ -175,40 +210,35 @@ class Executor:
 
     def _do(self, job: _Job) -> tuple[str, str]:
         """Run one job; whatever happens becomes a state and a sentence."""
+        noting = _Noting(job.watch)
+        NOTES.addHandler(noting)
         try:
             self.work[job.kind](job.folder, job.arguments, job.watch)
-            return "done", job.watch.message
+            return "done", job.watch.said("")
         except Stopped:
-            return "stopped", "Stopped. What was finished is kept."
+            return "stopped", job.watch.said("Stopped. What was finished is kept.")
         except TgvigError as error:
-            return "failed", str(error)
+            return "failed", job.watch.said(str(error))
         except Exception as error:
             traceback.print_exc()
-            if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
-                return "failed", "There is not enough memory for this: close other programs, or ask for fewer images."
-            return (
-                "failed",
-                f"Something went wrong that should not have ({type(error).__name__}): see the server's log.",
-            )
+            return "failed", job.watch.said(_unforeseen(error))
         finally:
-            _give_back_memory()
+            NOTES.removeHandler(noting)
+            free()
 
     def _end(self, job: _Job, state: str, message: str) -> None:
-        job.state, job.watch.message, job.watch.left = state, message, None
+        job.state, job.message, job.watch.left = state, message, None
         self._keep(job)
 
     @staticmethod
     def _keep(job: _Job) -> None:
         with contextlib.suppress(OSError):  # a full disk: the job itself will say so
-            held = {"kind": job.kind, "arguments": job.arguments, "state": job.state, "message": job.watch.message}
+            held = {"kind": job.kind, "arguments": job.arguments, "state": job.state, "message": job.message}
             write_json(job.folder / "job.json", held)
 
 
-def _give_back_memory() -> None:
-    gc.collect()
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # musl has no malloc_trim
-            ctypes.CDLL(None).malloc_trim(0)  # glibc keeps what was freed otherwise
-    torch = sys.modules.get("torch")  # not loaded by a job that never needed it
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
+def _unforeseen(error: Exception) -> str:
+    """A sentence for what no part of the job has put into words itself."""
+    if is_short(error):
+        return "There is not enough memory for this: close other programs, or ask for fewer images."
+    return f"Something went wrong that should not have ({type(error).__name__}): see the server's log."

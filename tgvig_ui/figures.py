@@ -143,15 +143,12 @@ def prompt_map(map: dict, chosen: str | None = None) -> go.Figure:
     return figure.update_traces(hovertemplate="%{customdata}<extra></extra>")
 
 
-def similarity_curve(
-    curves: Mapping[str, Sequence[float]], best: Mapping[str, int] | None = None, text: bool = True
-) -> go.Figure:
+def similarity_curve(curves: Mapping[str, Sequence[float]], used: Mapping[str, int]) -> go.Figure:
     """How the generated sets fit the prompt, iteration by iteration; a star marks the set that is used.
 
     Args:
         curves: name of the prompt or run, and the cosine of each of its sets so far, first iteration first.
-        best: number (from 1) of the set to mark, by name; where it is missing, the rule of Eq. 5 tells it.
-        text: False where the prompt does not choose and the last set is used.
+        used: by name, number (from 1) of the set that is learned from: the best so far, the last or a person's choice.
     """
     curves = {name: list(values) for name, values in curves.items() if len(values)}
     if not curves:
@@ -161,10 +158,10 @@ def similarity_curve(
         layout=layout("Do the sets fit the prompt better?", "Iteration (each makes one set)",
                       "Similarity to the prompt", height=320 + 20 * len(curves), legend=True)
     )  # fmt: skip
-    star = "Best set so far" if text else "Last set, which is used"
+    star = "The set that is used"
     for place, (name, values) in enumerate(curves.items()):
         colour = LINES[place % len(LINES)]
-        marked = (best or {}).get(name) or best_iteration(values, text)
+        marked = used[name]
         hover = [f"{wrapped(name)}<br>Set {n}: similarity {value:.4f}" for n, value in enumerate(values, start=1)]
         figure.add_scatter(
             name=short(name, 40), mode="lines+markers", x=list(range(1, len(values) + 1)), y=values,

@@ -14,10 +14,10 @@ from html import escape
 
 import gradio as gr
 
+from tgvig_core.held import held
 from tgvig_ui import generating, generating_events, inspecting, normals, prompting, training
 from tgvig_ui.executor import Status
 from tgvig_ui.server import Server
-from tgvig_ui.service import memory_gb
 from tgvig_ui.store import Part
 from tgvig_ui.words import note, status_line
 
@@ -69,6 +69,9 @@ def follow(
     tick = partial(_tick, server, head, timer, seen, dict(zip(tokens, panels, strict=True)))
     for token, panel, form in zip(tokens, panels, forms, strict=True):
         token.change(partial(_draw, server, panel.show), part_id, form.shown(), **QUIET)
+    third = forms[2]  # in a call of its own: it waits for the models, and nobody waits for it
+    estimating, asked = partial(generating_events.estimate_now, server), generating_events.estimated(third)
+    tokens[2].change(estimating, [part_id, *asked], third.estimate, **QUIET)
 
     def attach(kept_id: str, request: gr.Request) -> dict:
         part = server.store.part(request.query_params.get("part")) or server.store.part(kept_id)
@@ -80,9 +83,8 @@ def follow(
 
     attached = page.load(attach, kept, [part_id, kept, head.recent, landing, *outputs], **QUIET)
     attached.then(None, landing, steps, js=LAND, api_visibility="private")
-    # after the part: these two wait for the models, and nobody waits for them
+    # after the part: this waits for the models, and nobody waits for it
     attached.then(lambda: _banner(server), None, head.banner, **QUIET)
-    attached.then(partial(generating_events.estimate_now, server, 20, 5, []), None, forms[2].estimate, **QUIET)
     known = part_id.change(lambda id: (id, _recent(server, id)), part_id, [kept, head.recent], **QUIET)
     found = [part_id, kept, head.recent, seen, steps]
     turned = [
@@ -142,7 +144,7 @@ def _tick(
     part = server.store.part(id)
     state = server.status(part)
     busy = bool(state and state.busy)
-    now = {"line": status_line(state, memory_gb()), "buttons": _buttons(state)}
+    now = {"line": status_line(state, held()), "buttons": _buttons(state)}
     looked = list(panels.items())[only - 1 : only] if only else panels.items()
     changed: dict = {component: _short(panel.token(part, busy)) for component, panel in looked}
     if now["line"] != before.get("line"):
@@ -157,7 +159,7 @@ def _tick(
 def _buttons(state: Status | None) -> tuple[bool, bool]:
     """Whether Stop and “Finish this iteration” are offered."""
     busy = bool(state and state.busy)
-    return busy and state.state != "stopping", busy and state.state == "running" and state.kind == "generate"
+    return busy and state.state != "stopping", busy and state.state == "running" and state.iterating
 
 
 def _open(server: Server, id: str | None) -> tuple:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import gradio as gr
 
+from tgvig_core.best_set import best_iteration
 from tgvig_ui import figures
-from tgvig_ui.generating_layout import EMPTY, Generating
-from tgvig_ui.generations import best_of, comparison, pictures, set_files, settings_of, similarity, square, unfinished
-from tgvig_ui.plot_style import empty
+from tgvig_ui.generating_layout import EMPTY, HINT, Generating
+from tgvig_ui.generations import (
+    LISTED,
+    comparison,
+    pictures,
+    set_files,
+    settings_of,
+    similarity,
+    square,
+    unfinished,
+    used_set,
+)
 from tgvig_ui.store import Part
 from tgvig_ui.thumbs import thumb
 from tgvig_ui.words import note
 
-WAIT = "The first set appears here after about a minute"
+NO_SET = "This generation has no set yet. Continue goes on with it."
 
 
 def use_button(part: Part, number: int | None) -> gr.Button:
@@ -35,6 +45,7 @@ def token(part: Part | None) -> list:
         choices.prompt,
         choices.viewed_set,
         choices.picture,
+        len(part.photos()),
     ]
 
 
@@ -49,13 +60,13 @@ def show(step: Generating, part: Part | None, busy: bool) -> dict:
         step.compared: comparison(part) if part else "",
         step.next: gr.Button(interactive=bool(part and part.choices.chosen_set)),
     }
+    head |= _curves(step, part, number)
     curve = similarity(part, number) if number else []
     if curve:
-        return head | _curves(step, part, number) | _set(step, part, number, curve, busy)
+        return head | _set(step, part, number, curve, busy)
+    waiting = note("The first iteration is running." if busy else NO_SET, "empty")
     return head | {
-        step.curve: empty(WAIT),
-        step.said: note("The first iteration is running.", "empty") if number and busy else EMPTY,
-        step.generation: gr.Dropdown(visible=False),
+        step.said: waiting if number else EMPTY,
         step.set: gr.Dropdown(visible=False),
         step.use: gr.Button(visible=False),
         step.gallery: gr.Gallery([], visible=False),
@@ -65,12 +76,15 @@ def show(step: Generating, part: Part | None, busy: bool) -> dict:
     }
 
 
-def _curves(step: Generating, part: Part, number: int) -> dict:
-    """The similarity curves of all generations, and the choice among them."""
-    named = {k: f"{k}: {settings_of(part, k).get('prompt', '')}" for k in part.generations()}
+def _curves(step: Generating, part: Part | None, number: int | None) -> dict:
+    """The similarity curves of all generations, and the choice among them, also while the shown one has no set yet."""
+    numbers = part.generations() if part else []
+    named = {k: f"{k}: {settings_of(part, k).get('prompt', '')}" for k in numbers}
     curves = {named[k]: values for k in named if (values := similarity(part, k))}
+    chosen = {number: part.choices.chosen_set} if part else {}
+    used = {named[k]: best for k in named if (best := chosen.get(k) or used_set(part, k))}
     return {
-        step.curve: figures.similarity_curve(curves, {name: best_of(values) for name, values in curves.items()}),
+        step.curve: figures.similarity_curve(curves, used),
         step.generation: gr.Dropdown([(text, k) for k, text in named.items()], value=number, visible=len(named) > 1),
     }
 
@@ -79,7 +93,7 @@ def _set(step: Generating, part: Part, number: int, curve: list[float], busy: bo
     """The set to look at: the one that was asked for, else the newest while the job runs and the used one after it."""
     choices, chosen = part.choices, part.choices.chosen_set
     seen = choices.viewed_set or (len(curve) if busy or not chosen else chosen)
-    best = best_of(curve)
+    best = best_iteration(curve)
     sets = [(f"Set {k} · {value:.3f}{' · best' if k == best else ''}", k) for k, value in enumerate(curve, 1)]
     used = note(f"Set {chosen} is used for training.", "hint") if chosen else ""
     return {
@@ -87,9 +101,15 @@ def _set(step: Generating, part: Part, number: int, curve: list[float], busy: bo
         step.set: gr.Dropdown(sets, value=seen, visible=True),
         step.use: use_button(part, seen),
         step.gallery: gr.Gallery(pictures(part, number, seen), selected_index=choices.picture, visible=True),
-        step.hint: gr.HTML(visible=True),
+        step.hint: gr.HTML(_hint(len(set_files(part, number, seen))), visible=True),
         **_picture(step, part, number, seen),
     }
+
+
+def _hint(count: int) -> str:
+    """What a click does, and whether there are more images than are listed."""
+    more = f" The first {LISTED} of {count} images are listed; the others are used, too." if count > LISTED else ""
+    return note(HINT + more, "hint")
 
 
 def _picture(step: Generating, part: Part, number: int, seen: int) -> dict:

@@ -7,11 +7,13 @@ from functools import partial
 import gradio as gr
 
 from tgvig_core.errors import TgvigError
+from tgvig_ui.beginning import Asked, begin
+from tgvig_ui.estimating import estimate
 from tgvig_ui.generating_layout import NAMED, Generating
-from tgvig_ui.generations import best_of, settings_of, similarity, unfinished
+from tgvig_ui.generations import unfinished, use_set, used_set
 from tgvig_ui.server import Server, bound
 from tgvig_ui.service import ranking
-from tgvig_ui.words import duration, note
+from tgvig_ui.store import Part
 
 
 def wire(server: Server, step: Generating, part_id: gr.State) -> list:
@@ -19,9 +21,8 @@ def wire(server: Server, step: Generating, part_id: gr.State) -> list:
     on = partial(bound, server)
     private = {"api_visibility": "private", "show_progress": "hidden"}
     options = [step.images, step.iterations, step.seed, step.variance, step.text, step.pack, step.others]
-    asked = [step.images, step.iterations, step.others]
-    for entry in asked:
-        entry.change(partial(estimate_now, server), asked, step.estimate, queue=False, **private)
+    for entry in (step.images, step.iterations, step.others, step.pack):
+        entry.change(partial(estimate_now, server), [part_id, *estimated(step)], step.estimate, queue=False, **private)
     return [
         step.start.click(on(start), [part_id, *options], None, **private),
         step.more.click(on(more), [part_id], None, **private),
@@ -46,32 +47,32 @@ def start(
 ) -> None:
     """Generate for the prompt that was chosen, and for those it is compared with."""
     part = server.part(id)
-    if (status := server.status(part)) and status.busy:
-        raise TgvigError("This part is still being worked on: wait for it, or press Stop.")
     if not part.choices.prompt:
         raise TgvigError("There is no prompt yet: find one in step 2.")
+    asked = Asked(int(images), int(iterations), int(seed or 0), variance, text, pack)
+    begin(server, part, prompts(part, others), asked, "generate")
+
+
+def prompts(part: Part, others: list[str]) -> list[str]:
+    """The chosen prompt and those that it is compared with, each once."""
     found = ranking(part) or {}
-    prompts = list(dict.fromkeys([part.choices.prompt, *(found[NAMED[name]] for name in others if found)]))
-    numbers = [
-        server.service.begin(part, text_, int(images), int(iterations), int(seed or 0), variance, text, pack)
-        for text_ in prompts
-    ]
-    part.choose(generation=numbers[0])
-    server.submit(part, "generate", {"generations": numbers})
+    return list(dict.fromkeys([part.choices.prompt, *(found[NAMED[name]] for name in others if found)]))
 
 
 def more(server: Server, id: str) -> None:
-    """Go on with what was stopped."""
+    """Go on with the generation that is shown, and with those it is compared with."""
     part = server.part(id)
-    server.submit(part, "generate", {"generations": unfinished(part)})
+    numbers = unfinished(part)
+    if not numbers:
+        raise TgvigError("This generation has all the sets that were asked for: press Start for a new one.")
+    server.submit(part, "generate", {"generations": numbers})
 
 
 def look(server: Server, id: str, number: int) -> None:
     """Another generation, with the set that it would use."""
     part = server.part(id)
-    text = settings_of(part, number)["integrating"]["text"]  # False: the last set was asked for
-    best = best_of(similarity(part, number), text)
-    part.choose(generation=number, chosen_set=best, viewed_set=None, picture=None, left_out=(), threshold=None)
+    used = used_set(part, number)
+    part.choose(generation=number, chosen_set=used, viewed_set=None, picture=None, left_out=(), threshold=None)
 
 
 def see(server: Server, id: str, number: int) -> None:
@@ -81,7 +82,9 @@ def see(server: Server, id: str, number: int) -> None:
 
 def use(server: Server, id: str, number: int) -> None:
     """Train with this set."""
-    server.part(id).choose(chosen_set=number, left_out=())
+    part = server.part(id)
+    use_set(part, part.choices.generation, number)
+    part.choose(chosen_set=number, left_out=())
 
 
 def compare(server: Server, id: str, event: gr.SelectData) -> None:
@@ -95,17 +98,16 @@ def leave_out(server: Server, id: str) -> None:
     part.choose(left_out=tuple(sorted(set(part.choices.left_out) ^ {part.choices.picture})))
 
 
-def estimate_now(server: Server, images: float, iterations: float, others: list[str]) -> str:
-    """Time and memory on this device, before anything is started."""
-    server.service.warm.wait(60)
-    from tgvig_core.estimate import known_speed
-    from tgvig_core.generator import GeneratorSettings
-    from tgvig_core.integrator import IntegratorSettings
+def estimated(step: Generating) -> list:
+    """The entries that the estimate depends on, in the order in which `estimate_now` takes them."""
+    return [step.images, step.iterations, step.others, step.pack]
 
-    speed = known_speed(server.service.pack()[0].name, server.service.device())
-    if speed is None:
-        return note("How long it takes is measured when the first prompts are ranked.", "hint")
-    seconds = speed.seconds(GeneratorSettings(images=int(images)), IntegratorSettings(int(iterations))) * (
-        1 + len(others)
-    )
-    return note(f"On this device: about {duration(seconds)} and {speed.gigabytes:.1f} GB of memory.", "hint")
+
+def estimate_now(server: Server, id: str, images: float, iterations: float, others: list[str], pack: str) -> str:
+    """Time and memory on this device, before anything is started; nothing for a part without photos."""
+    part = server.store.part(id)
+    if part is None or not part.photos():
+        return ""
+    server.service.warm.wait(60)
+    count = int(iterations) * len(prompts(part, others))
+    return estimate(server.service, int(images), count, len(part.photos()), pack)

@@ -12,6 +12,7 @@ from tgvig_ui.words import note
 EMPTY = note(
     "No images yet. Set how many you want and press Start; you can stop at any time and keep what is there.", "empty"
 )
+HINT = "Click an image to see it over the photo it was drawn from, and to leave it out."
 MODELS = [("As the server was started", ""), ("embedded: small, offline", "embedded"), ("paper: CLIP, VQGAN f16", "paper"),
           ("strong: larger CLIP, VQGAN f16 with 16384 codes", "strong")]  # fmt: skip
 NAMED = {"Best": "best", "Plain (“a photo of a …”)": "naive", "Only the name": "only_word", "Worst": "worst"}
@@ -112,9 +113,7 @@ def _sets() -> dict:
         generation = gr.Dropdown([], label="Generation", elem_id="generation", visible=False, min_width=200)
         set_ = gr.Dropdown([], label="Set to look at", elem_id="set", visible=False, min_width=160)
         use = gr.Button("Use this set", elem_id="use-set", visible=False, min_width=140)
-    hint = gr.HTML(
-        note("Click an image to see it over the photo it was drawn from.", "hint"), visible=False, elem_id="set-hint"
-    )
+    hint = gr.HTML(note(HINT, "hint"), visible=False, elem_id="set-hint")
     return dict(generation=generation, set=set_, use=use, hint=hint)
 
 

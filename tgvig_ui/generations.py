@@ -8,12 +8,15 @@ from urllib.parse import quote
 
 from tgvig_core.best_set import best_iteration
 from tgvig_core.runs import Run
-from tgvig_ui.store import Part, read_json
+from tgvig_ui.store import Part, read_json, write_json
 from tgvig_ui.thumbs import thumb
 from tgvig_ui.words import note
 
 SIDE_BY_SIDE = 6
 """Images of each prompt's best set that are shown beside each other."""
+LISTED = 100
+"""Images of a set that the page lists."""
+BY_HAND = "by_hand.json"
 QUALITY = {"inception_score": 2, "ssim": 3, "psnr": 1, "perceptual": 3}
 """Figures of quality.json and their decimals."""
 COLUMNS = {
@@ -38,16 +41,34 @@ def settings_of(part: Part, number: int) -> dict:
 
 
 def unfinished(part: Part) -> list[int]:
-    """Generations that stopped before their last iteration."""
-    asked = {
-        number: settings_of(part, number).get("integrating", {}).get("iterations", 0) for number in part.generations()
-    }
-    return [number for number, wanted in asked.items() if len(similarity(part, number)) < wanted]
+    """The generations that Continue finishes: the shown one, then those that were begun with it to be compared."""
+    shown = part.choices.generation
+    if shown is None:
+        return []
+    together = (read_json(part.generation(shown) / "config.json") or {}).get("together", [])
+    return [number for number in dict.fromkeys((shown, *together)) if lacks_sets(part, number)]
 
 
-def best_of(curve: list[float], text: bool = True) -> int | None:
-    """α, None before the first set."""
-    return best_iteration(curve, text) if curve else None
+def lacks_sets(part: Part, number: int) -> bool:
+    """Whether a generation has fewer sets than were asked for."""
+    wanted = settings_of(part, number).get("integrating", {}).get("iterations", 0)
+    return len(similarity(part, number)) < wanted
+
+
+def best_set(part: Part, number: int) -> int | None:
+    """α of the sets so far, or the last one where that was asked for; None before the first set."""
+    curve = similarity(part, number)
+    return best_iteration(curve, settings_of(part, number).get("integrating", {}).get("text", True)) if curve else None
+
+
+def used_set(part: Part, number: int) -> int | None:
+    """The set that is learned from: the one that a person chose, else the best; None before the first set."""
+    return (read_json(part.generation(number) / BY_HAND) or {}).get("set") or best_set(part, number)
+
+
+def use_set(part: Part, number: int, set_number: int) -> None:
+    """Keep a person's choice with its generation: further iterations and a look at another generation leave it."""
+    write_json(part.generation(number) / BY_HAND, {"set": set_number})
 
 
 def set_files(part: Part, number: int, set_number: int) -> list[Path]:
@@ -55,11 +76,11 @@ def set_files(part: Part, number: int, set_number: int) -> list[Path]:
 
 
 def pictures(part: Part, number: int | None, set_number: int | None) -> list[tuple[str, str]]:
-    """At most the first 60: more would make the page slow, and nobody looks at them one by one."""
+    """At most the first 100, which is what the page's slider allows: a program may have asked for more."""
     if number is None or not set_number:
         return []
     out = part.choices.left_out if set_number == part.choices.chosen_set else ()
-    files = set_files(part, number, set_number)[:60]
+    files = set_files(part, number, set_number)[:LISTED]
     return [
         (str(thumb(file, part.folder / "thumbs")), "left out" if place in out else "")
         for place, file in enumerate(files)
@@ -90,7 +111,7 @@ def comparison(part: Part) -> str:
 
 def _compared(part: Part, number: int) -> str:
     curve, found = similarity(part, number), read_json(part.generation(number) / "quality.json")
-    best = best_of(curve)
+    best = best_set(part, number)
     figures = ["…"] * 4
     if found and found["set"] <= len(curve):
         best = found["set"]

@@ -6,7 +6,7 @@ from html import escape
 
 import gradio as gr
 
-from tgvig_ui import downloads, score_figures
+from tgvig_ui import score_figures
 from tgvig_ui.inspecting_layout import EMPTY, Inspecting
 from tgvig_ui.looking import look_at, looked_row
 from tgvig_ui.plot_style import empty
@@ -56,8 +56,9 @@ def show(step: Inspecting, server: Server, part: Part | None) -> dict:
     found = results(part)
     if not found:
         return head | {step.has_results: gr.Column(visible=False)}
-    shown = _verdicts(step, found) | _look(step, server, part, found) | _downloads(step, part, found)
-    return head | shown | {step.has_results: gr.Column(visible=True)}
+    return (
+        head | _verdicts(step, found) | _look(step, server, part, found) | {step.has_results: gr.Column(visible=True)}
+    )
 
 
 def _verdicts(step: Inspecting, found: Results) -> dict:
@@ -83,7 +84,7 @@ def _verdicts(step: Inspecting, found: Results) -> dict:
 
 def _look(step: Inspecting, server: Server, part: Part, found: Results) -> dict:
     """One photo up close."""
-    row, choices = looked_row(part), part.choices
+    row, choices = looked_row(part, found), part.choices
     pictures, regions, why = look_at(server, part, found, row)
     verdict = "bad" if row.anomalous else "good"
     badge = f'<span class="tg-{verdict}">{"ANOMALOUS" if row.anomalous else "GOOD"}</span>'
@@ -96,14 +97,6 @@ def _look(step: Inspecting, server: Server, part: Part, found: Results) -> dict:
         step.regions: regions,
         step.pitch: "" if choices.pitch is None else f"{choices.pitch:g}",
         step.why: why,
-    }
-
-
-def _downloads(step: Inspecting, part: Part, found: Results) -> dict:
-    files = downloads.write(part, found)
-    return {
-        button: gr.DownloadButton(value=str(file))
-        for button, file in zip((step.csv, step.zip, step.report), files, strict=True)
     }
 
 

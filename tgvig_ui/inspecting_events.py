@@ -1,4 +1,4 @@
-"""What happens in step 5: add photos, inspect, move the threshold, look at one, decide, feed good ones back."""
+"""What happens in step 5: add photos, inspect, move the threshold, look at one, decide, feed good ones back, download."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import gradio as gr
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_photo
+from tgvig_ui import downloads
+from tgvig_ui.adding import add_unknown_normals, only_local
 from tgvig_ui.inspecting_layout import DECISIONS, Inspecting
 from tgvig_ui.looking import looked_row
 from tgvig_ui.results import results
@@ -17,6 +19,16 @@ from tgvig_ui.samples import sample_of
 from tgvig_ui.server import Server, bound
 from tgvig_ui.store import Part
 from tgvig_ui.training import model_card
+
+SAVE = """(file) => {
+  const link = document.createElement('a');
+  link.href = file.url;
+  link.download = file.orig_name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+}"""
+"""A gr.DownloadButton hands out the file that it had before the click, and thus one of a former threshold."""
 
 
 def wire(server: Server, step: Inspecting, part_id: gr.State) -> list:
@@ -28,6 +40,8 @@ def wire(server: Server, step: Inspecting, part_id: gr.State) -> list:
     added = step.upload.upload(on(add), [part_id, step.upload], step.upload, **private)
     # refused files leave the field, or the next upload would hand them in again
     added.failure(lambda: None, None, step.upload, **private)
+    for name, button in step.files.items():
+        _wire_file(button, on(fetch, name), part_id, step.written)
     return [
         added,
         step.sample.click(on(sample), [part_id], None, **private),
@@ -48,6 +62,18 @@ def wire(server: Server, step: Inspecting, part_id: gr.State) -> list:
     ]
 
 
+def _wire_file(button: gr.Button, written, part_id: gr.State, carrier: gr.DownloadButton) -> None:
+    """Write a file once it is asked for, then hand it over; until then the button tells that it is at work."""
+    words, private = button.value, {"api_visibility": "private", "show_progress": "hidden"}
+    pressed = button.click(
+        lambda: gr.Button("Writing the file…", interactive=False), None, button, queue=False, **private
+    )
+    writing = pressed.then(written, part_id, carrier, **private)
+    writing.success(None, carrier, None, js=SAVE, api_visibility="private")
+    for over in (writing.success, writing.failure):
+        over(lambda: gr.Button(words, interactive=True), None, button, queue=False, **private)
+
+
 def add(server: Server, id: str, given: list[str] | None) -> None:
     """Copy the photos that can be read; name those that cannot."""
     part, good = server.part(id), []
@@ -66,21 +92,22 @@ def add(server: Server, id: str, given: list[str] | None) -> None:
 
 def sample(server: Server, id: str) -> None:
     """The test photos of the sample part that the good photos are of."""
-    _take_folder(server.part(id), server.samples / sample_of(server, server.part(id)) / "test")
+    _take_folder(server, server.part(id), server.samples / sample_of(server, server.part(id)) / "test")
 
 
 def from_path(server: Server, id: str, text: str) -> None:
     """The photos of a folder of this computer."""
+    only_local(server)
     if not text.strip() or not Path(text.strip()).is_dir():
         raise TgvigError(f"There is no folder {text.strip()!r}: type the path of a folder of photos.")
-    _take_folder(server.part(id), Path(text.strip()))
+    _take_folder(server, server.part(id), Path(text.strip()))
 
 
 def clear(server: Server, id: str) -> None:
-    """Remove all test photos."""
+    """Remove all test photos, and the results that show them."""
     part = server.part(id)
-    shutil.rmtree(part.folder / "tests", ignore_errors=True)
-    part.choose(decisions={})
+    _check_unused(server, part)
+    part.remove_tests()
 
 
 def go(server: Server, id: str) -> None:
@@ -111,17 +138,37 @@ def move(server: Server, id: str, value: float | None) -> None:
 def mark(server: Server, key: str, id: str) -> None:
     """Decide about the photo that is looked at."""
     part = server.part(id)
-    if row := looked_row(part):
-        part.choose(decisions=part.choices.decisions | {row.name: key})
+    if found := results(part):
+        part.choose(decisions=part.choices.decisions | {looked_row(part, found).name: key})
 
 
 def learn(server: Server, id: str) -> None:
-    """Photos marked OK become good photos."""
+    """Photos marked OK become good photos; those that are good photos already are passed over."""
     part = server.part(id)
     found = results(part)
-    marked = [row.path for row in found.rows if row.decision == "OK"]
-    part.add_photos(marked)
-    gr.Info(f"{len(marked)} photos were added to the good ones in step 1. Generate and train again to use them.")
+    marked = [row.path for row in found.rows if row.decision == "OK"] if found else []
+    if not marked:
+        raise TgvigError("No photo is marked OK: look at a good one and press O.")
+    added = add_unknown_normals(part, marked)
+    gr.Info(_learned(added, len(marked) - added))
+
+
+def _learned(added: int, known: int) -> str:
+    """What became of the photos marked OK."""
+    there = f"{known} {'was' if known == 1 else 'were'} there already"
+    if not added:
+        return f"No photo was added to the normals of step 1: {there}."
+    text = f"{added} photo{'s' * (added != 1)} added to the normals of step 1"
+    return f"{text}{f'; {there}' if known else ''}. Generate and train again to use them."
+
+
+def fetch(server: Server, name: str, id: str) -> str:
+    """The file of that name, of the results as they stand."""
+    part = server.part(id)
+    found = results(part)
+    if not found:
+        raise TgvigError("There are no results to download: add photos and press Inspect.")
+    return str(downloads.write(part, found, name))
 
 
 def _pitch(text: str) -> float | None:
@@ -141,14 +188,26 @@ def _pitch(text: str) -> float | None:
     return value
 
 
-def _take_folder(part: Part, folder: Path) -> None:
+def _check_unused(server: Server, part: Part) -> None:
+    """Refuse to remove test photos that are being inspected.
+
+    Raises:
+        TgvigError: an inspection runs or waits.
+    """
+    state = server.status(part)
+    if state and state.busy and state.kind == "inspect":
+        raise TgvigError("The test photos are being inspected: wait for it, or press Stop first.")
+
+
+def _take_folder(server: Server, part: Part, folder: Path) -> None:
     """Copy a test folder; in MVTec layout its masks come along."""
     from tgvig_core.testset import read_test_folder
 
+    _check_unused(server, part)
     photos = read_test_folder(folder)
     part.check_room([photo.path for photo in photos])
+    part.remove_tests()
     target = part.folder / "tests"
-    shutil.rmtree(target, ignore_errors=True)
     for photo in photos:
         inside = target / "test" / photo.path.relative_to(folder)
         inside.parent.mkdir(parents=True, exist_ok=True)
@@ -157,4 +216,3 @@ def _take_folder(part: Part, folder: Path) -> None:
             mask = target / "ground_truth" / photo.mask.relative_to(folder.parent / "ground_truth")
             mask.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(photo.mask, mask)
-    part.choose(decisions={})

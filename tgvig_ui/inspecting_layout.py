@@ -20,7 +20,7 @@ DECISIONS = {"OK": "OK (O)", "NG": "Not good (N)", "unsure": "Unsure (U)"}
 class Inspecting(Form):
     """The step's named components."""
 
-    NEVER_DRAWN = ("decide", "upload", "path", "take_path", "reset")
+    NEVER_DRAWN = ("decide", "upload", "path", "take_path", "reset", "files", "written")
 
     # the photo that is looked at
     looked: gr.HTML
@@ -48,9 +48,8 @@ class Inspecting(Form):
     confusion: gr.Plot
     table: gr.Dataframe
     learn: gr.Button
-    csv: gr.DownloadButton
-    zip: gr.DownloadButton
-    report: gr.DownloadButton
+    files: dict[str, gr.Button]
+    written: gr.DownloadButton
     has_results: gr.Column
 
 
@@ -176,10 +175,13 @@ def _plots() -> dict:
 
 
 def _results() -> dict:
-    """What comes of it: more good photos, and files."""
+    """What comes of it: more good photos, and files, which are written when they are asked for."""
     learn = gr.Button("Add the photos marked OK to the good photos", size="sm", visible=False, elem_id="learn")
     with gr.Row():
-        csv = gr.DownloadButton("Download scores (CSV)", size="sm", elem_id="csv")
-        zip_ = gr.DownloadButton("Download heatmaps (ZIP)", size="sm", elem_id="zip")
-        report = gr.DownloadButton("Download report (HTML)", size="sm", elem_id="report")
-    return dict(learn=learn, csv=csv, zip=zip_, report=report)
+        files = {
+            "scores.csv": gr.Button("Download scores (CSV)", size="sm", elem_id="csv"),
+            "heatmaps.zip": gr.Button("Download heatmaps (ZIP)", size="sm", elem_id="zip"),
+            "report.html": gr.Button("Download report (HTML)", size="sm", elem_id="report"),
+        }
+    written = gr.DownloadButton(visible=False)  # carries the address of a file that was written to the browser
+    return dict(learn=learn, files=files, written=written)

@@ -8,13 +8,18 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from tgvig_core.errors import TgvigError
+from tgvig_core.progress import Progress
 from tgvig_ui.executor import Watch
+from tgvig_ui.generations import best_set, lacks_sets, used_set
+from tgvig_ui.ranked import ranking_of
 from tgvig_ui.service import Service
 from tgvig_ui.store import Part, read_json, write_json
 
-SHOWN = 300
-"""Prompts that the page lists; prompts.csv has them all."""
+if TYPE_CHECKING:
+    from tgvig_core.pipeline import Work
 
 
 class Jobs:
@@ -37,7 +42,6 @@ class Jobs:
         from tgvig_core.images import read_normals
         from tgvig_core.prompts import write_csv
         from tgvig_core.settings import SIZE
-        from tgvig_core.vocabulary import ancestors
 
         part = Part(folder)
         choices = part.choices
@@ -46,17 +50,7 @@ class Jobs:
         choice = choose_prompt(settings, encoder, embeddings, watch.progress, watch.stop)
         write_csv(choice.ranked, folder / "prompts.csv")
         write_json(folder / "prompt_map.json", map_of(choice.ranked, encoder, embeddings))
-        shown = _shown(choice.ranked)
-        each = encoder.encode_texts([prompt.text for prompt in shown]) @ embeddings.T
-        ranking = {
-            "object": choices.object_name, "sense": choice.sense, "lookup": choice.lookup.how, "rule": choice.ranked.rule_text,
-            "caveat": encoder.caveat, "encoder": encoder.name, "count": len(choice.ranked.prompts),
-            "ancestors": ancestors(choice.sense) if choice.sense else [],
-            "senses": [{"synset": s.sense.synset, "definition": s.sense.definition, "score": s.score} for s in choice.senses],
-            "prompts": [asdict(prompt) | {"photos": row.tolist()} for prompt, row in zip(shown, each, strict=True)],
-            **{name: getattr(choice.ranked, name).text for name in ("best", "worst", "only_word", "naive")},
-        }  # fmt: skip
-        write_json(folder / "ranking.json", ranking)
+        write_json(folder / "ranking.json", ranking_of(choice, choices.object_name, encoder, embeddings))
         part.choose(prompt=choice.ranked.best.text, sense=choice.sense)
         self._find_odd_ones(part, watch)
         self._measure_speed(watch)
@@ -84,73 +78,63 @@ class Jobs:
         write_json(file, {"photos": shas, "notes": notes})
 
     def _measure_speed(self, watch: Watch) -> None:
-        """Once on a machine: the estimate before a generation rests on it."""
+        """Once on a machine: the estimate before a generation rests on it. The ranking stands without it."""
         from tgvig_core import packs
         from tgvig_core.estimate import known_speed, measure_speed
 
         pack, device = self.service.pack()[0], self.service.device()
         if known_speed(pack.name, device) is None:
             watch.progress("Measuring how fast this device is", 0, 0)
-            model = packs.load_generator(pack, self.service.options.models_dir, device, watch.progress, watch.stop)
-            measure_speed(pack.name, model, device)
+            try:
+                model = packs.load_generator(pack, self.service.options.models_dir, device, watch.progress, watch.stop)
+                measure_speed(pack.name, model, device)
+            except TgvigError as error:  # a generator that cannot be fetched, or does not fit into memory
+                watch.note(f"No images can be generated yet. {error}")
 
     def generate(self, folder: Path, arguments: dict, watch: Watch) -> None:
         """Iterations of a generation until its number of them is there; the queue holds several for a comparison."""
         watch.progress("Loading the models", 0, 0)
         self.service.encoder()
-        from tgvig_core.best_set import best_iteration
-        from tgvig_core.estimate import known_speed
+        part, watch.iterating = Part(folder), True
+        try:
+            for number in arguments["generations"]:
+                self._generate(part, number, watch)
+                if watch.finish.is_set():
+                    break
+        finally:
+            watch.iterating, watch.plan = False, ""
+        if watch.finish.is_set() and any(lacks_sets(part, number) for number in arguments["generations"]):
+            watch.note("Ended after an iteration, as you asked.")
+
+    def _generate(self, part: Part, number: int, watch: Watch) -> None:
+        """One generation, as far as it is not there yet."""
         from tgvig_core.pipeline import generate_sets
         from tgvig_core.settings import SIZE
 
-        part = Part(folder)
-        for number in arguments["generations"]:
-            work = self.service.open_run(part, number, watch)
-            speed = known_speed(work.settings.pack, work.device)
-            guess = (
-                speed.seconds(work.settings.generating, replace(work.settings.integrating, iterations=1))
-                if speed
-                else None
-            )
-            wanted, began, before = work.settings.integrating.iterations, time.monotonic(), len(work.run.iterations())
-
-            def progress(
-                step: str, done: int, total: int, run=work.run, wanted=wanted, began=began, before=before, guess=guess
-            ) -> None:
-                watch.progress(step, done, total)
-                watch.left = _left(len(run.iterations()), wanted, time.monotonic() - began, before, guess)
-
-            work = replace(work, progress=progress)
-            normals = work.normals.tensor(SIZE).to(work.device)
-            try:
-                with work.timed("generate"):
-                    generate_sets(work, normals, work.settings.prompt)
-            finally:  # a stopped generation has its best set, too
-                similarity = [row["similarity"] for row in work.run.iterations()]
-                if similarity and part.choices.generation == number:
-                    best = best_iteration(similarity, work.settings.integrating.text)
-                    part.choose(chosen_set=best, viewed_set=None)
-            self._compare(part, normals, watch)
-            if watch.finish.is_set():
-                return
+        work = self.service.open_run(part, number, watch)
+        work = replace(work, progress=_telling_time(work, watch))
+        normals = work.normals.tensor(SIZE).to(work.device)
+        try:
+            with work.timed("generate"):
+                generate_sets(work, normals, work.settings.prompt)
+        finally:  # a stopped generation has its best set, too
+            _settle(part, number)
+        self._compare(part, normals, watch)
 
     def _compare(self, part: Part, normals, watch: Watch) -> None:
         """The paper's Table 2 into quality.json of every generation, once there are two to be compared."""
-        from tgvig_core.best_set import best_iteration
         from tgvig_core.quality import quality
         from tgvig_core.runs import Run
 
-        runs = [Run.open(part.generation(number)) for number in part.generations()]
-        begun = [(run, config) for run, config in runs if run.iterations()]
-        for run, config in begun if len(begun) > 1 else []:
-            similarity = [row["similarity"] for row in run.iterations()]
-            best = best_iteration(similarity, config["settings"]["integrating"]["text"])
+        sets = {number: best for number in part.generations() if (best := best_set(part, number))}
+        for number, best in sets.items() if len(sets) > 1 else ():
+            run = Run(part.generation(number))
             if (run.read_json("quality.json") or {}).get("set") != best:
                 watch.progress("Comparing the images with your photos", 0, 0)
                 run.write_json("quality.json", {"set": best} | asdict(quality(run.load_set(best), normals.cpu())))
 
     def train(self, folder: Path, arguments: dict, watch: Watch) -> None:
-        """A detector from the chosen images; an earlier one of this generation and its inspection are replaced."""
+        """A detector from the images that were asked for; an earlier one of this generation and its inspection go."""
         import shutil
 
         self.service.encoder()
@@ -159,15 +143,13 @@ class Jobs:
         from tgvig_core.settings import SIZE
 
         part = Part(folder)
-        choices = part.choices
-        number = arguments["generation"]
-        backbone = arguments.get("backbone", "")
+        number, backbone = arguments["generation"], arguments.get("backbone", "")
+        chosen = _chosen_images(part, arguments)
         work = self.service.open_run(part, number, watch, backbone, false_alarm=arguments["false_alarm"])
         for name in ("model", "inspect"):
             shutil.rmtree(work.run.folder / name, ignore_errors=True)
         normals = work.normals.tensor(SIZE).to(work.device)
         with work.timed("train"):
-            chosen = choices.chosen_set, arguments["arm"], choices.left_out
             pipeline.train(work, normals, *chosen)
         pool = work.run.folder / "pool"  # "why here" shows the remembered patches in these pictures
         shutil.rmtree(pool, ignore_errors=True)
@@ -177,9 +159,10 @@ class Jobs:
         part.choose(threshold=None, decisions={})
 
     def complete(self, folder: Path, arguments: dict, watch: Watch) -> None:
-        """Generate, then train: what a program asks for at once."""
+        """Generate, then train with the set that came out of it: what a program asks for at once."""
         self.generate(folder, arguments, watch)
-        self.train(folder, arguments, watch)
+        used = used_set(Part(folder), arguments["generation"])
+        self.train(folder, arguments | {"set": used, "left_out": []}, watch)
 
     def inspect(self, folder: Path, arguments: dict, watch: Watch) -> None:
         """Scores, maps and heatmaps of the part's test photos into generations/<k>/inspect; figures where they have labels."""
@@ -222,12 +205,39 @@ class Jobs:
         write_json(target / "scores.json", found)
 
 
-def _shown(ranked) -> list:
-    """The first prompts and those that comparisons name."""
-    named = (ranked.best, ranked.worst, ranked.only_word, ranked.naive)
-    first = list(ranked.prompts[:SHOWN])
-    texts = {prompt.text for prompt in first}
-    return first + [prompt for prompt in dict.fromkeys(named) if prompt.text not in texts]
+def _settle(part: Part, number: int) -> None:
+    """Use the generation's best set, or the one that the person chose; what was left out of another set is none of it."""
+    choices, used = part.choices, used_set(part, number)
+    if used and choices.generation == number:
+        part.choose(chosen_set=used, viewed_set=None, left_out=choices.left_out if used == choices.chosen_set else ())
+
+
+def _chosen_images(part: Part, arguments: dict) -> tuple[int, str, tuple[int, ...]]:
+    """Set, arm and left-out places as they were when the job was queued."""
+    if "set" in arguments:
+        return arguments["set"], arguments["arm"], tuple(arguments["left_out"])
+    # queued by an earlier version, which read these two when the job ran
+    choices, number = part.choices, arguments["generation"]
+    shown = choices.generation == number and choices.chosen_set
+    found = (choices.chosen_set, choices.left_out) if shown else (used_set(part, number), ())
+    return found[0], arguments["arm"], found[1]
+
+
+def _telling_time(work: Work, watch: Watch) -> Progress:
+    """The watch's progress that also tells the seconds to go."""
+    from tgvig_core.estimate import known_speed
+
+    settings, run = work.settings, work.run
+    speed = known_speed(settings.pack, work.device)
+    photos, update = len(work.normals.photos), settings.integrating.update
+    guess = speed.of_iteration(settings.generating, photos, update) if speed else None
+    wanted, began, before = settings.integrating.iterations, time.monotonic(), len(run.iterations())
+
+    def progress(step: str, done: int, total: int) -> None:
+        watch.progress(step, done, total)
+        watch.left = _left(len(run.iterations()), wanted, time.monotonic() - began, before, guess)
+
+    return progress
 
 
 def _left(done: int, wanted: int, elapsed: float, before: int, guess: float | None) -> float | None:

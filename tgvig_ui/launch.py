@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 from tgvig_core.errors import TgvigError
 from tgvig_core.paths import cache_dir
 from tgvig_ui import assemble
+from tgvig_ui.alone import alone, check_port
 from tgvig_ui.executor import Executor
 from tgvig_ui.jobs import Jobs
 from tgvig_ui.server import Server
@@ -37,31 +39,37 @@ def serve(
     mcp: Annotated[bool, typer.Option("--mcp", help="also offer the named endpoints as MCP tools")] = False,
 ) -> None:
     """Open the web app."""
-    server = make(runs or cache_dir() / "parts", Options(pack, models_dir, device), host in LOCAL and not share)
+    options, user, folder = Options(pack, models_dir, device), _user(auth), runs or cache_dir() / "parts"
+    with alone(folder):
+        check_port(port)  # before `make`, which takes up an earlier server's jobs
+        server = make(folder, options, host in LOCAL and not share)
+        page = _page(server)
+        server.service.warm_up()
+        try:
+            page.launch(
+                server_name=host, server_port=port, share=share, auth=user, max_file_size=max_upload, mcp_server=mcp,
+                ssr_mode=False, css_paths=STYLE, head=assemble.SCRIPT, footer_links=["api"], show_error=True,
+                theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+            )  # fmt: skip
+        except OSError as error:
+            if "empty port" not in str(error):  # how gradio says that it cannot listen there
+                raise
+            raise TgvigError(f"No page can be served at {host}, port {port}: give another --host or --port.") from error
+        finally:
+            server.executor.close()
+
+
+def _user(auth: str) -> tuple | None:
+    if auth and ":" not in auth:
+        raise TgvigError("--auth needs USER:PASSWORD.")
+    return tuple(auth.split(":", 1)) if auth else None
+
+
+def _page(server: Server) -> gr.Blocks:
     gr.set_static_paths(server.store.root)  # pictures are served where they lie, not hashed and copied for every look
     page = assemble.build(server)
     page.queue(default_concurrency_limit=8)
-    user = tuple(auth.split(":", 1)) if ":" in auth else None
-    if auth and user is None:
-        raise TgvigError("--auth needs USER:PASSWORD.")
-    server.service.warm_up()
-    try:
-        page.launch(
-            server_name=host,
-            server_port=port,
-            share=share,
-            auth=user,
-            max_file_size=max_upload,
-            mcp_server=mcp,
-            ssr_mode=False,
-            theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-            css_paths=STYLE,
-            head=assemble.SCRIPT,
-            footer_links=["api"],
-            show_error=True,
-        )
-    finally:
-        server.executor.close()
+    return page
 
 
 def make(runs: Path, options: Options, local: bool) -> Server:
@@ -77,4 +85,5 @@ def main() -> None:
     try:
         typer.run(serve)
     except TgvigError as error:
-        raise SystemExit(f"tgvig: {error}") from None
+        print(f"tgvig: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

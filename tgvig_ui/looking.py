@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import functools
+import threading
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from tgvig_core.images import read_photo, to_square, to_tensor
-from tgvig_ui.results import Results, Row, region_rows, results, view
+from tgvig_ui.results import Results, Row, region_rows, view
 from tgvig_ui.server import Server
 from tgvig_ui.store import Part
 
+_comparing = threading.Lock()  # one at a time, however many tabs ask: the worker needs the processor, too
 
-def looked_row(part: Part) -> Row | None:
+
+def looked_row(part: Part, found: Results) -> Row:
     """The photo that is looked at: the one that was clicked, else the strangest."""
-    found = results(part)
-    if not found:
-        return None
     return next((row for row in found.rows if row.name == part.choices.looked_at), found.rows[0])
 
 
@@ -31,23 +31,36 @@ def look_at(server: Server, part: Part, found: Results, row: Row) -> tuple:
 
 def _why(server: Server, found: Results, row: Row) -> list:
     """The strangest spot and the remembered good spot nearest to it, cut out and enlarged."""
+    server.service.pack()  # the heavy imports, behind its lock: the worker's may be under way
+    run = found.folder.parent
+    with _comparing:
+        return list(_crops(run, row.path, row.map, (_stamp(run / "model" / "model.json"), _stamp(row.path))))
+
+
+@functools.lru_cache(maxsize=64)
+def _crops(run: Path, photo: Path, map_: Path, stamps: tuple[int, int]) -> tuple:
+    """Kept, because a moved threshold and a decision draw the same photo again; `stamps` tell when it is another one."""
     from tgvig_core.evidence import nearest_normal
 
-    model = found.folder.parent / "model"
-    detector = _detector(model, (model / "model.json").stat().st_mtime_ns, server.service.device())
-    square = to_square(read_photo(row.path).pixels, detector.size)
-    y, x = np.unravel_index(np.load(row.map).argmax(), (detector.size, detector.size))
+    detector = _detector(run / "model", stamps[0])
+    square = to_square(read_photo(photo).pixels, detector.size)
+    y, x = np.unravel_index(np.load(map_).argmax(), (detector.size, detector.size))
     evidence = nearest_normal(detector, to_tensor(square)[None], (int(x), int(y)))
-    good = np.array(Image.open(found.folder.parent / "pool" / f"{evidence.image:04d}.png").convert("RGB"))
-    crops = [_crop(square, evidence.own_box), _crop(good, evidence.box)]
-    return list(zip(crops, ("this photo", f"good image {evidence.image + 1}"), strict=True))
+    good = np.array(Image.open(run / "pool" / f"{evidence.image:04d}.png").convert("RGB"))
+    named = f"good image {evidence.image + 1}"
+    return (_crop(square, evidence.own_box), "this photo"), (_crop(good, evidence.box), named)
 
 
 @functools.lru_cache(maxsize=1)
-def _detector(folder: Path, stamp: int, device: str):
+def _detector(folder: Path, stamp: int):
+    """On the processor: one photo takes a tenth of a second there, and a GPU's memory stays the worker's."""
     from tgvig_core.detectors import PatchCore
 
-    return PatchCore.load(folder, device)[0]
+    return PatchCore.load(folder, "cpu")[0]
+
+
+def _stamp(file: Path) -> int:
+    return file.stat().st_mtime_ns
 
 
 def _crop(pixels: np.ndarray, box: tuple[int, int, int, int]) -> Image.Image:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import gradio as gr
 
+from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_normals
 from tgvig_core.photo_report import report
 from tgvig_ui.forms import Form
+from tgvig_ui.own_names import own_names, with_own_names
 from tgvig_ui.server import Server
 from tgvig_ui.store import MAX_PHOTOS, Part, read_json
 from tgvig_ui.thumbs import thumb
@@ -84,7 +87,10 @@ def build(server: Server) -> Normals:
 
 def token(part: Part | None) -> list:
     """Changes when `show` would show something else."""
-    return [] if part is None else [str(path) for path in part.photos()] + [part.id, bool(_odd(part))]
+    if part is None:
+        return []
+    odd = part.folder / "odd.json"
+    return [str(path) for path in part.photos()] + [part.id, odd.stat().st_mtime_ns if odd.exists() else 0]
 
 
 def show(step: Normals, part: Part | None) -> dict:
@@ -93,14 +99,13 @@ def show(step: Normals, part: Part | None) -> dict:
     if not photos:
         return {step.gallery: gr.Gallery([]), step.notes: EMPTY, step.remove: gr.Button(visible=False),
                 step.next: gr.Button(interactive=False)}  # fmt: skip
-    pictures = [(str(thumb(path, part.folder / "thumbs")), path.name[5:]) for path in photos]
-    found = [f"{item.path.name[5:]}: {item.text}" for item in report(read_normals(photos, MAX_PHOTOS))] + _odd(part)
-    texts = "".join(note(text, "warn") for text in found) or note(
+    pictures = [(str(thumb(path, part.folder / "thumbs")), name) for path, name in own_names(photos).items()]
+    texts = "".join(note(text, "warn") for text in _notes(part, photos)) or note(
         "The photos look fine: sharp, well lit, no duplicates."
     )
     few = "One photo works, but how often good parts will be rejected can then only be guessed; 3 to 5 are better."
     return {
-        step.gallery: gr.Gallery(pictures),
+        step.gallery: gr.Gallery(pictures, selected_index=None),  # the frame must not pass to the next photo
         step.notes: texts + (note(few, "hint") if len(photos) < 3 else ""),
         step.remove: gr.Button(visible=True),
         step.flips: part.choices.flips,
@@ -109,6 +114,17 @@ def show(step: Normals, part: Part | None) -> dict:
     }
 
 
-def _odd(part: Part) -> list[str]:
-    """What the ranking job found about photos that do not look like the others."""
-    return (read_json(part.folder / "odd.json") or {}).get("notes", [])
+def _notes(part: Part, photos: list[Path]) -> list[str]:
+    """What the photos are like, in the person's own names for them."""
+    try:
+        normals = read_normals(photos, MAX_PHOTOS)
+    except TgvigError as error:  # such as a photo that is there twice: it must be seen to be removed
+        return [with_own_names(str(error), photos)]
+    found = [item.text for item in report(normals)] + _odd(part, [photo.sha256 for photo in normals.photos])
+    return [with_own_names(text, photos) for text in found]
+
+
+def _odd(part: Part, shas: list[str]) -> list[str]:
+    """What the ranking job found about photos that do not look like the others; nothing once the photos have changed."""
+    found = read_json(part.folder / "odd.json") or {}
+    return found["notes"] if found.get("photos") == shas else []

@@ -9,17 +9,18 @@ from pathlib import Path
 import gradio as gr
 
 from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_normals, read_photo
+from tgvig_core.images import read_photo
+from tgvig_ui.adding import add_normals, only_local
 from tgvig_ui.normals import Normals
 from tgvig_ui.server import Server, bound
-from tgvig_ui.store import MAX_PHOTOS, local_photos
+from tgvig_ui.store import local_photos
 
 
 def wire(server: Server, step: Normals, part_id: gr.State) -> list:
     """What happens on a click. Only these handlers change the part. Returns the events, after which the page redraws."""
     on = partial(bound, server)
     private = {"api_visibility": "private", "show_progress": "minimal"}
-    step.gallery.select(_picked, None, step.picked, **private)
+    step.gallery.select(on(pick), part_id, step.picked, **private)
     pose_boxes, posing = [part_id, step.flips, step.turns], on(pose)
     added = step.upload.upload(on(add), [part_id, step.upload], [part_id, step.upload], **private)
     # refused files leave the field, or the next upload would hand them in again
@@ -28,7 +29,7 @@ def wire(server: Server, step: Normals, part_id: gr.State) -> list:
         added,
         step.samples.input(on(sample), [part_id, step.samples], [part_id, step.samples], **private),
         step.take_path.click(on(from_path), [part_id, step.path], part_id, **private),
-        step.remove.click(on(forget), [part_id, step.picked], None, **private),
+        step.remove.click(on(forget), [part_id, step.picked], step.picked, **private),
         *(box.input(posing, pose_boxes, None, **private) for box in (step.flips, step.turns)),
     ]
 
@@ -51,28 +52,30 @@ def sample(server: Server, id: str, name: str | None) -> tuple:
 
 def from_path(server: Server, id: str, text: str) -> str:
     """The photos of a folder of this computer."""
+    only_local(server)
     return _take(server, id, local_photos(text))
 
 
-def forget(server: Server, id: str, picked: int | None) -> None:
-    """Remove the photo that is selected."""
+def pick(server: Server, id: str, event: gr.SelectData) -> Path | None:
+    """The photo that is selected. Its place alone would mean another photo once one is removed, or in another part."""
+    photos = server.part(id).photos()
+    return photos[event.index] if event.index < len(photos) else None
+
+
+def forget(server: Server, id: str, picked: Path | None) -> None:
+    """Remove the photo that is selected; none is selected then."""
     part = server.part(id)
-    photos = part.photos()
-    if picked is None or picked >= len(photos):
+    if picked not in part.photos():
         raise TgvigError("No photo is selected: click one in the list first.")
     if server.status(part) and server.status(part).busy:
         raise TgvigError("The photos are in use: press Stop first.")
-    photos[picked].unlink()
+    picked.unlink()
     part.choose()
 
 
 def pose(server: Server, id: str, flips: bool, turns: bool) -> None:
     """How good parts may lie in front of the camera."""
     server.part(id).choose(flips=flips, turns=turns)
-
-
-def _picked(event: gr.SelectData) -> int:
-    return event.index
 
 
 def _take(server: Server, id: str, given: list[Path]) -> str:
@@ -88,13 +91,9 @@ def _take(server: Server, id: str, given: list[Path]) -> str:
         raise TgvigError(bad[0] if bad else "No photo was given: choose at least one.")
     known = server.store.part(id)
     part = known or server.store.new()
-    copies: list[Path] = []
     try:
-        copies = part.add_photos(good)
-        read_normals(part.photos(), MAX_PHOTOS)  # the same photo twice, too many megapixels
+        add_normals(part, good)
     except TgvigError:
-        for path in copies:
-            path.unlink()
         if known is None:
             shutil.rmtree(part.folder)
         raise

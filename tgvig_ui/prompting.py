@@ -14,6 +14,12 @@ from tgvig_ui.service import ranking
 from tgvig_ui.store import Part, read_json
 from tgvig_ui.words import note
 
+SOURCES = {
+    "given": "a word of your own", "modifier": "a word of the name itself", "comparison": "a comparison",
+    "wordnet": "from the list of all of WordNet", "words": "from Webster's dictionary",
+}  # fmt: skip
+"""Where a word comes from, if not from WordNet's relations to the name."""
+
 
 def token(part: Part | None) -> list:
     """Changes when `show` would show something else."""
@@ -67,8 +73,10 @@ def _map(part: Part, chosen: str):
 
 def _photo_bars(part: Part, chosen: dict | None):
     names = [path.name[5:] for path in part.photos()]
-    if chosen is None or len(names) != len(chosen["photos"]):
-        return empty("Not compared yet: press “Find prompts”")
+    if chosen is None:
+        return empty("Only prompts of the list are compared photo by photo; yours is used as you wrote it")
+    if len(names) != len(chosen["photos"]):
+        return empty("The photos have changed: press “Find prompts” to compare them again")
     return figures.photo_bars(names, chosen["photos"], chosen["text"])
 
 
@@ -86,11 +94,8 @@ def _detail(chosen: dict | None, found: dict) -> str:
     best = " It is the best one by Eq. 1." if chosen["text"] == found["best"] else ""
     gloss = f" “{escape(chosen['gloss'])}.”" if chosen["gloss"] else ""
     kept = "" if chosen["kept"] else f" It was left out of the automatic choice: {escape(chosen['reason'])}."
-    place = (
-        f" ({escape(chosen['relation'])} of the name in WordNet)"
-        if chosen["relation"] not in ("given", "modifier")
-        else ""
-    )
-    above = " › ".join(escape(name) for name in found.get("ancestors", ()))
-    where = f"<br>The name in WordNet: {above}." if above else ""
-    return f'<div class="tg-hint"><b>{escape(chosen["word"])}</b>{place}.{gloss}{best}{kept}{where}</div>'
+    source = SOURCES.get(chosen["relation"], f"{chosen['relation']} of the name in WordNet")
+    above = " › ".join(escape(name) for name in chosen.get("place", ()))
+    where = f"<br>Its place in WordNet: {above}." if above else ""
+    word = escape(chosen["word"] or chosen["text"])
+    return f'<div class="tg-hint"><b>{word}</b> ({escape(source)}).{gloss}{best}{kept}{where}</div>'

@@ -72,14 +72,30 @@ def results(part: Part | None) -> Results | None:
     rows = []
     for entry in found["images"]:
         path = Path(entry["path"])
+        if not path.exists():  # removed since: there is nothing to show of it
+            continue
         name = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
         decision, map_ = choices.decisions.get(name, ""), folder / "maps" / f"{entry['map']}.npy"
         anomalous = entry["score"] > threshold
         rows.append(Row(path, name, entry["score"], anomalous, entry["defective"], decision, map_, entry["heatmap"]))
+    if not rows:
+        return None
     rows.sort(key=lambda row: -row.score)
+    # those in the file are of the calibrated threshold
+    figures = found["figures"] | _rates(rows) if found["figures"] else {}
     # the map's limit moves with the score's: both are distances in the same feature space
     pixel = about["pixel_threshold"] * threshold / max(about["threshold"], 1e-12)
-    return Results(tuple(rows), threshold, pixel, about["threshold"], found["figures"], card, folder)
+    return Results(tuple(rows), threshold, pixel, about["threshold"], figures, card, folder)
+
+
+def _rates(rows: list[Row]) -> dict[str, float | None]:
+    """Shares of false alarms and of missed defects at the present threshold; None where there is no photo of the kind."""
+    good = [row.anomalous for row in rows if row.defective is False]
+    defective = [row.anomalous for row in rows if row.defective]
+    return {
+        "false_alarm": good.count(True) / len(good) if good else None,
+        "miss": defective.count(False) / len(defective) if defective else None,
+    }
 
 
 @functools.lru_cache(maxsize=16)
@@ -136,8 +152,8 @@ def csv_text(found: Results) -> str:
 
 
 def heatmaps_zip(found: Results, target: Path) -> Path:
-    """All heatmaps, at the photos' own size, in one archive."""
+    """The heatmaps of these photos, at their own size, in one archive; the folder may hold some of former inspections."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
-        for file in sorted((found.folder / "heatmaps").glob("*.png")):
-            archive.write(file, file.name)
+        for name in sorted(row.heatmap for row in found.rows):
+            archive.write(found.folder / "heatmaps" / name, name)
     return target

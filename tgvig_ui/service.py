@@ -5,7 +5,6 @@ torch and the models are imported inside the functions, so that the page is ther
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,15 +20,26 @@ if TYPE_CHECKING:
 
 WARM_UP_AFTER = 3.0
 """Seconds after the start: importing torch beside the first page would keep the page waiting."""
+PACKS, DEVICES = ("auto", "embedded", "paper", "strong"), ("auto", "cpu", "cuda")
+"""What may be asked for, known before tgvig_core.packs, which loads torch."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How the server was started: pack, models folder, device."""
+    """How the server was started: pack, models folder, device.
+
+    Raises:
+        TgvigError: there is no such pack or device.
+    """
 
     pack: str = "auto"
     models_dir: Path | None = None
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        for option, given, known in (("--pack", self.pack, PACKS), ("--device", self.device, DEVICES)):
+            if given not in known:
+                raise TgvigError(f"There is no {option} {given!r}: choose one of {', '.join(known)}.")
 
 
 class Service:
@@ -111,11 +121,13 @@ class Service:
         variance: bool,
         text: bool,
         pack: str = "",
+        together: tuple[int, ...] = (),
     ) -> int:
         """Make the folder of a new generation and return its number.
 
         Args:
             pack: a pack's name; empty takes the one in use.
+            together: the numbers of all generations that are begun at once, to be compared.
 
         Raises:
             TgvigError: a setting is out of range.
@@ -135,6 +147,7 @@ class Service:
             "settings": settings.as_json(),
             "pack_reason": "chosen in the page" if pack else self.pack()[1],
             "photos_sha256": shas,
+            "together": list(together or (number,)),
         }
         run = Run.create(part.generation(number), config)
         run.journal("start", pack=settings.pack, device=self.device())
@@ -166,12 +179,6 @@ class Service:
         if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
             raise TgvigError("The photos have changed since this generation began: start a new one.")
         return Work(settings, run, models, self.device(), normals, watch.progress, watch.stop, watch.finish)
-
-
-def memory_gb() -> float:
-    """Memory this process holds now, in GB."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9
 
 
 def ranking(part: Part) -> dict | None:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.photo_files import SUFFIXES, expand_inputs
+from tgvig_ui.own_names import own_name
 
 ID = re.compile(r"[0-9a-f]{12}")
 MAX_PHOTOS = 200
@@ -118,10 +119,22 @@ class Part:
         # not the count: after a photo was removed it would give a number out twice, and maybe overwrite a photo
         numbers = [int(path.name[:4]) for path in target.glob("[0-9][0-9][0-9][0-9]_*")]
         first = max(numbers, default=-1) + 1
-        copies = [target / f"{place:04d}_{Path(path).name[-80:]}" for place, path in enumerate(given, first)]
+        names = [self._name(Path(path))[-80:] for path in given]
+        copies = [target / f"{place:04d}_{name}" for place, name in enumerate(names, first)]
         for path, copy in zip(given, copies, strict=True):
             shutil.copyfile(path, copy)
         return copies
+
+    def _name(self, path: Path) -> str:
+        """What a photo is called; a test photo that becomes a normal must not get a second number."""
+        return own_name(path) if path.parent == self.folder / "tests" / "test" else path.name
+
+    def remove_tests(self) -> None:
+        """Remove the photos to inspect, and the inspections that show them: of every generation."""
+        for number in self.generations():
+            shutil.rmtree(self.generation(number) / "inspect", ignore_errors=True)
+        shutil.rmtree(self.folder / "tests", ignore_errors=True)
+        self.choose(decisions={}, looked_at="")
 
     def check_room(self, given: Sequence[str | Path]) -> None:
         """Refuse photos that would take too much of the disk.

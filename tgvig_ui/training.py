@@ -80,11 +80,13 @@ def wire(server: Server, step: Training, part_id: gr.State) -> list:
     @plain
     def train(id: str, arm: str, rate: float, backbone: str) -> None:
         part = server.part(id)
-        number = part.choices.generation
-        if number is None or not part.choices.chosen_set:
+        choices = part.choices
+        if choices.generation is None or not choices.chosen_set:
             raise TgvigError("There are no generated images yet: generate at least one set in step 3.")
-        asked = {"generation": number, "arm": ARMS[arm], "false_alarm": rate / 100, "backbone": backbone}
-        server.submit(part, "train", asked)
+        # all of it as it is now: the job may wait in the queue while the person looks at other sets
+        images = {"generation": choices.generation, "set": choices.chosen_set, "left_out": list(choices.left_out)}
+        asked = {"arm": ARMS[arm], "false_alarm": rate / 100, "backbone": backbone}
+        server.submit(part, "train", images | asked)
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
     return [step.train.click(train, [part_id, step.arm, step.rate, step.backbone], None, **private)]

@@ -28,7 +28,7 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def status_line(status: Status | None, memory: float) -> str:
+def status_line(status: Status | None, memory: str) -> str:
     """The line under the page's head: what runs, how far it is, how long it will take, what it holds."""
     if status is None:
         return ""
@@ -42,13 +42,8 @@ def status_line(status: Status | None, memory: float) -> str:
     share = min(status.done / status.total, 1.0) if status.total else None
     facts = [status.step, f"{duration(status.seconds)} so far"]
     facts += [f"about {duration(status.left)} left"] if status.left is not None else []
-    facts += [f"{memory:.1f} GB of memory"]
-    return _line(
-        "running",
-        name,
-        " · ".join(fact for fact in facts if fact) + (f" · {status.message}" if status.message else ""),
-        share,
-    )
+    facts += [memory, status.message]
+    return _line("running", name, " · ".join(fact for fact in facts if fact), share)
 
 
 def _line(state: str, head: str, detail: str, share: float | None) -> str:

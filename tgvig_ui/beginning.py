@@ -1,0 +1,55 @@
+"""Begin generations: their folders are made and their job is queued, or nothing is left of them."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tgvig_core.errors import TgvigError
+from tgvig_ui.executor import BUSY
+from tgvig_ui.server import Server
+from tgvig_ui.store import Part
+
+SHOWN = ("generation", "chosen_set", "viewed_set", "picture", "left_out", "threshold")
+"""The choices that beginning a generation changes."""
+_one_at_a_time = threading.Lock()  # the page and a program may both begin one for the same part
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of every generation; see GeneratorSettings, IntegratorSettings and Service.begin."""
+
+    images: int = 20
+    iterations: int = 5
+    seed: int = 0
+    variance: bool = True
+    text: bool = True
+    pack: str = ""
+
+
+def begin(server: Server, part: Part, prompts: Sequence[str], asked: Asked, kind: str, **arguments) -> None:
+    """A generation for each prompt, the first of them shown, and the job that makes their images.
+
+    Args:
+        kind: the kind of job; it gets the generations' numbers and the further arguments.
+
+    Raises:
+        TgvigError: the part has a job already, or a setting is out of range.
+    """
+    with _one_at_a_time:
+        if server.busy(part):
+            raise TgvigError(BUSY)
+        before, first = part.choices, (part.generations() or [0])[-1] + 1
+        numbers = tuple(range(first, first + len(prompts)))
+        try:
+            for prompt in prompts:
+                server.service.begin(part, prompt, **vars(asked), together=numbers)
+            part.choose(generation=first)
+            server.submit(part, kind, {"generations": list(numbers), "generation": first, **arguments})
+        except TgvigError:  # also a job that came in between
+            for number in numbers:
+                shutil.rmtree(part.generation(number), ignore_errors=True)
+            part.choose(**{name: getattr(before, name) for name in SHOWN})
+            raise

@@ -44,7 +44,8 @@ def inspected(
     for name in ("model", "inspect/maps", "inspect/heatmaps"):
         (run / name).mkdir(parents=True, exist_ok=True)
     calibration = {"threshold": THRESHOLD, "pixel_threshold": THRESHOLD, "words": "Set for 5% false alarms."}
-    (run / "model" / "model.json").write_text(json.dumps({"calibration": calibration, "best_iteration": 1}))
+    card = {"calibration": calibration, "arm": "tgvig", "best_iteration": 1, "left_out": []}
+    (run / "model" / "model.json").write_text(json.dumps(card))
     rows = []
     for place, (path, score, label) in enumerate(zip(tests, scores, labels, strict=True)):
         rows.append(

@@ -2,7 +2,6 @@
 
 from types import SimpleNamespace
 
-import gradio as gr
 import pytest
 import torch
 from made_generations import Held, add_set, generation
@@ -16,6 +15,8 @@ from tgvig_ui import training
 from tgvig_ui.executor import Watch
 from tgvig_ui.generating_events import use
 from tgvig_ui.jobs import Jobs
+
+GENERATED, COPIES, PHOTOS = training.ARMS
 
 
 class Models:
@@ -130,29 +131,12 @@ def test_it_can_be_finished_while_it_makes_iterations_and_not_while_it_trains(jo
 
 
 def test_training_takes_the_images_as_they_were_when_it_was_asked_for(held, jobs, part):
-    asked = _train_button(held, part)
+    training.train(held.server, part.id, GENERATED, 5, "")
+    asked = held.queued(part)
     assert (asked["generation"], asked["set"], asked["left_out"]) == (1, 2, [0])
     part.choose(generation=7, chosen_set=None, left_out=(5,))  # while it waits in the queue
     jobs.train(part.folder, asked, Watch())
     assert jobs.service.trained == [("1", 2, "tgvig", (0,))]
-
-
-def _train_button(held, part) -> dict:
-    """The arguments with which the button “Train” queues its job."""
-    with gr.Blocks() as page:
-        step = training.build()
-        training.wire(held.server, step, gr.State(part.id))
-    pressed = next(fn.fn for fn in page.fns.values() if fn.name == "train")
-    pressed(part.id, "Photos and generated images", 5, "")
-    return held.queued(part)
-
-
-def test_a_training_queued_by_an_earlier_version_runs(jobs, part):
-    old = {"generation": 1, "arm": "tgvig", "false_alarm": 0.05}
-    jobs.train(part.folder, old, Watch())
-    part.choose(generation=9, chosen_set=None)
-    jobs.train(part.folder, old, Watch())
-    assert jobs.service.trained == [("1", 2, "tgvig", (0,)), ("1", 2, "tgvig", ())]
 
 
 def test_a_program_trains_with_its_own_generation_whatever_the_page_shows_meanwhile(jobs, part, monkeypatch):

@@ -59,7 +59,7 @@ def facts(tmp_path) -> ReportFacts:
         photo(tmp_path, "middle.png", 2.0, False),
     )
     return ReportFacts(
-        title=EVIL, part=EVIL, date="2026-07-30", pack="embedded", device="cpu", prompt=EVIL,
+        title=EVIL, part=EVIL, date="2026-07-30", pack="embedded", device="cpu", learned=EVIL, prompt=EVIL,
         similarity=(0.2, 0.25, 0.24), best_set=2, set_images=tuple(sets), threshold=2.5,
         threshold_words="Set for 5% false alarms from 3 photos.", photos=shown,
         figures={"image_auroc": 0.934, "false_alarm": 0.05, "pro": None},
@@ -83,7 +83,7 @@ def test_the_report_asks_nothing_of_any_network(written):
 def test_names_and_words_are_shown_to_the_letter(written):
     page = Page(written)
     assert "script" not in page.tags and "i" not in page.tags
-    assert HOSTILE in page.text and page.text.count(EVIL) == 6  # title twice, part, prompt, decision, region
+    assert HOSTILE in page.text and page.text.count(EVIL) == 7  # title twice, part, learned, prompt, decision, region
     assert f"Photo {HOSTILE}" in page.alts
 
 

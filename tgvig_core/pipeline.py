@@ -206,7 +206,7 @@ def generate_sets(work: Work, normals: Tensor, prompt: str) -> list[float]:
     return [row["similarity"] for row in run.iterations()][:wanted]
 
 
-def pool_of(work: Work, normals: Tensor, best: int, arm: str, left_out: Sequence[int]) -> pools.Pool:
+def pool_of(work: Work, normals: Tensor, best: int | None, arm: str, left_out: Sequence[int]) -> pools.Pool:
     """The images that `train` learns from; see there."""
     if arm == "real":
         return pools.real(normals)
@@ -217,12 +217,12 @@ def pool_of(work: Work, normals: Tensor, best: int, arm: str, left_out: Sequence
 
 
 def train(
-    work: Work, normals: Tensor, best: int, arm: str = "tgvig", left_out: Sequence[int] = ()
+    work: Work, normals: Tensor, best: int | None, arm: str = "tgvig", left_out: Sequence[int] = ()
 ) -> tuple[PatchCore, dict]:
     """PatchCore on the chosen images, its threshold, and the lift; from disk where the run had finished it.
 
     Args:
-        best: the set to learn from, α or another one.
+        best: the set to learn from, α or another one; None where the arm takes no set and there is none.
         arm: which images, one of pools.ARMS.
         left_out: places in the set that a person has thrown out.
     """

@@ -29,10 +29,11 @@ class Asked:
     pack: str = ""
 
 
-def begin(server: Server, part: Part, prompts: Sequence[str], asked: Asked, kind: str, **arguments) -> None:
+def begin(server: Server, part: Part, prompts: Sequence[str | None], asked: Asked, kind: str, **arguments) -> None:
     """A generation for each prompt, the first of them shown, and the job that makes their images.
 
     Args:
+        prompts: None for a detector from the photos, without generated images.
         kind: the kind of job; it gets the generations' numbers and the further arguments.
 
     Raises:

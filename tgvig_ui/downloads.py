@@ -14,6 +14,7 @@ from tgvig_ui.generations import set_files, settings_of, similarity
 from tgvig_ui.report import ReportFacts, ReportPhoto, write_report
 from tgvig_ui.results import Results, csv_text, heatmaps_zip, region_rows
 from tgvig_ui.store import Part
+from tgvig_ui.training import learned_from
 
 DETAILED = 50
 """Photos whose regions are listed in the report: measuring them on 2000 large photos would take minutes."""
@@ -72,8 +73,9 @@ WRITERS = {"scores.csv": _write_csv, "heatmaps.zip": _write_zip, "report.html": 
 def facts(part: Part, found: Results) -> ReportFacts:
     """What the report says."""
     choices, number = part.choices, part.choices.generation
+    name = choices.object_name or "an unnamed part"  # a detector from the photos alone needs no name
     settings = settings_of(part, number)
-    chosen = found.card["best_iteration"]
+    chosen = found.card["best_iteration"] if found.card["arm"] == "tgvig" else None
     moved = found.threshold != found.calibrated
     photos = tuple(
         ReportPhoto(row.path, row.name, row.score, row.anomalous, row.decision or None, _heatmap(found, row),
@@ -81,9 +83,11 @@ def facts(part: Part, found: Results) -> ReportFacts:
         for place, row in enumerate(found.rows)
     )  # fmt: skip
     return ReportFacts(
-        title=f"Inspection of {choices.object_name}", part=choices.object_name, date=time.strftime("%Y-%m-%d %H:%M"),
-        pack=settings.get("pack", ""), device=settings.get("device", ""), prompt=settings.get("prompt", ""),
-        similarity=tuple(similarity(part, number)), best_set=chosen, set_images=tuple(set_files(part, number, chosen)),
+        title=f"Inspection of {name}", part=name, date=time.strftime("%Y-%m-%d %H:%M"),
+        pack=settings.get("pack", ""), device=settings.get("device", ""), learned=learned_from(found.card),
+        prompt=settings.get("prompt", "") if chosen else "", best_set=chosen,
+        similarity=tuple(similarity(part, number)) if chosen else (),
+        set_images=tuple(set_files(part, number, chosen)) if chosen else (),
         threshold=found.threshold,
         threshold_words="The threshold was moved by hand." if moved else found.card["calibration"]["words"],
         photos=photos, figures=found.figures,

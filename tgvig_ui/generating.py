@@ -66,7 +66,7 @@ def show(step: Generating, part: Part | None, busy: bool) -> dict:
         return head | _set(step, part, number, curve, busy)
     waiting = note("The first iteration is running." if busy else NO_SET, "empty")
     return head | {
-        step.said: waiting if number else EMPTY,
+        step.said: waiting if number and settings_of(part, number).get("prompt") else EMPTY,
         step.set: gr.Dropdown(visible=False),
         step.use: gr.Button(visible=False),
         step.gallery: gr.Gallery([], visible=False),
@@ -79,7 +79,7 @@ def show(step: Generating, part: Part | None, busy: bool) -> dict:
 def _curves(step: Generating, part: Part | None, number: int | None) -> dict:
     """The similarity curves of all generations, and the choice among them, also while the shown one has no set yet."""
     numbers = part.generations() if part else []
-    named = {k: f"{k}: {settings_of(part, k).get('prompt', '')}" for k in numbers}
+    named = {k: f"{k}: {settings_of(part, k).get('prompt') or 'no generated images'}" for k in numbers}
     curves = {named[k]: values for k in named if (values := similarity(part, k))}
     chosen = {number: part.choices.chosen_set} if part else {}
     used = {named[k]: best for k in named if (best := chosen.get(k) or used_set(part, k))}

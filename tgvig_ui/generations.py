@@ -50,9 +50,10 @@ def unfinished(part: Part) -> list[int]:
 
 
 def lacks_sets(part: Part, number: int) -> bool:
-    """Whether a generation has fewer sets than were asked for."""
-    wanted = settings_of(part, number).get("integrating", {}).get("iterations", 0)
-    return len(similarity(part, number)) < wanted
+    """Whether a generation has fewer sets than were asked for; one without a prompt is for a detector alone."""
+    settings = settings_of(part, number)
+    wanted = settings.get("integrating", {}).get("iterations", 0)
+    return bool(settings.get("prompt")) and len(similarity(part, number)) < wanted
 
 
 def best_set(part: Part, number: int) -> int | None:

@@ -144,7 +144,7 @@ class Jobs:
 
         part = Part(folder)
         number, backbone = arguments["generation"], arguments.get("backbone", "")
-        chosen = _chosen_images(part, arguments)
+        chosen = arguments["set"], arguments["arm"], tuple(arguments["left_out"])
         work = self.service.open_run(part, number, watch, backbone, false_alarm=arguments["false_alarm"])
         for name in ("model", "inspect"):
             shutil.rmtree(work.run.folder / name, ignore_errors=True)
@@ -210,17 +210,6 @@ def _settle(part: Part, number: int) -> None:
     choices, used = part.choices, used_set(part, number)
     if used and choices.generation == number:
         part.choose(chosen_set=used, viewed_set=None, left_out=choices.left_out if used == choices.chosen_set else ())
-
-
-def _chosen_images(part: Part, arguments: dict) -> tuple[int, str, tuple[int, ...]]:
-    """Set, arm and left-out places as they were when the job was queued."""
-    if "set" in arguments:
-        return arguments["set"], arguments["arm"], tuple(arguments["left_out"])
-    # queued by an earlier version, which read these two when the job ran
-    choices, number = part.choices, arguments["generation"]
-    shown = choices.generation == number and choices.chosen_set
-    found = (choices.chosen_set, choices.left_out) if shown else (used_set(part, number), ())
-    return found[0], arguments["arm"], found[1]
 
 
 def _telling_time(work: Work, watch: Watch) -> Progress:

@@ -10,6 +10,7 @@ import gradio as gr
 from tgvig_ui import figures
 from tgvig_ui.plot_style import empty
 from tgvig_ui.prompting_layout import EMPTY, Prompting
+from tgvig_ui.own_names import own_names
 from tgvig_ui.service import ranking
 from tgvig_ui.store import Part, read_json
 from tgvig_ui.words import note
@@ -72,7 +73,7 @@ def _map(part: Part, chosen: str):
 
 
 def _photo_bars(part: Part, chosen: dict | None):
-    names = [path.name[5:] for path in part.photos()]
+    names = list(own_names(part.photos()).values())
     if chosen is None:
         return empty("Only prompts of the list are compared photo by photo; yours is used as you wrote it")
     if len(names) != len(chosen["photos"]):

@@ -55,7 +55,8 @@ class ReportFacts:
     Attributes:
         date: as it is to be printed.
         device: what was computed on.
-        prompt: P, which chose the set.
+        learned: which images the detector learned from, in words.
+        prompt: P, which chose the set; empty where no generated image was learned from, as the next three.
         similarity: cosine of each set with the prompt, first iteration first.
         best_set: number (from 1) of the set that trained the detector.
         set_images: its images; the first 12 are shown.
@@ -69,9 +70,10 @@ class ReportFacts:
     date: str
     pack: str
     device: str
+    learned: str
     prompt: str
     similarity: tuple[float, ...]
-    best_set: int
+    best_set: int | None
     set_images: tuple[Path, ...]
     threshold: float
     threshold_words: str
@@ -136,7 +138,9 @@ def _facts_list(facts: ReportFacts) -> str:
 
 def _training(facts: ReportFacts) -> Iterator[str]:
     """The prompt, the curve, and images of the set that the detector was trained on."""
-    yield f"<section><h2>What the detector learned from</h2><p>Prompt: <q>{escape(facts.prompt)}</q></p>\n"
+    yield f"<section><h2>What the detector learned from</h2><p>It learned from {escape(facts.learned)}.</p>\n"
+    if facts.prompt:
+        yield f"<p>Prompt: <q>{escape(facts.prompt)}</q></p>\n"
     if facts.similarity:
         yield f"<figure>{curve_svg(facts.similarity, facts.best_set)}<figcaption>How well each generated set fits the "
         yield f"prompt (cosine). Set {facts.best_set}, marked, was used.</figcaption></figure>\n"

@@ -114,7 +114,7 @@ class Service:
     def begin(
         self,
         part: Part,
-        prompt: str,
+        prompt: str | None,
         images: int,
         iterations: int,
         seed: int,
@@ -126,6 +126,7 @@ class Service:
         """Make the folder of a new generation and return its number.
 
         Args:
+            prompt: None where no set is to be made, only a detector from the photos.
             pack: a pack's name; empty takes the one in use.
             together: the numbers of all generations that are begun at once, to be compared.
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import gradio as gr
 
 from tgvig_core.errors import TgvigError
+from tgvig_ui.beginning import Asked, begin
 from tgvig_ui.forms import Form
-from tgvig_ui.server import Server, plain
+from tgvig_ui.generations import settings_of
+from tgvig_ui.server import Server, bound
 from tgvig_ui.store import Part, read_json
 from tgvig_ui.words import note
 
@@ -24,7 +26,8 @@ BACKBONES = [
     ("DINOv2-S (84 MB, fetched once)", "strong"),
 ]
 """What PatchCore looks with; the values are the packs that bring it."""
-EMPTY = note("No detector yet. Training takes some seconds once images are generated.", "empty")
+EMPTY = note("No detector yet. Training takes some seconds.", "empty")
+NO_IMAGES = "There are no generated images yet: generate a set in step 3, or learn from the photos without them."
 
 
 @dataclass(frozen=True)
@@ -76,20 +79,33 @@ def build() -> Training:
 
 def wire(server: Server, step: Training, part_id: gr.State) -> list:
     """Train. Returns the events, after which the page redraws."""
-
-    @plain
-    def train(id: str, arm: str, rate: float, backbone: str) -> None:
-        part = server.part(id)
-        choices = part.choices
-        if choices.generation is None or not choices.chosen_set:
-            raise TgvigError("There are no generated images yet: generate at least one set in step 3.")
-        # all of it as it is now: the job may wait in the queue while the person looks at other sets
-        images = {"generation": choices.generation, "set": choices.chosen_set, "left_out": list(choices.left_out)}
-        asked = {"arm": ARMS[arm], "false_alarm": rate / 100, "backbone": backbone}
-        server.submit(part, "train", images | asked)
-
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    return [step.train.click(train, [part_id, step.arm, step.rate, step.backbone], None, **private)]
+    asked = [part_id, step.arm, step.rate, step.backbone]
+    return [step.train.click(bound(server, train), asked, None, **private)]
+
+
+def train(server: Server, id: str, arm: str, rate: float, backbone: str) -> None:
+    """Queue the training; without generated images the photos as they are now are enough."""
+    part = server.part(id)
+    choices = part.choices
+    # all of it as it is now: the job may wait in the queue while the person looks at other sets
+    images = {"set": choices.chosen_set, "left_out": list(choices.left_out)}
+    asked = images | {"arm": ARMS[arm], "false_alarm": rate / 100, "backbone": backbone}
+    generated = asked["arm"] == "tgvig"
+    if generated and not choices.chosen_set:
+        raise TgvigError(NO_IMAGES)
+    if not part.photos():
+        raise TgvigError("There are no photos yet: add at least one in step 1.")
+    if generated or _of_these_photos(part):
+        server.submit(part, "train", {"generation": choices.generation, **asked})
+    else:
+        begin(server, part, [None], Asked(), "train", **asked)
+
+
+def _of_these_photos(part: Part) -> bool:
+    """Whether the shown generation was begun with the photos that the part has now."""
+    number = part.choices.generation
+    return number is not None and settings_of(part, number).get("photos") == [str(path) for path in part.photos()]
 
 
 def model_card(part: Part | None) -> dict | None:
@@ -98,32 +114,33 @@ def model_card(part: Part | None) -> dict | None:
     return None if number is None else read_json(part.generation(number) / "model" / "model.json")
 
 
+def learned_from(card: dict) -> str:
+    """The images that a detector remembers, in words."""
+    if card["arm"] == "tgvig":
+        out = f" without the {len(card['left_out'])} you left out" if card["left_out"] else ""
+        return f"the photos and generated set {card['best_iteration']}{out}"
+    return {"augment": "the photos and plain copies of them", "real": "the photos only"}[card["arm"]]
+
+
 def token(part: Part | None) -> list:
     """Changes when `show` would show something else."""
     if part is None:
         return []
     number = part.choices.generation
     file = part.generation(number) / "model" / "model.json" if number else None
-    return [part.id, number, part.choices.chosen_set, file.stat().st_mtime_ns if file and file.exists() else 0]
+    return [part.id, number, part.choices.chosen_set, bool(part.photos()), file.stat().st_mtime_ns if file and file.exists() else 0]
 
 
 def show(step: Training, part: Part | None) -> dict:
     """New values of the step's components."""
-    ready = bool(part and part.choices.chosen_set)
+    ready = bool(part and part.photos())
     card = model_card(part)
     if not card:
-        text = EMPTY if ready else note("Generate at least one set of images in step 3 first.", "empty")
+        text = EMPTY if not ready or part.choices.chosen_set else note(NO_IMAGES, "empty")
         return {step.result: text, step.train: gr.Button(interactive=ready), step.next: gr.Button(interactive=False)}
     about = card["calibration"]
-    learned = {
-        "tgvig": f"the photos and generated set {card['best_iteration']}",
-        "augment": "the photos and plain copies",
-        "real": "the photos only",
-    }[card["arm"]]
-    if card["arm"] == "tgvig" and card["left_out"]:
-        learned += f" without the {len(card['left_out'])} you left out"
     seen = f"PatchCore on the features of {card['backbone']} ({', '.join(card['layers'])})."
-    text = f"Trained on {learned}. Scores above {about['threshold']:.2f} are called anomalous. {about['words']}"
+    text = f"Trained on {learned_from(card)}. Scores above {about['threshold']:.2f} are called anomalous. {about['words']}"
     lift = card["lift"]["words"] if card["arm"] != "real" else ""
     said, again = note(text) + note(f"{seen} {lift}", "hint"), gr.Button("Train again", interactive=ready)
     return {step.result: said, step.train: again, step.next: gr.Button(interactive=True)}

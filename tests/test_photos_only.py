@@ -37,7 +37,9 @@ def done(server, part) -> None:
     assert server.status(part).state == "done", server.status(part)
 
 
-@pytest.mark.parametrize(("arm", "words"), [(PHOTOS, "the photos only"), (COPIES, "the photos and plain copies of them")])
+@pytest.mark.parametrize(
+    ("arm", "words"), [(PHOTOS, "the photos only"), (COPIES, "the photos and plain copies of them")]
+)
 def test_photos_alone_become_a_detector_and_a_report_without_a_prompt(server, part, tmp_path, arm, words):
     training.train(server, part.id, arm, 5, "")
     done(server, part)

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import gradio as gr
 
 from tgvig_ui import figures
+from tgvig_ui.own_names import own_names
 from tgvig_ui.plot_style import empty
 from tgvig_ui.prompting_layout import EMPTY, Prompting
-from tgvig_ui.own_names import own_names
 from tgvig_ui.service import ranking
 from tgvig_ui.store import Part, read_json
 from tgvig_ui.words import note

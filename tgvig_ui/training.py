@@ -128,7 +128,13 @@ def token(part: Part | None) -> list:
         return []
     number = part.choices.generation
     file = part.generation(number) / "model" / "model.json" if number else None
-    return [part.id, number, part.choices.chosen_set, bool(part.photos()), file.stat().st_mtime_ns if file and file.exists() else 0]
+    return [
+        part.id,
+        number,
+        part.choices.chosen_set,
+        bool(part.photos()),
+        file.stat().st_mtime_ns if file and file.exists() else 0,
+    ]
 
 
 def show(step: Training, part: Part | None) -> dict:
@@ -140,7 +146,9 @@ def show(step: Training, part: Part | None) -> dict:
         return {step.result: text, step.train: gr.Button(interactive=ready), step.next: gr.Button(interactive=False)}
     about = card["calibration"]
     seen = f"PatchCore on the features of {card['backbone']} ({', '.join(card['layers'])})."
-    text = f"Trained on {learned_from(card)}. Scores above {about['threshold']:.2f} are called anomalous. {about['words']}"
+    text = (
+        f"Trained on {learned_from(card)}. Scores above {about['threshold']:.2f} are called anomalous. {about['words']}"
+    )
     lift = card["lift"]["words"] if card["arm"] != "real" else ""
     said, again = note(text) + note(f"{seen} {lift}", "hint"), gr.Button("Train again", interactive=ready)
     return {step.result: said, step.train: again, step.next: gr.Button(interactive=True)}

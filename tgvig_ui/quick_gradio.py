@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 
@@ -23,11 +24,13 @@ def import_gradio(mcp: bool) -> None:
         return found(thing)
 
     inspect.getfile = unknown
+    gc.disable()  # an import only adds: looking for what could be freed is in vain, and takes a quarter of a second
     if hidden := not mcp and "mcp" not in sys.modules:
         sys.modules["mcp"] = None
     try:
         import gradio  # noqa: F401
     finally:
+        gc.enable()
         inspect.getfile = found
         if hidden:
             del sys.modules["mcp"]

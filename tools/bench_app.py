@@ -22,16 +22,19 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from browser import App, chromium, open_page  # noqa: E402
 
+from tgvig_core.images import read_photo, save_png, to_square  # noqa: E402
 from tgvig_core.runs import Run  # noqa: E402
+from tgvig_core.settings import SIZE  # noqa: E402
 from tgvig_ui.store import Part, Store  # noqa: E402
 
 PART = ROOT / "assets" / "samples" / "hex_nut"
-PATIENCE = 900_000
+PATIENCE = 300_000
 SETS, IMAGES = 50, 20
 """1000 generated images, in the most sets that the page makes of its default size."""
 SETTLED_MS = 2500
 """Milliseconds that a page has had for itself before it is refreshed."""
 UPDATES = 60
+STARTS = 5
 
 
 def main() -> None:
@@ -41,10 +44,19 @@ def main() -> None:
     o = parser.parse_args()
     expect.set_options(timeout=PATIENCE)
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        app, page = App(Path(folder)), open_page(browser)
-        page.set_default_timeout(PATIENCE)
+        app = App(Path(folder))
         try:
-            rows = [("process start to first page", first_page(app, page), "5 s")]
+            starts = [first_page(app, open_page(browser)) for _ in range(STARTS)]
+            rows = [
+                (
+                    f"process start to first page, {min(starts):.2f} to {max(starts):.2f}",
+                    statistics.median(starts),
+                    "5 s",
+                )
+            ]
+            page = open_page(browser)
+            page.set_default_timeout(PATIENCE)
+            page.goto(app.url)
             if not o.skip_heatmap:
                 rows.append(("1 photo to first heatmap, 20 × 5 images", heatmap(page), "120 s"))
             part = crowded(app)
@@ -59,12 +71,15 @@ def main() -> None:
 
 
 def first_page(app: App, page: Page) -> float:
-    """From starting the process until the first step can be seen."""
+    """From starting the process until a browser that never saw the page shows the first step."""
+    app.stop()
     began = time.perf_counter()
     app.start()
     page.goto(app.url)
     page.locator("#upload-normals").wait_for()
-    return time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    page.context.close()
+    return seconds
 
 
 def heatmap(page: Page) -> float:
@@ -94,14 +109,24 @@ def crowded(app: App) -> Part:
     part = Store(app.runs).new()
     part.add_photos([PART / "train" / "good" / "000.jpg"])
     part.choose(object_name="metal nut", prompt="a metal nut with thread", generation=1, chosen_set=1)
+    pictures = square_pictures(part.folder.parent.parent)
     run = Run.create(part.generation(1), {"settings": {"integrating": {"iterations": SETS}, "prompt": "a metal nut"}})
     for number in range(1, SETS + 1):
         folder = run.folder / "sets" / f"{number:03d}"
         folder.mkdir(parents=True)
         for image in range(IMAGES):
-            shutil.copy(PART / "train" / "good" / f"{image % 5:03d}.jpg", folder / f"{image:04d}.png")
+            shutil.copy(pictures[image % len(pictures)], folder / f"{image:04d}.png")
         run.journal("iteration", number=number, similarity=0.3 + number / 1000)
     return part
+
+
+def square_pictures(folder: Path) -> list[Path]:
+    """Good photos in the frame of generated images."""
+    made = []
+    for photo in sorted((PART / "train" / "good").glob("*.jpg")):
+        made.append(folder / f"{photo.stem}.png")
+        save_png(to_square(read_photo(photo).pixels, SIZE), made[-1])
+    return made
 
 
 SHOWN = """() => new Promise((done) => {
@@ -116,6 +141,7 @@ SHOWN = """() => new Promise((done) => {
 def back(page: Page, part: Part) -> float:
     """From a refresh until a generated image is drawn again, by the page's own clock; the median of seven."""
     page.locator("#set-gallery img").first.wait_for()
+    expect(page.locator("#banner")).not_to_contain_text("Looking for models")  # the server has done its own start
     times = []
     for _ in range(7):
         page.wait_for_timeout(SETTLED_MS)
@@ -133,8 +159,9 @@ def updates(page: Page) -> list[tuple[str, float, str]]:
         if request.method == "POST" and "/gradio_api/run/" in request.url:
             times.append(request.timing["responseEnd"] / 1000)
 
-    page.locator("#images input[type=number]").fill("4")
-    page.locator("#images input[type=number]").press("Tab")
+    for id, count in (("images", 4), ("iterations", SETS)):  # long enough for all updates
+        page.locator(f"#{id} input[type=number]").fill(str(count))
+        page.locator(f"#{id} input[type=number]").press("Tab")
     page.locator("#start-generate").click()
     expect(page.locator("#status .tg-running")).to_contain_text("Iteration 1 of")
     page.on("requestfinished", note)

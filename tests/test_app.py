@@ -26,7 +26,7 @@ def test_prompts_are_ranked_and_the_best_is_filled_in(ranked):
     assert cells(ranked, "prompt-table", 1).first.inner_text().strip().startswith("a bottle with ")
     scores = [float(text) for text in cells(ranked, "prompt-table", 2).all_inner_texts()]
     assert len(scores) > 5 and scores == sorted(scores, reverse=True)
-    expect(ranked.locator("#prompt-detail")).to_contain_text("It is the best one by Eq. 1.")
+    expect(ranked.locator("#prompt-detail")).to_contain_text("It fits your photos best (Eq. 1 of the paper).")
     expect(plot_texts(ranked, "prompt-bars", "ytick")).not_to_have_count(0)
 
 

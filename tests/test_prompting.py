@@ -34,16 +34,17 @@ FOUND = {"best": ""}
 @pytest.mark.parametrize(
     ("relation", "words"),
     [
-        ("part", "(part of the name in WordNet)"),
-        ("wordnet", "(from the list of all of WordNet)"),
-        ("words", "(from Webster&#x27;s dictionary)"),
-        ("given", "(a word of your own)"),
-        ("modifier", "(a word of the name itself)"),
-        ("comparison", "(a comparison)"),
+        ("part", "a part of it"),
+        ("hypernym", "more general (hypernym)"),
+        ("wordnet", "from all of WordNet"),
+        ("words", "from Webster&#x27;s dictionary"),
+        ("given", "your own word"),
+        ("modifier", "from the name itself"),
+        ("comparison", "a comparison"),
     ],
 )
 def test_where_a_word_comes_from_is_said_in_words(relation, words):
-    assert f"<b>neck</b> {words}." in prompting._detail(row(relation), FOUND)
+    assert f"<b>neck</b>: {words}." in prompting._detail(row(relation), FOUND)
 
 
 def test_a_words_own_place_is_shown_and_an_earlier_ranking_shows_none():

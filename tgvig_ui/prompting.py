@@ -15,11 +15,13 @@ from tgvig_ui.service import ranking
 from tgvig_ui.store import Part, read_json
 from tgvig_ui.words import note
 
-SOURCES = {
-    "given": "a word of your own", "modifier": "a word of the name itself", "comparison": "a comparison",
-    "wordnet": "from the list of all of WordNet", "words": "from Webster's dictionary",
+RELATIONS = {
+    "synonym": "another name for it", "hypernym": "more general (hypernym)", "hyponym": "more special (hyponym)",
+    "part": "a part of it", "whole": "what it is a part of", "substance": "what it is made of",
+    "member": "a member of it", "given": "your own word", "modifier": "from the name itself", "comparison": "a comparison",
+    "wordnet": "from all of WordNet", "words": "from Webster's dictionary",
 }  # fmt: skip
-"""Where a word comes from, if not from WordNet's relations to the name."""
+"""How a word is related to the part's name, or where else it comes from, in plain words."""
 
 
 def token(part: Part | None) -> list:
@@ -64,7 +66,8 @@ def show(step: Prompting, part: Part | None) -> dict:
 
 def _table_row(prompt: dict) -> list:
     kept, why = ("yes", "") if prompt["kept"] else ("no", prompt["reason"])
-    return [prompt["text"], round(prompt["score"], 3), round(prompt["distance"], 3), prompt["relation"], kept, why]
+    cosine, distance, relation = round(prompt["score"], 3), round(prompt["distance"], 3), RELATIONS[prompt["relation"]]
+    return [prompt["text"], cosine, distance, relation, kept, why]
 
 
 def _map(part: Part, chosen: str):
@@ -92,11 +95,10 @@ def _detail(chosen: dict | None, found: dict) -> str:
     """The chosen prompt's word: what it means and how it came here."""
     if chosen is None:
         return note("This is a prompt of your own.", "hint")
-    best = " It is the best one by Eq. 1." if chosen["text"] == found["best"] else ""
+    best = " It fits your photos best (Eq. 1 of the paper)." if chosen["text"] == found["best"] else ""
     gloss = f" “{escape(chosen['gloss'])}.”" if chosen["gloss"] else ""
     kept = "" if chosen["kept"] else f" It was left out of the automatic choice: {escape(chosen['reason'])}."
-    source = SOURCES.get(chosen["relation"], f"{chosen['relation']} of the name in WordNet")
     above = " › ".join(escape(name) for name in chosen.get("place", ()))
     where = f"<br>Its place in WordNet: {above}." if above else ""
-    word = escape(chosen["word"] or chosen["text"])
-    return f'<div class="tg-hint"><b>{word}</b> ({escape(source)}).{gloss}{best}{kept}{where}</div>'
+    word, relation = escape(chosen["word"] or chosen["text"]), escape(RELATIONS[chosen["relation"]])
+    return f'<div class="tg-hint"><b>{word}</b>: {relation}.{gloss}{best}{kept}{where}</div>'

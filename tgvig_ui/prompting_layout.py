@@ -62,7 +62,14 @@ def build() -> Prompting:
         max_height=360,
         label="All prompts (click a row to choose it)",
         elem_id="prompt-table",
-        column_widths=["34%", "12%", "12%", "14%", "8%", "20%"],
+        column_widths=["30%", "10%", "11%", "23%", "8%", "18%"],
+    )
+    gr.HTML(
+        note(
+            "Cosine: how well a prompt fits the photos, 1 would be perfect. Distance: the same as a length, 0 would be "
+            "perfect; prompts that are too far away are left out.",
+            "hint",
+        )
     )
     csv = gr.DownloadButton("Download the whole ranking (CSV)", size="sm", visible=False, elem_id="ranking-csv")
     next_ = gr.Button("Next: generate good images", variant="primary", interactive=False, elem_id="to-generate")

@@ -27,6 +27,9 @@ TALLEST = 1700
 """Pixels of height that a picture keeps: what is below is cut."""
 IMAGES, ITERATIONS = "12", "4"
 COLOURS = 200
+DRAWN = """(tallest) => [...document.images].every(
+  (image) => image.complete || !image.checkVisibility() || image.getBoundingClientRect().top > tallest)"""
+"""Pictures of other steps, or farther down, are not loaded before somebody gets there."""
 
 
 def main() -> None:
@@ -85,7 +88,7 @@ def said(page: Page, words: str) -> None:
 def save(page: Page, file: Path, tallest: int = TALLEST) -> None:
     """The page from its top, in few colours so that the file is small."""
     page.evaluate("window.scrollTo(0, 0)")
-    page.wait_for_function("Array.from(document.images).every(image => image.complete)")
+    page.wait_for_function(DRAWN, arg=tallest)
     page.wait_for_timeout(1500)  # plots and the slider move into place
     image = Image.open(io.BytesIO(page.screenshot(full_page=True, animations="disabled"))).convert("RGB")
     image = image.crop((0, 0, image.width, min(image.height, tallest)))

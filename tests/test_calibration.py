@@ -6,7 +6,6 @@ import torch
 
 from tgvig_core.augment import ViewPolicy
 from tgvig_core.calibration import calibrate, conformal_threshold, lift, rate_interval
-from tgvig_core.defects import cut_paste
 from tgvig_core.detectors import ScoreSet
 from tgvig_core.errors import TgvigError
 
@@ -79,24 +78,6 @@ def test_calibration_repeats_by_seed():
 def test_a_rate_outside_0_to_1_is_refused(rate):
     with pytest.raises(TgvigError, match="false-alarm rate"):
         calibrate(Spy(), normals(1), ViewPolicy(), rate)
-
-
-def test_cut_paste_changes_exactly_its_mask():
-    image = normals(1)[0]
-    for seed in range(20):
-        spoiled, mask = cut_paste(image, torch.Generator().manual_seed(seed))
-        assert torch.equal((spoiled != image).any(0), mask)
-        assert 0 < mask.float().mean() < 0.05
-        rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
-        box = (rows.max() - rows.min() + 1) * (columns.max() - columns.min() + 1)
-        assert mask.sum() > 0.8 * box  # one rectangle
-
-
-def test_cut_paste_repeats_by_seed():
-    image = normals(1)[0]
-    first, again, other = (cut_paste(image, torch.Generator().manual_seed(seed))[0] for seed in (3, 3, 4))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
 
 
 def test_lift_is_the_difference_of_the_two_aurocs():

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tgvig_core.defect_looks import poisson
 from tgvig_core.defect_shapes import perlin
-from tgvig_core.defects import KINDS, LEAST_DIFFERENCE, Defect, make_defect
+from tgvig_core.defects import KINDS, LEAST_DIFFERENCE, Defect, UnseenError, assorted, make_defect
 from tgvig_core.errors import TgvigError
 from tgvig_core.foreground import part_mask
 from tgvig_core.images import to_pixels, to_tensor
@@ -235,3 +235,20 @@ def test_perlin_noise_vanishes_on_its_lattice_and_is_smooth_between() -> None:
     noise = perlin(y, x, np.random.default_rng(0))
     np.testing.assert_allclose(noise[::8, ::8], 0, atol=1e-6)
     assert abs(noise).max() > 0.3 and abs(np.diff(noise, axis=0)).max() < 0.3
+
+
+def test_assorted_defects_take_the_kinds_in_turn_and_repeat_by_seed(photos: dict) -> None:
+    images = photos["bottle"][0].expand(len(KINDS) + 1, -1, -1, -1)
+    made, again = (assorted(images, 0.5, seeded(1)) for _ in range(2))
+    assert [defect.kind for defect in made] == [*KINDS, KINDS[0]]
+    assert all(torch.equal(one.image, other.image) for one, other in zip(made, again, strict=True))
+
+
+@pytest.mark.parametrize("level", [-1.0, 0.0, 1.0])
+def test_a_kind_that_would_not_show_gives_way_to_the_next(level: float) -> None:
+    images = torch.full((len(KINDS), 3, 64, 64), level)
+    with pytest.raises(UnseenError, match="changes nothing"):
+        make_defect(images[0], "blend", 0.5, seeded())
+    made = assorted(images, 0.5, seeded())
+    assert made[KINDS.index("blend")].kind == KINDS[KINDS.index("blend") + 1]
+    assert all(defect.mask.any() for defect in made)

@@ -1,7 +1,6 @@
 """Synthetic defects with exact masks and a strength: A = M̄⊙I + (1−δ)(M⊙I) + δ(M⊙P) of RealNet (Zhang et al., CVPR 2024).
 
 I is a good photo, M the shape of the defect, P what it looks like (`defect_shapes.py`, `defect_looks.py`), δ its strength.
-`cut_paste` is CutPaste by itself (Li et al., CVPR 2021, arXiv 2104.04015), anywhere on the photo and at one strength.
 """
 
 from __future__ import annotations
@@ -29,6 +28,10 @@ VISIBLE, SHARE = 0.15, 0.3
 
 TRIES = 16
 LEAST_SIDE = 32
+
+
+class UnseenError(TgvigError):
+    """The defect would not be seen on this photo."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ def make_defect(
 
     Raises:
         TgvigError: an unknown kind, a strength or size out of range, a photo that is too small or not in [-1, 1], an
-            empty part, or nothing would be seen to change (blending a photo of one colour with itself).
+            empty part.
+        UnseenError: nothing would be seen to change (blending a photo of one colour with itself).
     """
     _check(image, kind, strength, size, part)
     part = part_mask(image) if part is None else part
@@ -83,7 +87,7 @@ def make_defect(
     spoiled = torch.from_numpy(pixels + change).clamp(-1, 1).to(image)
     mask = (spoiled - image).abs().amax(0) > LEAST_DIFFERENCE
     if not mask.any():
-        raise TgvigError(
+        raise UnseenError(
             f"A defect '{kind}' of strength {strength} and size {size:g} px changes nothing on this photo: "
             f"raise the strength or the size, or take another kind ({', '.join(KINDS)})."
         )
@@ -145,32 +149,25 @@ def _centre(kind: str, size: float, deep: np.ndarray, random: np.random.Generato
     return int(rows[chosen]), int(columns[chosen])
 
 
-def cut_paste(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Copy a small rectangle of the image to another place, with a change of light.
-
-    Half of the rectangles are patches (0.3 to 2 % of the area), half thin scars, as in the paper but smaller: a defect
-    of the paper's 2 to 15 % is found by any detector and tells nothing.
+def assorted(images: Tensor, strength: float, generator: torch.Generator) -> list[Defect]:
+    """A defect on each image, the kinds in turn; a kind that would not show on an image gives way to the next.
 
     Args:
-        image: 3×H×W in [-1, 1].
+        images: N×3×H×W in [-1, 1], good photos.
+        strength: δ in (0, 1].
         generator: CPU generator.
 
-    Returns:
-        the spoiled image, and its exact mask, H×W bool.
+    Raises:
+        TgvigError: as `make_defect`. UnseenError: no kind shows on an image.
     """
-    height, width = image.shape[1:]
-    draw = torch.rand(8, generator=generator).tolist()
-    area = (0.003 + 0.017 * draw[0]) * height * width
-    aspect = (
-        math.exp(math.log(3.3) * (2 * draw[1] - 1)) if draw[2] < 0.5 else math.exp(math.log(10) * (2 * draw[1] - 1))
-    )
-    rows = min(max(2, round(math.sqrt(area * aspect))), height // 2)
-    columns = min(max(2, round(math.sqrt(area / aspect))), width // 2)
-    top, left = int(draw[3] * (height - rows)), int(draw[4] * (width - columns))
-    to_top, to_left = int(draw[5] * (height - rows)), int(draw[6] * (width - columns))
-    light = 0.2 * (2 * draw[7] - 1)
-    spoiled = image.clone()
-    piece = image[:, top : top + rows, left : left + columns]
-    spoiled[:, to_top : to_top + rows, to_left : to_left + columns] = (piece + light).clamp(-1, 1)
-    mask = (spoiled != image).any(0)
-    return spoiled, mask
+    return [_first_to_show(image, place, strength, generator) for place, image in enumerate(images)]
+
+
+def _first_to_show(image: Tensor, place: int, strength: float, generator: torch.Generator) -> Defect:
+    part = part_mask(image)
+    for turn in range(len(KINDS)):
+        try:
+            return make_defect(image, KINDS[(place + turn) % len(KINDS)], strength, generator, part=part)
+        except UnseenError as error:
+            last = error
+    raise last

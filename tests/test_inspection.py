@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from photos import category
 from PIL import Image
 
 from tgvig_core.errors import TgvigError
@@ -29,6 +30,13 @@ def test_mvtec_layout_gives_labels_and_masks(tmp_path):
     mask = read_mask(photos[1], 8)
     assert mask[:4, 4:].all() and mask.sum() == 16
     assert not read_mask(photos[0], 8).any()
+
+
+def test_masks_may_be_called_like_their_photos_as_in_other_data_sets():
+    photos = read_test_folder(category("hazelnut") / "test")
+    defective = [photo for photo in photos if photo.defective]
+    assert len(defective) == 17 and all(photo.mask.stem == photo.path.stem for photo in defective)
+    assert 0 < read_mask(defective[0], 64).float().mean() < 0.5
 
 
 def test_labels_without_masks_are_fine_but_a_missing_mask_is_named(tmp_path):

@@ -24,8 +24,8 @@ class LabelledPhoto:
 
 
 def read_test_folder(folder: Path) -> tuple[LabelledPhoto, ...]:
-    """The photos of a folder: test/good and test/<defect> with ground_truth/<defect>/NAME_mask.png beside test, or
-    photos without labels.
+    """The photos of a folder: test/good and test/<defect> with ground_truth/<defect>/NAME_mask.png beside test (as in
+    MVTec AD; NAME.png, as other sets have it, is taken too), or photos without labels.
 
     Raises:
         TgvigError: there is no such folder, it holds no photo, or a photo of a defect lacks its mask.
@@ -46,12 +46,12 @@ def read_test_folder(folder: Path) -> tuple[LabelledPhoto, ...]:
 def _mask(truth: Path, path: Path) -> Path | None:
     if not truth.is_dir():
         return None  # labels without masks: image figures only
-    mask = truth / path.parent.name / f"{path.stem}_mask.png"
-    if not mask.is_file():
-        raise TgvigError(
-            f"The mask {mask} of {path} is missing: add it, or move ground_truth away to go without masks."
-        )
-    return mask
+    named = [truth / path.parent.name / f"{path.stem}{end}.png" for end in ("_mask", "")]
+    if found := next(filter(Path.is_file, named), None):
+        return found
+    raise TgvigError(
+        f"The mask {named[0]} of {path} is missing: add it, or move ground_truth away to go without masks."
+    )
 
 
 def read_mask(photo: LabelledPhoto, size: int) -> Tensor:

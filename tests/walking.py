@@ -76,6 +76,6 @@ def begun(app: App, source: Path | None = None) -> Part:
     part.add_photos(normals("bottle", 1))
     part.choose(object_name="bottle", prompt="a bottle with neck")
     if source:
-        for name in ("ranking.json", "prompt_map.json"):
+        for name in ("ranking.json", "prompt_map.json", "prompts.csv"):
             shutil.copy(source / name, part.folder)
     return part

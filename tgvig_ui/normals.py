@@ -96,20 +96,19 @@ def token(part: Part | None) -> list:
 def show(step: Normals, part: Part | None) -> dict:
     """New values of the step's components."""
     photos = part.photos() if part else []
-    if not photos:
-        return {step.gallery: gr.Gallery([]), step.notes: EMPTY, step.remove: gr.Button(visible=False),
-                step.next: gr.Button(interactive=False)}  # fmt: skip
+    poses = {step.flips: bool(part and part.choices.flips), step.turns: bool(part and part.choices.turns)}
+    if not photos:  # the boxes, too: a new part must not seem to have the poses of the one before it
+        return poses | {step.gallery: gr.Gallery([]), step.notes: EMPTY, step.remove: gr.Button(visible=False),
+                        step.next: gr.Button(interactive=False)}  # fmt: skip
     pictures = [(str(thumb(path, part.folder / "thumbs")), name) for path, name in own_names(photos).items()]
     texts = "".join(note(text, "warn") for text in _notes(part, photos)) or note(
         "The photos look fine: sharp, well lit, no duplicates."
     )
     few = "One photo works, but how often good parts will be rejected can then only be guessed; 3 to 5 are better."
-    return {
+    return poses | {
         step.gallery: gr.Gallery(pictures, selected_index=None),  # the frame must not pass to the next photo
         step.notes: texts + (note(few, "hint") if len(photos) < 3 else ""),
         step.remove: gr.Button(visible=True),
-        step.flips: part.choices.flips,
-        step.turns: part.choices.turns,
         step.next: gr.Button(interactive=True),
     }
 

@@ -50,6 +50,9 @@ def test_a_refresh_in_mid_run_finds_the_part_and_its_running_job_again(generatin
     expect(generating.locator("#stop")).to_be_visible()
     assert walk.part.name in generating.url
     expect(generating.locator("#generate-prompt")).to_contain_text(made(walk.part, "part.json")["prompt"])
+    step(generating, 3)
+    expect(entry(generating, "images")).to_have_value("4")  # as asked for, not as the page proposes
+    expect(entry(generating, "iterations")).to_have_value("2")
 
 
 def test_generation_shows_its_curve_and_the_images_of_the_best_set(generated, walk):

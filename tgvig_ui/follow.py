@@ -17,6 +17,7 @@ import gradio as gr
 from tgvig_core.held import held
 from tgvig_ui import generating, generating_events, inspecting, normals, prompting, training
 from tgvig_ui.executor import Status
+from tgvig_ui.restoring import fields, restored
 from tgvig_ui.server import Server
 from tgvig_ui.store import Part
 from tgvig_ui.words import note, status_line
@@ -93,6 +94,8 @@ def follow(
     ]
     for event in (known, *turned):
         event.then(None, kept, None, js=LINK, api_visibility="private")
+    for event in (attached, *turned):
+        event.then(partial(restored, server, *forms[1:4]), part_id, fields(*forms[1:4]), **QUIET)
     stopped = [
         head.stop.click(partial(_stop, server, finish=False), part_id, None, **QUIET),
         head.finish.click(partial(_stop, server, finish=True), part_id, None, **QUIET),

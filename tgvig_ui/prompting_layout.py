@@ -67,7 +67,7 @@ def build() -> Prompting:
     gr.HTML(
         note(
             "Cosine: how well a prompt fits the photos, 1 would be perfect. Distance: the same as a length, 0 would be "
-            "perfect; prompts that are too far away are left out.",
+            "perfect; prompts that are too far away are left out. The ⋮ of a column sorts by it.",
             "hint",
         )
     )

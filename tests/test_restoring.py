@@ -1,0 +1,54 @@
+"""What was asked for comes back into the fields with its part, and nothing of another part stays there."""
+
+from types import SimpleNamespace
+
+import pytest
+from made_generations import Held
+
+from tgvig_core.runs import Run
+from tgvig_ui.generating_layout import Generating
+from tgvig_ui.prompting_layout import LISTS, RULES, Prompting
+from tgvig_ui.restoring import restored
+from tgvig_ui.store import write_json
+from tgvig_ui.training import ARMS, Training
+
+FIELDS = ("words", "lists", "rule"), ("images", "iterations", "seed", "variance", "text"), ("arm", "rate")
+STEPS = tuple(SimpleNamespace(**{name: name for name in names}) for names in FIELDS)
+"""Steps whose components are their own names."""
+
+
+@pytest.fixture
+def held(tmp_path):
+    made = Held(tmp_path)
+    yield made
+    made.close()
+
+
+def test_the_fields_are_those_of_the_steps():
+    for step, names in zip((Prompting, Generating, Training), FIELDS, strict=True):
+        assert set(names) <= set(step.__dataclass_fields__) and set(names) <= set(step.NEVER_DRAWN)
+
+
+def test_what_was_asked_for_comes_back(held):
+    part = held.part(words=("rim", "neck"), vocabulary="wordnet", rule="paper", generation=1)
+    settings = {"prompt": "a nut", "seed": 7, "generating": {"images": 50, "variance": False},
+                "integrating": {"iterations": 9, "text": False}}  # fmt: skip
+    Run.create(part.generation(1), {"settings": settings})
+    (part.generation(1) / "model").mkdir()
+    write_json(part.generation(1) / "model" / "model.json", {"arm": "real", "calibration": {"false_alarm": 0.12}})
+    found = restored(held.server, *STEPS, part.id)
+    assert found["words"] == "rim, neck"
+    assert (LISTS[found["lists"]], RULES[found["rule"]], ARMS[found["arm"]]) == ("wordnet", "paper", "real")
+    assert [found[name] for name in FIELDS[1]] == [50, 9, 7, False, False] and found["rate"] == 12
+
+
+def test_a_new_part_has_no_words_of_the_former_one_and_a_proposal_stays(held):
+    for id in ("", held.part().id):
+        found = restored(held.server, *STEPS, id)
+        assert found["words"] == "" and set(found) == set(FIELDS[0])
+
+
+def test_a_detector_from_the_photos_alone_leaves_the_proposal_for_images(held):
+    part = held.part(generation=1)
+    Run.create(part.generation(1), {"settings": {"prompt": None, "seed": 0}})
+    assert set(restored(held.server, *STEPS, part.id)) == set(FIELDS[0])

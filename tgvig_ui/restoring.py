@@ -1,0 +1,39 @@
+"""What was asked for last, back in the fields after a refresh, in another tab, or when an earlier part is opened."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from tgvig_ui.generating_layout import Generating
+from tgvig_ui.generations import settings_of
+from tgvig_ui.prompting_layout import LISTS, RULES, Prompting
+from tgvig_ui.server import Server
+from tgvig_ui.store import Choices
+from tgvig_ui.training import ARMS, Training, model_card
+
+
+def fields(second: Prompting, third: Generating, fourth: Training) -> list[gr.components.Component]:
+    """The components that `restored` fills. They are drawn only then, or they would change under a person's hands."""
+    return [
+        second.words, second.lists, second.rule, third.images, third.iterations, third.seed, third.variance, third.text,
+        fourth.arm, fourth.rate,
+    ]  # fmt: skip
+
+
+def restored(server: Server, second: Prompting, third: Generating, fourth: Training, id: str) -> dict:
+    """The fields' values for a part; images and detector that were not asked for yet leave theirs as they are."""
+    part = server.store.part(id)
+    choices = part.choices if part else Choices()
+    lists, rules = ({value: name for name, value in known.items()} for known in (LISTS, RULES))
+    found = {second.words: ", ".join(choices.words), second.lists: lists[choices.vocabulary]}
+    found[second.rule] = rules[choices.rule]
+    settings = settings_of(part, choices.generation) if choices.generation else {}
+    if settings.get("prompt"):
+        generating, integrating = settings["generating"], settings["integrating"]
+        found |= {third.images: generating["images"], third.variance: generating["variance"]}
+        found |= {third.iterations: integrating["iterations"], third.text: integrating["text"]}
+        found[third.seed] = settings["seed"]
+    if card := model_card(part):
+        arms = {value: name for name, value in ARMS.items()}
+        found |= {fourth.arm: arms[card["arm"]], fourth.rate: round(100 * card["calibration"]["false_alarm"])}
+    return found

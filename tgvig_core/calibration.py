@@ -2,7 +2,8 @@
 
 The threshold is the order statistic of split conformal prediction (Vovk et al. 2005; Lei et al., JASA 2018): of m
 held-out normal scores the ⌈(m+1)(1−α)⌉-th smallest. A photo is never compared with itself: with several normals each is
-scored against the rows of the others; with a single one only its held-out views can be scored, and the words say so.
+scored against the rows of the others; with a single one only its held-out views can be scored, and how much higher
+another good photo scores is taken from other parts (`single_photo.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from scipy.stats import beta
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from tgvig_core import single_photo
 from tgvig_core.augment import ViewPolicy, views
 from tgvig_core.defects import KINDS, assorted
 from tgvig_core.detectors import PatchCore
@@ -65,13 +67,15 @@ def rate_interval(photos: int, false_alarm: float) -> tuple[float, float]:
 
 
 def calibrate(
-    detector: PatchCore, normals: Tensor, policy: ViewPolicy, false_alarm: float = 0.05, seed: int = 0,
+    detector: PatchCore, alone: PatchCore, normals: Tensor, policy: ViewPolicy, false_alarm: float = 0.05, seed: int = 0,
     progress: Progress = silent, stop: threading.Event | None = None,
 ) -> Calibration:  # fmt: skip
     """Threshold for a wished false-alarm rate.
 
     Args:
         detector: trained with `sources` that number the normals as here.
+        alone: trained on the normals alone; asked where there is a single one. Whatever else a detector remembers moves
+            the scores of that photo's views, and hardly those of other photos.
         normals: n×3×S×S in [-1, 1].
         policy: how good parts may differ.
         false_alarm: α in (0, 1).
@@ -86,21 +90,29 @@ def calibrate(
     scores, peaks = [], []
     for place, normal in enumerate(track(normals, "Finding the threshold", len(normals), progress, stop)):
         held_out = views(normal, each, policy, generator)
-        alone = len(normals) == 1
-        batch = held_out if alone else torch.cat([normal[None], held_out])
-        result = detector.score(batch, leave_out=None if alone else place)
+        batch = torch.cat([normal[None], held_out])
+        result = alone.score(held_out) if len(normals) == 1 else detector.score(batch, leave_out=place)
         scores.append(result.scores)
         peaks.append(result.maps.flatten(1).amax(1))
-    low, high = rate_interval(len(normals), false_alarm)
-    words = _words(len(normals), false_alarm, low, high)
-    threshold, pixel = (conformal_threshold(torch.cat(part), false_alarm) for part in (scores, peaks))
-    return Calibration(threshold, pixel, false_alarm, low, high, len(normals), words)
+    return _limits(torch.cat(scores), torch.cat(peaks), len(normals), false_alarm)
+
+
+def _limits(scores: Tensor, peaks: Tensor, photos: int, false_alarm: float) -> Calibration:
+    """What held-out scores and highest pixels say about new good photos."""
+    if photos == 1:
+        low, high = single_photo.rate_interval(false_alarm)
+        threshold, pixel = (single_photo.factor(false_alarm) * float(found.mean()) for found in (scores, peaks))
+    else:
+        low, high = rate_interval(photos, false_alarm)
+        threshold, pixel = (conformal_threshold(found, false_alarm) for found in (scores, peaks))
+    return Calibration(threshold, pixel, false_alarm, low, high, photos, _words(photos, false_alarm, low, high))
 
 
 def _words(photos: int, false_alarm: float, low: float, high: float) -> str:
     between = f"the true rate may be anything from {low:.0%} to {high:.0%}"
     if photos == 1:
-        return f"Set for {false_alarm:.0%} false alarms, but from 1 photo this is a guess: {between}."
+        taken = "taken from how good photos of other parts differ"
+        return f"Set for {false_alarm:.0%} false alarms, but from 1 photo this is a guess, {taken}: {between}."
     return f"Set for {false_alarm:.0%} false alarms from {photos} photos: {between}."
 
 

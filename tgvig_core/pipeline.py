@@ -235,7 +235,9 @@ def train(
     detector.fit(pool.images, pool.sources, seed, *watched)
     plain.fit(normals, range(len(normals)), seed, *watched)
     card = {
-        "calibration": asdict(calibration.calibrate(detector, normals, policy, settings.false_alarm, seed, *watched)),
+        "calibration": asdict(
+            calibration.calibrate(detector, plain, normals, policy, settings.false_alarm, seed, *watched)
+        ),
         "lift": asdict(calibration.lift(plain, detector, normals, policy, seed, *watched)),
         "notes": _notes(odd_ones(plain, work.normals, *watched)),
         "object": settings.object_name, "arm": arm, "best_iteration": best, "left_out": list(left_out),

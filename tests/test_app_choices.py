@@ -44,7 +44,7 @@ def two(page, app):
 
 
 def test_a_sample_part_brings_its_photos_and_its_name(empty):
-    empty.locator("#samples").get_by_label("hex nut").check()
+    empty.locator("#samples").get_by_label("hex nut").click()
     expect(empty.locator("#normals img")).to_have_count(5)
     step(empty, 2)
     expect(entry(empty, "object-name")).to_have_value("metal nut")
@@ -65,7 +65,7 @@ def test_a_typed_folder_is_read_and_a_wrong_one_is_named(empty, tmp_path):
 def test_how_parts_may_lie_survives_a_reload_and_stays_with_its_part(two):
     page, flips, turns = two.page, two.page.get_by_label("mirrored"), two.page.get_by_label("quarter turns")
     with page.expect_response("**/queue/join*"):
-        flips.check()
+        flips.click()
     page.reload()
     expect(page.locator("#normals img")).to_have_count(2)
     expect(flips).to_be_checked()

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from browser import open_page
 from photos import category, normals
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from walking import cells, entry, plot_texts, status, step
 
 from tgvig_ui.store import Store
@@ -103,16 +103,23 @@ def worst(labelled):
     return labelled.page
 
 
+def show_as(page: Page, overlay: str) -> None:
+    """Not `check`, which wants the state at once: a redraw on its way sets the former choice for a moment."""
+    choice = page.locator("#overlay").get_by_label(overlay)
+    choice.click()
+    expect(choice).to_be_checked()
+
+
 def test_overlay_and_strength_change_the_picture_and_not_the_photo(worst):
     photo, shown = worst.locator("#look img").nth(0), worst.locator("#look img").nth(1)
     expect(shown).to_have_attribute("src", re.compile("http"))
     own, heatmap = photo.get_attribute("src"), shown.get_attribute("src")
-    worst.locator("#overlay").get_by_label("Outline").check()
+    show_as(worst, "Outline")
     expect(shown).not_to_have_attribute("src", heatmap)
     outline = shown.get_attribute("src")
-    worst.locator("#overlay").get_by_label("Both").check()
+    show_as(worst, "Both")
     expect(shown).not_to_have_attribute("src", re.compile(f"{re.escape(outline)}|{re.escape(heatmap)}"))
-    worst.locator("#overlay").get_by_label("Heatmap").check()
+    show_as(worst, "Heatmap")
     expect(shown).to_have_attribute("src", heatmap)
     entry(worst, "opacity").fill("0.3")
     entry(worst, "opacity").press("Tab")

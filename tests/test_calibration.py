@@ -78,6 +78,18 @@ def test_with_a_single_photo_other_parts_say_how_much_higher_another_photo_score
     assert factor(0.5) == pytest.approx(math.exp(MEAN))
 
 
+def test_with_a_single_photo_mirrored_and_turned_parts_leave_the_threshold_as_it_is():
+    half = torch.zeros(1, 3, 32, 32)
+    half[..., :16] = 1  # a Spy that looks at the left half tells mirrored views from others
+
+    class Left(Spy):
+        def score(self, images, leave_out=None):
+            return super().score(images[..., :16], leave_out)
+
+    found = [calibrate(Left(), Left(), half, ViewPolicy(flips=way, turns=way)) for way in (False, True)]
+    assert found[0] == found[1]
+
+
 def test_the_interval_of_a_single_photo_is_wide_and_holds_the_wished_rate():
     draws = np.random.default_rng(0)
     for rate in (0.01, 0.05, 0.1):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from scipy.stats import beta
@@ -87,6 +87,10 @@ def calibrate(
         raise TgvigError(f"{false_alarm} is not a false-alarm rate: give a number between 0 and 1, such as 0.05.")
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 500_009)  # no view that training has seen
     each = math.ceil(HELD_OUT_VIEWS / len(normals))
+    if (
+        len(normals) == 1
+    ):  # a mirrored or turned view is no view of what `alone` remembers, and would score like a defect
+        policy = replace(policy, flips=False, turns=False)
     scores, peaks = [], []
     for place, normal in enumerate(track(normals, "Finding the threshold", len(normals), progress, stop)):
         held_out = views(normal, each, policy, generator)

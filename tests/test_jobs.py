@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 from made_generations import Held, add_set, generation
+from made_parts import photo_files
 from small import tiny_vqgan
 
-from tgvig_core import estimate, packs, pipeline
+from tgvig_core import estimate, odd_one, packs, pipeline
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.pipeline import Work
 from tgvig_core.settings import RunSettings
@@ -137,6 +138,23 @@ def test_training_takes_the_images_as_they_were_when_it_was_asked_for(held, jobs
     part.choose(generation=7, chosen_set=None, left_out=(5,))  # while it waits in the queue
     jobs.train(part.folder, asked, Watch())
     assert jobs.service.trained == [("1", 2, "tgvig", (0,))]
+
+
+@pytest.mark.parametrize("kind", ["generate", "train", "complete"])
+def test_the_photos_are_compared_before_anything_is_learned_from_them(jobs, part, tmp_path, monkeypatch, kind):
+    order, learn = [], lambda *given: order.append("learned")
+    monkeypatch.setattr(pipeline, "train", learn)
+    monkeypatch.setattr(pipeline, "generate_sets", learn)
+    monkeypatch.setattr(
+        odd_one, "odd_notes", lambda folder, backbone, normals, *rest: order.append(len(normals.photos))
+    )
+    asked = {"generations": [1], "generation": 1, "set": 2, "arm": "tgvig", "false_alarm": 0.05, "left_out": []}
+    jobs.work[kind](part.folder, asked, Watch())
+    assert order and set(order) == {"learned"}  # of fewer than three photos none can be odd
+    order.clear()
+    part.add_photos(photo_files(tmp_path / "more", 11, 12, 13))
+    jobs.work[kind](part.folder, asked, Watch())
+    assert order[:2] == [len(part.photos()), "learned"]
 
 
 def test_a_program_trains_with_its_own_generation_whatever_the_page_shows_meanwhile(jobs, part, monkeypatch):

@@ -2,9 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import unquote
 
 import gradio as gr
+import numpy as np
 import pytest
 from made_parts import photo_files, server_of
 from photos import noise
@@ -84,15 +87,41 @@ def test_a_visitor_elsewhere_cannot_have_the_servers_disk_read(tmp_path):
     assert list(server.store.root.iterdir()) == []
 
 
+ORANGE = (230, 120, 20)
+
+
+def note_odd(part, place: int) -> None:
+    """What the comparison leaves when the photo at this place is odd."""
+    photos = read_normals(part.photos()).photos
+    path = photos[place].path
+    told = {"path": str(path), "kind": "odd", "text": f"{path.name} does not look like the other photos.",
+            "heatmap": f"odd/{path.name}"}  # fmt: skip
+    (part.folder / "odd").mkdir()
+    save_png(np.full((480, 640, 3), ORANGE, dtype=np.uint8), part.folder / "odd" / path.name)
+    held = {"photos": [photo.sha256 for photo in photos], "notes": [told]}
+    (part.folder / "odd" / "notes.json").write_text(json.dumps(held))
+
+
 def test_a_note_about_an_odd_photo_goes_with_the_photos_that_it_was_said_of(part, step):
-    shas = [photo.sha256 for photo in read_normals(part.photos()).photos]
-    held = {"photos": shas, "notes": ["0001_photo2.png does not look like the other photos."]}
     before = normals.token(part)
-    (part.folder / "odd.json").write_text(json.dumps(held))
+    note_odd(part, 1)
     assert normals.token(part) != before
     assert " photo2.png does not look like" in shown_notes(step, part)
     part.photos()[1].unlink()
     assert "does not look like" not in shown_notes(step, part)
+
+
+def test_an_odd_photo_is_shown_under_its_heatmap_small_and_with_the_way_to_leave_it_out(part, step):
+    note_odd(part, 1)
+    html = normals.show(step, part)[step.notes]
+    (source,) = re.findall(r'<img src="/gradio_api/file=([^"]+)"', html)
+    picture = Path(unquote(source))
+    assert picture.parent == part.folder / "thumbs"
+    with Image.open(picture) as shown:
+        assert shown.size == (320, 240)
+        assert np.asarray(shown).mean((0, 1)) == pytest.approx(ORANGE, abs=3)
+    assert 'alt="Heatmap: where photo2.png is unlike the other photos"' in html
+    assert "press “Remove the selected photo”" in html and "0001_" not in re.sub(r'src="[^"]*"', "", html)
 
 
 def test_a_duplicate_is_refused_in_the_persons_own_names(server, part, tmp_path):

@@ -1,10 +1,11 @@
 """A detector without generated images: the photos alone, or plain copies of them, need neither prompt nor set."""
 
+import json
 import time
 
 import gradio as gr
 import pytest
-from photos import normals
+from photos import category, normals
 
 from tgvig_core.errors import TgvigError
 from tgvig_ui import downloads, generating, generating_layout, training
@@ -50,6 +51,18 @@ def test_photos_alone_become_a_detector_and_a_report_without_a_prompt(server, pa
     report = downloads.write(part, results(part), "report.html").read_text()
     assert f"It learned from {words}." in report and "an unnamed part" in report
     assert "Prompt" not in report and "generated" not in report
+
+
+def test_training_at_once_tells_of_an_odd_photo_too(server):
+    part = server.store.new()
+    part.add_photos([*normals("bottle", 3), category("bottle") / "test" / "broken_large" / "001.jpg"])
+    training.train(server, part.id, PHOTOS, 5, "")
+    done(server, part)
+    (note,) = json.loads((part.folder / "odd" / "notes.json").read_text())["notes"]
+    assert note["path"] == str(part.photos()[3])
+    assert (part.folder / note["heatmap"]).stat().st_mtime_ns < (
+        part.generation(1) / "model" / "model.json"
+    ).stat().st_mtime_ns
 
 
 def test_step_3_goes_on_as_if_nothing_had_been_generated(server, part):

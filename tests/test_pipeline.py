@@ -16,6 +16,7 @@ import torch
 from photos import category, normals
 
 from tgvig_core import pipeline
+from tgvig_core.console import show_result
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.generator import GeneratorSettings
 from tgvig_core.images import read_normals
@@ -66,7 +67,7 @@ def test_the_result_has_every_field_of_the_contract(finished):
     assert result["best_prompt"].startswith("a bottle with ")
     assert len(result["similarity"]) == 3
     assert result["similarity"][result["best_iteration"] - 1] == max(result["similarity"])
-    assert {"prompts", "generate", "train", "inspect"} == result["seconds"].keys()
+    assert {"compare", "prompts", "generate", "train", "inspect"} == result["seconds"].keys()
     assert all(
         0 <= result[name] <= 1 for name in ("image_auroc", "pixel_auroc", "pro", "f1_max", "false_alarm", "miss")
     )
@@ -161,6 +162,35 @@ def test_a_kill_9_loses_the_running_iteration_at_most(finished, tmp_path):
 def test_a_finished_run_gives_its_result_again(finished):
     out, result = finished
     assert pipeline.resume(out) == result
+
+
+def test_an_odd_photo_is_told_before_anything_is_learned_and_a_resumed_run_compares_only_once(tmp_path, capsys):
+    broken = category("bottle") / "test" / "broken_large" / "000.jpg"
+    photos = tuple(map(str, [*normals("bottle", 3), broken]))
+    out, heatmap, stop, steps = tmp_path / "run", "odd/broken_large_000.png", threading.Event(), []
+
+    def progress(step: str, done: int, total: int) -> None:
+        steps.append(step)
+        if step == "Choosing the patches to remember":  # training has begun
+            stop.set()
+
+    short = settings(
+        out, photos=photos, prompt="a bottle", integrating=IntegratorSettings(1, update=UpdateSettings(steps=1))
+    )
+    with pytest.raises(Stopped):
+        pipeline.start(short, progress, stop)
+    told = f"Unlike the other photos, see {out / heatmap}"
+    learning = next(at for at, step in enumerate(steps) if step.startswith("Iteration 1"))
+    assert steps.index("Comparing the photos") < steps.index(told) < learning
+    assert (out / heatmap).is_file() and not (out / "model").exists()
+    written, steps[:] = (out / heatmap).stat().st_mtime_ns, []
+    result = pipeline.resume(out, progress=lambda step, done, total: steps.append(step))
+    assert "Comparing the photos" not in steps and (out / heatmap).stat().st_mtime_ns == written
+    (note,) = [note for note in result["notes"] if note["kind"] == "odd"]
+    assert note["path"] == str(broken) and note["heatmap"] == heatmap
+    assert [row["odd"] for row in Run(out).events("compared")] == [[heatmap]]
+    show_result(result, out)
+    assert f"Heatmap: {out / heatmap}" in capsys.readouterr().out
 
 
 def test_changed_photos_are_not_resumed(tmp_path):

@@ -91,7 +91,8 @@ def show_result(result: dict, out: Path) -> None:
     """The summary of `tgvig run`."""
     console = Console(highlight=False, soft_wrap=True)
     for note in result["notes"]:
-        console.print(f"Note            {note['path']}: {note['text']}")
+        where = f" Heatmap: {out / note['heatmap']}" if "heatmap" in note else ""
+        console.print(f"Note            {note['path']}: {note['text']}{where}")
     curve = "  ".join(f"{value:.3f}" for value in result["similarity"])
     console.print(f"\nPack {result['pack']} on {result['device']}")
     console.print(f"Best prompt     {result['best_prompt']}  (sense {result['sense'] or 'none'})")

@@ -1,56 +1,159 @@
-"""The odd one out among the normals, maybe a defect that slipped in: PatchCore's leave-one-out scores compared.
+"""The odd one out among the normals, maybe a defect that slipped in: PatchCore's patch distances, each photo left out once.
 
-Each photo is scored against the others, and its score compared with the median of the others' scores. The median alone
-is the yardstick: a robust z of 3.5 (median and MAD, Iglewicz and Hoaglin 1993) named an odd one in 36 of 120 draws of
-five good bottles, transistors, tiles or hazelnuts, because the spread of so few scores is often tiny by chance.
+Every patch of a photo is compared with all patches of the others, and the farthest one is the photo's peak: s* of
+PatchCore (Roth et al. 2022, Eq. 6) over the whole bank, not a coreset. A photo whose peak exceeds ODD_FACTOR times the
+median of the others' peaks is odd. The median alone is the yardstick: the spread of so few peaks is often tiny by chance.
 
-A note is a hint. It finds what changes the look of a part (24 of 24 bottles broken in a large piece, 20 of 24 in a small
-one, among 2 or 4 good ones) and hardly ever what is fine (2 of 24 misplaced transistors, no blowhole in a tile).
+A note is a hint. What it finds and what it does not, and what else was tried: docs/odd_one.md.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import random
+import shutil
 import threading
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from tgvig_core.backbones import Backbone
 from tgvig_core.detectors import PatchCore
-from tgvig_core.images import NormalSet, to_square, to_tensor
-from tgvig_core.photo_report import PhotoNote
+from tgvig_core.images import NormalSet, Photo, save_png, to_square, to_tensor
+from tgvig_core.inspection import heatmap, heatmap_names
+from tgvig_core.memory import enough_for
 from tgvig_core.progress import Progress, silent, track
+from tgvig_core.runs import writing
 
-ODD_FACTOR = 1.7
-"""How many times the others' median score calls a photo odd; in 262 draws of 3 to 8 good photos it was 1.62 at most."""
+ODD_FACTOR = 1.4
+"""How many times the others' median peak calls a photo odd; docs/odd_one.md says how often that names a good photo."""
 
 LEAST_PHOTOS = 3
 """Of two photos nobody could say which is the odd one."""
 
+MOST_OTHERS = 20
+"""Photos that each is compared with, drawn where there are more: the time must not grow with their square."""
+
+
+@dataclass(frozen=True)
+class OddOne:
+    """A photo that does not look like the others.
+
+    Attributes:
+        photo: the photo.
+        map: h×w float32, the distance of each of its patches from the nearest one of the others; the peak is its maximum.
+        usual: the median of the others' peaks.
+    """
+
+    photo: Photo
+    map: np.ndarray
+    usual: float
+
+    @property
+    def text(self) -> str:
+        """A sentence for a person."""
+        return (
+            f"{self.photo.path.name} does not look like the other photos: its strangest spot scores {self.map.max():.1f} "
+            f"against them, theirs {self.usual:.1f}. If it shows a defect, leave it out."
+        )
+
+    @property
+    def picture(self) -> np.ndarray:
+        """The photo under its map, H×W×3 uint8; the limit of being odd is coloured half strong, as in inspections."""
+        return heatmap(self.photo.pixels, self.map, ODD_FACTOR * self.usual)
+
 
 def odd_ones(
-    real: PatchCore, normals: NormalSet, progress: Progress = silent, stop: threading.Event | None = None
-) -> tuple[PhotoNote, ...]:
-    """Notes of the kind "odd", in the photos' order; none with fewer than LEAST_PHOTOS photos.
+    detector: PatchCore, normals: NormalSet, progress: Progress = silent, stop: threading.Event | None = None
+) -> tuple[OddOne, ...]:
+    """The photos unlike the others, in their order.
 
     Args:
-        real: trained on the normals only, with `sources` that number them as here.
+        detector: gives the features; what it remembers does not matter.
+        normals: at least LEAST_PHOTOS photos.
+
+    Raises:
+        TgvigError: memory is too short. Stopped: the stop event was set.
+    """
+    photos = normals.photos
+    with enough_for(f"comparing {len(photos)} photos", "give fewer photos"):
+        squares = (to_tensor(to_square(photo.pixels, detector.size)) for photo in photos)
+        seen = track(squares, "Looking at the photos", len(photos), progress, stop)
+        maps = left_out_maps(torch.cat([detector.features(square[None]) for square in seen]), progress, stop)
+    return tuple(OddOne(photos[at], maps[at].numpy(), usual) for at, usual in odd_places(maps.amax((1, 2))).items())
+
+
+@torch.inference_mode()
+def left_out_maps(grids: Tensor, progress: Progress = silent, stop: threading.Event | None = None) -> Tensor:
+    """Distance of each patch from the nearest patch of the other photos, wherever that lies there.
+
+    Args:
+        grids: n×h×w×D features of n ≥ 2 photos.
+
+    Returns:
+        n×h×w on the CPU.
 
     Raises:
         Stopped: the stop event was set.
     """
-    photos = normals.photos
-    if len(photos) < LEAST_PHOTOS:
-        return ()
-    scores = np.array([
-        float(real.score(to_tensor(to_square(photo.pixels, real.size))[None], leave_out=at).scores[0])
-        for at, photo in enumerate(track(photos, "Comparing the photos", len(photos), progress, stop))
-    ])  # fmt: skip
+    draw, maps = random.Random(0), []
+    for at, grid in enumerate(track(grids, "Comparing the photos", len(grids), progress, stop)):
+        others = [place for place in range(len(grids)) if place != at]
+        bank = grids[draw.sample(others, min(len(others), MOST_OTHERS))].flatten(0, 2)
+        maps.append(torch.cdist(grid.flatten(0, 1), bank).amin(1).view(grid.shape[:2]).cpu())
+    return torch.stack(maps)
+
+
+def odd_places(peaks: Tensor) -> dict[int, float]:
+    """The places of the photos whose peaks are too high, each with the median of the others' peaks.
+
+    Args:
+        peaks: n ≥ 2 values ≥ 0.
+    """
+    values = peaks.numpy()
+    usual = [float(np.median(np.delete(values, at))) for at in range(len(values))]
+    return {at: usual[at] for at in range(len(values)) if values[at] > ODD_FACTOR * usual[at]}
+
+
+def odd_notes(
+    folder: Path, backbone: Backbone, normals: NormalSet, size: int, device: str = "cpu",
+    progress: Progress = silent, stop: threading.Event | None = None,
+) -> list[dict[str, str]]:  # fmt: skip
+    """The odd photos as notes (path, kind, text, heatmap), kept in FOLDER/odd for as long as the photos are the same.
+
+    Among fewer than LEAST_PHOTOS there is none, and no model is loaded.
+
+    Args:
+        folder: of a run, or of a part; the notes' heatmap paths are relative to it.
+        backbone: where the features come from.
+        size: S, side in px of the square that photos are stretched into.
+
+    Raises:
+        TgvigError: memory is too short, or the folder cannot be written to. Stopped: the stop event was set.
+    """
+    file, shas = folder / "odd" / "notes.json", [photo.sha256 for photo in normals.photos]
+    if file.exists() and (kept := json.loads(file.read_text(encoding="utf-8")))["photos"] == shas:
+        return kept["notes"]
+    few = len(shas) < LEAST_PHOTOS
+    odd = () if few else odd_ones(PatchCore(backbone, size, device=device), normals, progress, stop)
+    with writing(folder):
+        return _keep(file, shas, odd)
+
+
+def _keep(file: Path, shas: list[str], odd: tuple[OddOne, ...]) -> list[dict[str, str]]:
+    """Write the pictures, then the notes that name them."""
+    file.unlink(missing_ok=True)  # before its pictures go: no note is shown without one
+    shutil.rmtree(file.parent, ignore_errors=True)
+    file.parent.mkdir()
     notes = []
-    for at, photo in enumerate(photos):
-        usual = np.median(np.delete(scores, at))
-        if scores[at] > ODD_FACTOR * usual:
-            text = (
-                f"{photo.path.name} does not look like the other photos: its score against them is {scores[at]:.1f}, "
-                f"theirs is {usual:.1f}. If it shows a defect, leave it out."
-            )
-            notes.append(PhotoNote(photo.path, "odd", text))
-    return tuple(notes)
+    for one, name in zip(odd, heatmap_names([one.photo.path for one in odd]), strict=True):
+        save_png(one.picture, file.parent / name)
+        notes.append({"path": str(one.photo.path), "kind": "odd", "text": one.text, "heatmap": f"odd/{name}"})
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps({"photos": shas, "notes": notes}, indent=2) + "\n", encoding="utf-8")
+    os.replace(part, file)
+    return notes

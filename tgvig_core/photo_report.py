@@ -32,7 +32,7 @@ SAME_LEVELS = 1.0
 
 @dataclass(frozen=True)
 class PhotoNote:
-    """One note: the photo, its kind (small, blur, dark, bright, near_duplicate, mixed_sizes, odd), a sentence."""
+    """One note: the photo, its kind (small, blur, dark, bright, near_duplicate, mixed_sizes), a sentence."""
 
     path: Path
     kind: str

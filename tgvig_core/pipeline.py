@@ -18,16 +18,16 @@ from tgvig_core.choosing import choose_prompt, has_words, map_of, words_of
 from tgvig_core.detectors import PatchCore
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import NormalSet, read_normals
-from tgvig_core.inspection import Verdict, check_photos, inspect
+from tgvig_core.inspection import check_photos
 from tgvig_core.integrator import Integrator
-from tgvig_core.metrics import image_metrics, pixel_metrics
-from tgvig_core.odd_one import odd_ones
-from tgvig_core.photo_report import PhotoNote, report
+from tgvig_core.odd_one import odd_notes
+from tgvig_core.photo_report import report
 from tgvig_core.progress import Progress, silent
 from tgvig_core.prompts import write_csv
 from tgvig_core.runs import Run, writing
 from tgvig_core.settings import SIZE, RunSettings
 from tgvig_core.testset import LabelledPhoto, read_mask, read_test_folder
+from tgvig_core.verdicts import verdicts
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,8 @@ def _folder(given: str | None) -> Path | None:
 
 def _steps(work: Work, tests: tuple[LabelledPhoto, ...]) -> dict:
     """The method."""
+    with work.timed("compare"):  # first: an odd photo would spoil the generator and the detector
+        odd = _compare(work)
     normals = work.normals.tensor(SIZE).to(work.device)  # I°
     with work.timed("prompts"):
         prompt, sense = _prompt(work, normals)  # P (Eq. 1)
@@ -121,21 +123,28 @@ def _steps(work: Work, tests: tuple[LabelledPhoto, ...]) -> dict:
     with work.timed("train"):
         detector, card = train(work, normals, best)
     with work.timed("inspect"):
-        shown = _inspect(work, detector, card, tests)
+        shown = verdicts(detector, card, tests, work.run.folder, work.progress, work.stop)
     result = {
         "pack": work.models.pack.name, "device": work.device, "object": work.settings.object_name,
         "best_prompt": prompt, "sense": sense, "similarity": similarity, "best_iteration": best,
         "threshold": card["calibration"]["threshold"], "pixel_threshold": card["calibration"]["pixel_threshold"],
         "false_alarm_estimate": card["calibration"], "lift": card["lift"], "seconds": work.seconds(), **shown,
     }  # fmt: skip
-    result["notes"] = _notes(report(work.normals)) + card["notes"]
+    result["notes"] = [asdict(note) | {"path": str(note.path)} for note in report(work.normals)] + odd
     work.run.write_json("result.json", result)
     work.run.journal("done")
     return result
 
 
-def _notes(found: Sequence[PhotoNote]) -> list[dict[str, str]]:
-    return [{"path": str(note.path), "kind": note.kind, "text": note.text} for note in found]
+def _compare(work: Work) -> list[dict[str, str]]:
+    """Notes on photos unlike the others, told as soon as they are found."""
+    folder, models = work.run.folder, work.models
+    notes = odd_notes(folder, models.backbone, work.normals, SIZE, work.device, work.progress, work.stop)
+    if not work.run.events("compared"):
+        work.run.journal("compared", odd=[note["heatmap"] for note in notes])
+    for note in notes:
+        work.progress(f"Unlike the other photos, see {folder / note['heatmap']}", 1, 1)
+    return notes
 
 
 def device_of(name: str) -> str:
@@ -239,31 +248,9 @@ def train(
             calibration.calibrate(detector, plain, normals, policy, settings.false_alarm, seed, *watched)
         ),
         "lift": asdict(calibration.lift(plain, detector, normals, policy, seed, *watched)),
-        "notes": _notes(odd_ones(plain, work.normals, *watched)),
         "object": settings.object_name, "arm": arm, "best_iteration": best, "left_out": list(left_out),
     }  # fmt: skip
     with writing(folder):
         detector.save(folder, card)
     work.run.journal("trained", arm=arm, threshold=card["calibration"]["threshold"])
     return detector, card
-
-
-def _inspect(work: Work, detector: PatchCore, card: dict, tests: tuple[LabelledPhoto, ...]) -> dict:
-    """Verdicts on the test photos, and the figures where the folder has labels."""
-    limits = card["calibration"]["threshold"], card["calibration"]["pixel_threshold"]
-    folder = work.run.folder / "inspect"
-    paths = [photo.path for photo in tests]
-    verdicts: list[Verdict] = list(inspect(detector, *limits, paths, folder, work.progress, work.stop)) if tests else []
-    shown: dict = {"images": [_row(verdict, work.run.folder) for verdict in verdicts]}
-    if tests and tests[0].defective is not None:
-        shown |= image_metrics([v.score for v in verdicts], [bool(photo.defective) for photo in tests], limits[0])
-        masked = any(photo.mask for photo in tests)
-        masks = torch.stack([read_mask(photo, SIZE) for photo in tests]) if masked else torch.zeros(1, dtype=torch.bool)
-        shown |= pixel_metrics(torch.stack([v.map for v in verdicts]), masks)
-    return shown
-
-
-def _row(verdict: Verdict, folder: Path) -> dict:
-    """A verdict as result.json holds it; the heatmap's path is relative to the run, which may be moved."""
-    heatmap = str(verdict.heatmap.relative_to(folder))
-    return {"path": str(verdict.path), "score": verdict.score, "is_anomalous": verdict.is_anomalous, "heatmap": heatmap}

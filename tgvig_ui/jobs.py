@@ -16,7 +16,7 @@ from tgvig_ui.executor import Watch
 from tgvig_ui.generations import best_set, lacks_sets, used_set
 from tgvig_ui.ranked import ranking_of
 from tgvig_ui.service import Service
-from tgvig_ui.store import Part, read_json, write_json
+from tgvig_ui.store import Part, write_json
 
 if TYPE_CHECKING:
     from tgvig_core.pipeline import Work
@@ -56,26 +56,16 @@ class Jobs:
         self._measure_speed(watch)
 
     def _find_odd_ones(self, part: Part, watch: Watch) -> None:
-        """A photo unlike the others may show a defect; step 1 says so. Kept for as long as the photos are the same."""
+        """A photo unlike the others may show a defect: step 1 says so, before anything is learned from it."""
         from tgvig_core import packs
-        from tgvig_core.detectors import PatchCore
         from tgvig_core.images import read_normals
-        from tgvig_core.odd_one import odd_ones
+        from tgvig_core.odd_one import LEAST_PHOTOS, odd_notes
         from tgvig_core.settings import SIZE
 
-        normals, file = read_normals(part.photos()), part.folder / "odd.json"
-        shas = [photo.sha256 for photo in normals.photos]
-        if len(shas) < 3 or (read_json(file) or {}).get("photos") == shas:
-            return
-        watch.progress("Comparing the photos with each other", 0, 0)
-        detector = PatchCore(
-            packs.load_backbone(self.service.pack()[0], self.service.options.models_dir),
-            SIZE,
-            device=self.service.device(),
-        )
-        detector.fit(normals.tensor(SIZE), range(len(shas)), stop=watch.stop)
-        notes = [note.text for note in odd_ones(detector, normals, stop=watch.stop)]
-        write_json(file, {"photos": shas, "notes": notes})
+        if len(part.photos()) >= LEAST_PHOTOS:
+            backbone = packs.load_backbone(self.service.pack()[0], self.service.options.models_dir)
+            normals, device = read_normals(part.photos()), self.service.device()
+            odd_notes(part.folder, backbone, normals, SIZE, device, watch.progress, watch.stop)
 
     def _measure_speed(self, watch: Watch) -> None:
         """Once on a machine: the estimate before a generation rests on it. The ranking stands without it."""
@@ -95,7 +85,9 @@ class Jobs:
         """Iterations of a generation until its number of them is there; the queue holds several for a comparison."""
         watch.progress("Loading the models", 0, 0)
         self.service.encoder()
-        part, watch.iterating = Part(folder), True
+        part = Part(folder)
+        self._find_odd_ones(part, watch)
+        watch.iterating = True
         try:
             for number in arguments["generations"]:
                 self._generate(part, number, watch)
@@ -146,6 +138,7 @@ class Jobs:
         number, backbone = arguments["generation"], arguments.get("backbone", "")
         chosen = arguments["set"], arguments["arm"], tuple(arguments["left_out"])
         work = self.service.open_run(part, number, watch, backbone, false_alarm=arguments["false_alarm"])
+        self._find_odd_ones(part, watch)
         for name in ("model", "inspect"):
             shutil.rmtree(work.run.folder / name, ignore_errors=True)
         normals = work.normals.tensor(SIZE).to(work.device)

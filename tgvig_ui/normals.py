@@ -15,10 +15,13 @@ from tgvig_ui.own_names import own_names, with_own_names
 from tgvig_ui.server import Server
 from tgvig_ui.store import MAX_PHOTOS, Part, read_json
 from tgvig_ui.thumbs import thumb
-from tgvig_ui.words import note
+from tgvig_ui.words import note, pictured
 
 EMPTY = note(
     "No photos yet. One is enough to begin; five are better. Show the part as your camera will see it later.", "empty"
+)
+LEAVE_OUT = (
+    "The picture shows where. To leave it out, click it in the list above and press “Remove the selected photo”."
 )
 
 
@@ -89,7 +92,7 @@ def token(part: Part | None) -> list:
     """Changes when `show` would show something else."""
     if part is None:
         return []
-    odd = part.folder / "odd.json"
+    odd = part.folder / "odd" / "notes.json"
     return [str(path) for path in part.photos()] + [part.id, odd.stat().st_mtime_ns if odd.exists() else 0]
 
 
@@ -101,9 +104,7 @@ def show(step: Normals, part: Part | None) -> dict:
         return poses | {step.gallery: gr.Gallery([]), step.notes: EMPTY, step.remove: gr.Button(visible=False),
                         step.next: gr.Button(interactive=False)}  # fmt: skip
     pictures = [(str(thumb(path, part.folder / "thumbs")), name) for path, name in own_names(photos).items()]
-    texts = "".join(note(text, "warn") for text in _notes(part, photos)) or note(
-        "The photos look fine: sharp, well lit, no duplicates."
-    )
+    texts = "".join(_notes(part, photos)) or note("The photos look fine: sharp, well lit, no duplicates.")
     few = "One photo works, but how often good parts will be rejected can then only be guessed; 3 to 5 are better."
     return poses | {
         step.gallery: gr.Gallery(pictures, selected_index=None),  # the frame must not pass to the next photo
@@ -114,16 +115,23 @@ def show(step: Normals, part: Part | None) -> dict:
 
 
 def _notes(part: Part, photos: list[Path]) -> list[str]:
-    """What the photos are like, in the person's own names for them."""
+    """What the photos are like, as HTML, in the person's own names for them."""
     try:
         normals = read_normals(photos, MAX_PHOTOS)
     except TgvigError as error:  # such as a photo that is there twice: it must be seen to be removed
-        return [with_own_names(str(error), photos)]
-    found = [item.text for item in report(normals)] + _odd(part, [photo.sha256 for photo in normals.photos])
-    return [with_own_names(text, photos) for text in found]
+        return [note(with_own_names(str(error), photos), "warn")]
+    found = [note(with_own_names(item.text, photos), "warn") for item in report(normals)]
+    return found + _odd(part, photos, [photo.sha256 for photo in normals.photos])
 
 
-def _odd(part: Part, shas: list[str]) -> list[str]:
-    """What the ranking job found about photos that do not look like the others; nothing once the photos have changed."""
-    found = read_json(part.folder / "odd.json") or {}
-    return found["notes"] if found.get("photos") == shas else []
+def _odd(part: Part, photos: list[Path], shas: list[str]) -> list[str]:
+    """What a job found about photos that do not look like the others, and where; nothing once the photos have changed."""
+    kept = read_json(part.folder / "odd" / "notes.json") or {}
+    names = {path.name: name for path, name in own_names(photos).items()}
+    found = []
+    for odd in kept["notes"] if kept.get("photos") == shas else ():
+        picture = thumb(part.folder / odd["heatmap"], part.folder / "thumbs")
+        text = f"{with_own_names(odd['text'], photos)} {LEAVE_OUT}"
+        alt = f"Heatmap: where {names[Path(odd['path']).name]} is unlike the other photos"
+        found.append(pictured(text, picture, alt))
+    return found

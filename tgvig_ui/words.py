@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
+from urllib.parse import quote
 
 from tgvig_ui.executor import Status
 
@@ -19,6 +21,12 @@ def note(text: str, kind: str = "note") -> str:
     """A boxed sentence; kind is note, warn, error, hint or empty."""
     role = ' role="alert"' if kind == "error" else ""
     return f'<div class="tg-{kind}"{role}>{escape(text)}</div>' if text else ""
+
+
+def pictured(text: str, picture: Path, alt: str) -> str:
+    """A boxed warning beside a picture that the server hands out."""
+    source = f"/gradio_api/file={quote(str(picture))}"
+    return f'<div class="tg-warn tg-pictured"><img src="{source}" alt="{escape(alt)}"><span>{escape(text)}</span></div>'
 
 
 def duration(seconds: float) -> str:

@@ -1,46 +1,59 @@
-"""The threshold, its interval and the lift: numbers worked out by hand, and which photos are compared with which."""
+"""The threshold and its interval: numbers worked out by hand, and which photos are compared with which."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
-from scipy.stats import norm
+from photos import category
 
-from tgvig_core import single_photo
+from tgvig_core import score_law
 from tgvig_core.augment import ViewPolicy
-from tgvig_core.calibration import calibrate, conformal_threshold, lift, rate_interval
-from tgvig_core.detectors import ScoreSet
+from tgvig_core.backbones import EFFICIENTNET_LITE0
+from tgvig_core.calibration import HeldOut, calibrate, conformal_threshold, held_out, limits, rate_interval
+from tgvig_core.detectors import PatchCore, PatchCoreSettings, ScoreSet
+from tgvig_core.display import shown
 from tgvig_core.errors import TgvigError
-from tgvig_core.single_photo import BETWEEN, MEAN, PARTS, WITHIN, factor
+from tgvig_core.images import read_normals
+from tgvig_core.pools import Pool, real
 
 
 class Spy:
-    """A detector that scores an image by its mean brightness and notes what it was asked."""
+    """A detector that scores an image by its mean brightness, remembers images whole and notes what it compared."""
 
-    def __init__(self, weight: float = 1.0):
-        self.asked, self.weight = [], weight
+    def __init__(self):
+        self.asked = []
 
-    def score(self, images, leave_out=None):
-        self.asked.append((len(images), leave_out))
-        level = images.mean((1, 2, 3)) * self.weight
+    def grids(self, images, progress=None, stop=None):
+        return images.mean((1, 2, 3)).view(-1, 1, 1, 1)
+
+    def coreset(self, grids, seed=0, progress=None, stop=None):
+        return torch.arange(len(grids))
+
+    def score(self, images, leave_out=None, against=None):
+        self.asked.append((len(images), None if against is None else [round(float(value), 4) for value in against]))
+        level = images.mean((1, 2, 3))
         return ScoreSet(level, level[:, None, None].expand(-1, 4, 4))
 
 
-def normals(count: int) -> torch.Tensor:
-    return torch.rand(count, 3, 32, 32, generator=torch.Generator().manual_seed(count)) * 2 - 1
+def plain(levels) -> torch.Tensor:
+    return torch.tensor(levels).view(-1, 1, 1, 1).expand(-1, 3, 32, 32).clone()
+
+
+def calibrated(normals: torch.Tensor, rate: float = 0.05, policy: ViewPolicy | None = None, seed: int = 0):
+    return calibrate(Spy(), real(normals), Spy(), normals, policy or ViewPolicy(), rate, seed)
 
 
 @pytest.mark.parametrize(
     ("count", "rate", "rank"),
     [(19, 0.05, 19), (20, 0.05, 20), (39, 0.05, 38), (99, 0.1, 90), (4, 0.05, 4), (9, 0.5, 5)],
 )
-def test_the_threshold_is_the_conformal_order_statistic(count, rate, rank):
+def test_the_order_statistic_is_split_conformals(count, rate, rank):
     scores = torch.randperm(count, generator=torch.Generator().manual_seed(0)).float() + 1
     assert conformal_threshold(scores, rate) == rank
 
 
-def test_the_threshold_keeps_its_promise_on_exchangeable_scores():
+def test_the_order_statistic_keeps_its_promise_on_exchangeable_scores():
     draws = np.random.default_rng(0)
     rates = []
     for _ in range(400):
@@ -55,27 +68,51 @@ def test_the_interval_of_nineteen_photos_is_that_of_beta_1_19():
     assert high == pytest.approx(1 - 0.05 ** (1 / 19))
 
 
-def test_each_of_several_photos_is_scored_against_the_others():
-    spy = Spy()
-    found = calibrate(spy, Spy(), normals(3), ViewPolicy(), seed=1)
-    assert spy.asked == [(8, 0), (8, 1), (8, 2)]  # the photo itself and 7 views of it
-    assert (found.photos, found.false_alarm) == (3, 0.05)
+def test_each_of_several_photos_is_compared_with_a_bank_made_of_the_others():
+    spy, normals = Spy(), plain([0.1, 0.2, 0.3])
+    pool = Pool(torch.cat([normals, plain([0.5, 0.6])]), (0, 1, 2, 0, 2))  # two generated, of the first and the third
+    found = held_out(spy, pool, Spy(), normals, ViewPolicy())
+    assert spy.asked == [(1, [0.2, 0.3, 0.6]), (1, [0.1, 0.3, 0.5, 0.6]), (1, [0.1, 0.2, 0.5])]
+    assert found.scores.tolist() == pytest.approx([0.1, 0.2, 0.3]) == found.peaks.tolist()
+    assert (found.photos, found.remembered) == (3, 2)
+
+
+@pytest.mark.parametrize(("count", "folds"), [(10, 10), (11, 5), (25, 5), (41, 1), (200, 1)])
+def test_of_many_photos_a_fifth_is_left_out_at_a_time_or_once(count, folds):
+    spy, normals = Spy(), plain([place / 1000 for place in range(count)])
+    found = held_out(spy, real(normals), Spy(), normals, ViewPolicy())
+    first = set(range(0, count, count if count == 10 else 5))
+    assert len(spy.asked) == folds
+    assert spy.asked[0] == (len(first), [round(place / 1000, 4) for place in range(count) if place not in first])
+    expected = range(count) if folds > 1 else sorted(first)
+    assert sorted(found.scores.tolist()) == pytest.approx([place / 1000 for place in expected])
+    assert found.photos == count and found.remembered == pytest.approx(0.9 * count if count == 10 else 0.8 * count)
+
+
+def test_the_law_gives_the_threshold_where_photos_are_few_and_the_order_statistic_where_they_are_many():
+    few, many = (torch.linspace(1, 2, count) for count in (58, 59))  # (59 + 1) · 5 % = 3 photos above
+    assert limits(HeldOut(few, few, 58, 57), 0.05).threshold == pytest.approx(
+        score_law.of_photos(few, 57, 58).threshold(0.05)
+    )
+    assert limits(HeldOut(many, many, 59, 58), 0.05).threshold == pytest.approx(float(many[56]))
+    assert limits(HeldOut(many, many, 59, 58), 0.05).low == pytest.approx(rate_interval(59, 0.05)[0])
 
 
 def test_a_single_photo_is_never_scored_itself_and_the_words_call_it_a_guess():
-    detector, alone = Spy(), Spy()
-    found = calibrate(detector, alone, normals(1) + 1, ViewPolicy(), seed=1)
-    assert (detector.asked, alone.asked) == ([], [(20, None)])
+    detector, alone, normals = Spy(), Spy(), plain([0.5])
+    found = calibrate(detector, real(normals), alone, normals, ViewPolicy(), seed=1)
+    assert detector.asked == []
+    assert alone.asked == [(4, None)] * 5
     assert "guess" in found.words and "5%" in found.words
 
 
 def test_with_a_single_photo_other_parts_say_how_much_higher_another_photo_scores():
-    light = torch.full((1, 3, 32, 32), 0.5)  # its views score 0.5, more or less
-    found = {rate: calibrate(Spy(), Spy(), light, ViewPolicy(light=0), rate) for rate in (0.01, 0.05, 0.2)}
+    found = {rate: calibrated(plain([0.5]), rate, ViewPolicy(light=0)) for rate in (0.01, 0.05, 0.2)}
     for rate, one in found.items():
-        assert one.threshold == pytest.approx(0.5 * factor(rate), rel=1e-3) == pytest.approx(one.pixel_threshold)
+        expected = score_law.of_views(torch.tensor([0.5])).threshold(rate)
+        assert one.threshold == pytest.approx(expected, rel=1e-3) == pytest.approx(one.pixel_threshold)
     assert found[0.01].threshold > found[0.05].threshold > found[0.2].threshold > 0.5
-    assert factor(0.5) == pytest.approx(math.exp(MEAN))
+    assert found[0.05].typical == pytest.approx(0.5 * math.exp(score_law.ONE_MEAN), rel=1e-3)
 
 
 def test_with_a_single_photo_mirrored_and_turned_parts_leave_the_threshold_as_it_is():
@@ -83,25 +120,17 @@ def test_with_a_single_photo_mirrored_and_turned_parts_leave_the_threshold_as_it
     half[..., :16] = 1  # a Spy that looks at the left half tells mirrored views from others
 
     class Left(Spy):
-        def score(self, images, leave_out=None):
-            return super().score(images[..., :16], leave_out)
+        def score(self, images, leave_out=None, against=None):
+            return super().score(images[..., :16], leave_out, against)
 
-    found = [calibrate(Left(), Left(), half, ViewPolicy(flips=way, turns=way)) for way in (False, True)]
+    found = [
+        calibrate(Left(), real(half), Left(), half, ViewPolicy(flips=way, turns=way)) for way in (False, True)
+    ]  # fmt: skip
     assert found[0] == found[1]
 
 
-def test_the_interval_of_a_single_photo_is_wide_and_holds_the_wished_rate():
-    draws = np.random.default_rng(0)
-    for rate in (0.01, 0.05, 0.1):
-        low, high = single_photo.rate_interval(rate)
-        assert low < rate < high and high > 4 * rate
-        parts = MEAN + BETWEEN * draws.standard_t(PARTS - 1, 4000)
-        rates = norm.sf((math.log(factor(rate)) - parts) / WITHIN)
-        assert np.mean((rates >= low) & (rates <= high)) == pytest.approx(0.9, abs=0.02)
-
-
 def test_calibration_repeats_by_seed():
-    first, again, other = (calibrate(Spy(), Spy(), normals(2), ViewPolicy(), seed=seed) for seed in (1, 1, 2))
+    first, again, other = (calibrated(plain([0.5]), seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert first.threshold != other.threshold
 
@@ -109,12 +138,42 @@ def test_calibration_repeats_by_seed():
 @pytest.mark.parametrize("rate", [0, 1, -0.1, 5])
 def test_a_rate_outside_0_to_1_is_refused(rate):
     with pytest.raises(TgvigError, match="false-alarm rate"):
-        calibrate(Spy(), Spy(), normals(1), ViewPolicy(), rate)
+        calibrated(plain([0.5]), rate)
 
 
-def test_lift_is_the_difference_of_the_two_aurocs():
-    blind, seeing = Spy(0.0), Spy(1.0)
-    found = lift(blind, seeing, normals(2), ViewPolicy(), seed=0)
-    assert found.real == 0.5  # all scores equal
-    assert found.difference == found.tgvig - found.real
-    assert blind.asked == seeing.asked == [(24, None)]
+def test_the_shown_score_is_a_half_at_the_threshold_and_a_twentieth_at_a_typical_good_part():
+    found = calibrated(plain([0.4, 0.5, 0.45]))
+    values = [shown(score, found.threshold, found.steepness) for score in (0, found.typical, found.threshold, 9)]
+    assert values[:3] == pytest.approx([0, 0.05, 0.5])
+    mirrored = found.threshold**2 / found.typical  # as far above, as a ratio
+    assert shown(mirrored, found.threshold, found.steepness) == pytest.approx(0.95)
+    assert sorted(values) == values and values[-1] <= 1
+
+
+@pytest.mark.parametrize(
+    ("score", "threshold", "expected"), [(0.0, 0.0, 0.0), (3.0, 0.0, 1.0), (1e-9, 2.0, 0.0), (1e9, 2.0, 1.0)]
+)
+def test_the_shown_score_stays_a_number_at_the_ends(score, threshold, expected):
+    assert shown(score, threshold, 12.0) == pytest.approx(expected, abs=1e-6)
+
+
+def test_photos_that_are_the_same_to_the_detector_still_give_a_threshold():
+    zeros = torch.zeros(99)
+    for count in (2, 99):
+        found = limits(HeldOut(zeros[:count], zeros[:count], count, count - 1), 0.05)
+        assert found.threshold > 0 and found.typical > 0 and math.isfinite(found.steepness)
+
+
+def test_bottles_that_were_left_out_score_like_bottles_that_were_never_there():
+    """Against a bank whose coreset was chosen with them, and their rows then taken out, they score higher."""
+    files = sorted((category("bottle") / "train" / "good").iterdir())[:36]
+    images = read_normals(files).tensor(128)
+    normals, fresh = images[:6], images[6:]
+    detector = PatchCore(EFFICIENTNET_LITE0, 128, PatchCoreSettings(coreset_least=200))
+    pool = real(normals)
+    detector.fit(pool.images, pool.sources)
+    new = float(detector.score(fresh).scores.log().mean())
+    held = float(held_out(detector, pool, detector, normals, ViewPolicy()).scores.log().mean())
+    taken_out = torch.cat([detector.score(normals[at][None], leave_out=at).scores for at in range(6)])
+    assert abs(held - new) < 0.15
+    assert float(taken_out.log().mean()) > held

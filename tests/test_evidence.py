@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 import timm
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from small import photo_tensor
 
 from tgvig_core.backbones import EFFICIENTNET_LITE0, Backbone
-from tgvig_core.checkpoints import sha256
 from tgvig_core.detectors import PatchCore, PatchCoreSettings
 from tgvig_core.errors import TgvigError
 from tgvig_core.evidence import nearest_normal
@@ -98,20 +96,6 @@ def test_saved_and_loaded(full: PatchCore, good: torch.Tensor, tmp_path: Path) -
     loaded, _ = PatchCore.load(tmp_path)
     assert torch.equal(loaded.places, full.places) and loaded.places.dtype == torch.int64
     assert nearest_normal(loaded, good[2], (90, 30)) == nearest_normal(full, good[2], (90, 30))
-
-
-def test_a_model_saved_without_places_still_scores_but_cannot_explain(
-    full: PatchCore, good: torch.Tensor, tmp_path: Path
-) -> None:
-    full.save(tmp_path, {})
-    weights = tmp_path / "model.safetensors"
-    save_file({name: value for name, value in load_file(weights).items() if name != "places"}, weights)
-    card = json.loads((tmp_path / "model.json").read_text())
-    (tmp_path / "model.json").write_text(json.dumps(card | {"sha256": sha256(weights)}))
-    old, _ = PatchCore.load(tmp_path)
-    assert torch.equal(old.score(good[2:]).scores, full.score(good[2:]).scores)
-    with pytest.raises(TgvigError, match="saved without the places of its patches: train it again"):
-        nearest_normal(old, good[2], (5, 5))
 
 
 def test_what_cannot_be_explained(full: PatchCore, good: torch.Tensor) -> None:

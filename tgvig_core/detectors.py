@@ -26,9 +26,9 @@ from tgvig_core.coreset import select
 from tgvig_core.errors import TgvigError
 from tgvig_core.memory import enough_for, in_parts
 from tgvig_core.progress import Progress, silent, track
+from tgvig_core.runs import MODEL_FORMAT
 
 BATCH = 4
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -104,16 +104,34 @@ class PatchCore:
             raise ValueError(f"{len(images)} images need as many sources, not {len(sources)}")
         if not torch.isfinite(images).all():
             raise TgvigError("An image to train on holds values that are not numbers: start the run anew.")
-        parts = images.split(BATCH)
-        steps = track(parts, "Looking at the good images", len(parts), progress, stop)
         with enough_for(f"learning from {len(images)} images", "generate fewer images"):
-            grids = torch.cat([g for part in steps for g in in_parts(self.features, part, "looking at good images")])
-            features = grids.flatten(0, 2)
-            count = max(self.settings.coreset_least, math.ceil(self.settings.coreset_ratio * len(features)))
-            picks = select(features, count, seed, progress, stop)
-            self.model.memory_bank = features[picks].clone()
+            grids = self.grids(images, progress, stop)
+            picks = self.coreset(grids, seed, progress, stop)
+            self.model.memory_bank = grids.flatten(0, 2)[picks].clone()
         self.places = torch.stack(torch.unravel_index(picks.cpu(), grids.shape[:3]), dim=1)
         self.sources = torch.tensor(list(sources))[self.places[:, 0]]
+
+    def grids(self, images: Tensor, progress: Progress = silent, stop: threading.Event | None = None) -> Tensor:
+        """`features` of any number of images, a few at a time: N×rows×columns×D.
+
+        Raises:
+            TgvigError: memory is too short. Stopped: the stop event was set.
+        """
+        parts = images.split(BATCH)
+        steps = track(parts, "Looking at the good images", len(parts), progress, stop)
+        return torch.cat([g for part in steps for g in in_parts(self.features, part, "looking at good images")])
+
+    def coreset(
+        self, grids: Tensor, seed: int = 0, progress: Progress = silent, stop: threading.Event | None = None
+    ) -> Tensor:
+        """Which of the patches, N·rows·columns of them, a memory bank of these images keeps.
+
+        Raises:
+            Stopped: the stop event was set.
+        """
+        features = grids.flatten(0, 2)
+        count = max(self.settings.coreset_least, math.ceil(self.settings.coreset_ratio * len(features)))
+        return select(features, count, seed, progress, stop)
 
     @torch.inference_mode()
     def features(self, images: Tensor) -> Tensor:
@@ -131,10 +149,11 @@ class PatchCore:
         return normalised if self.seen == self.size else _resized(normalised, self.seen)
 
     @torch.inference_mode()
-    def score(self, images: Tensor, leave_out: int | None = None) -> ScoreSet:
+    def score(self, images: Tensor, leave_out: int | None = None, against: Tensor | None = None) -> ScoreSet:
         """Raw scores and maps of images, N×3×S×S in [-1, 1].
 
         Args:
+            against: a memory bank, R×D, in place of the detector's own; not together with leave_out.
             leave_out: compare with the bank without the rows that come from this normal photo; a photo compared
                 with itself would look better than any new good part.
 
@@ -144,7 +163,9 @@ class PatchCore:
         if not torch.isfinite(images).all():
             raise TgvigError("An image to score holds values that are not numbers: read the photo again.")
         bank = self.model.memory_bank
-        kept = bank if leave_out is None else bank[(self.sources != leave_out).to(bank.device)]
+        kept = bank if against is None else against
+        if leave_out is not None:
+            kept = bank[(self.sources != leave_out).to(bank.device)]
         if len(kept) == 0:
             raise TgvigError("The detector remembers no good image to compare with: train it first.")
         self.model.memory_bank = kept
@@ -168,7 +189,7 @@ class PatchCore:
         state |= {"sources": self.sources, "places": self.places}
         write_tensors(state, folder / "model.safetensors")
         about = {
-            "format": FORMAT, "detector": "patchcore", "backbone": self.backbone.name,
+            "format": MODEL_FORMAT, "detector": "patchcore", "backbone": self.backbone.name,
             "layers": list(self.backbone.layers), "size": self.size, "settings": asdict(self.settings),
             "sha256": sha256(folder / "model.safetensors"), **card,
         }  # fmt: skip
@@ -190,9 +211,9 @@ class PatchCore:
                 PatchCoreSettings(**about["settings"]),
             )
             expected, size = about["sha256"], int(about["size"])
-            if about["format"] != FORMAT:
+            if about["format"] != MODEL_FORMAT:
                 raise TgvigError(
-                    f"{folder} was saved in format {about['format']}, this version reads {FORMAT}: train it again."
+                    f"{folder} was saved in format {about['format']}, this version reads {MODEL_FORMAT}: train it again."
                 )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TgvigError(f"{folder} is not a saved detector: give the model/ folder of a finished run.") from error
@@ -202,8 +223,7 @@ class PatchCore:
         detector = cls(backbone, size, settings, device, with_weights=False)
         state = load_file(weights)
         detector.sources = state.pop("sources")
-        # Models saved before places were kept score as they did; only evidence.nearest_normal has to refuse them.
-        detector.places = state.pop("places", detector.places)
+        detector.places = state.pop("places")
         try:
             detector.model.load_state_dict(state)
         except RuntimeError as error:

@@ -48,8 +48,7 @@ def nearest_normal(detector: PatchCore, image: Tensor, at: tuple[int, int]) -> E
 
     Raises:
         ValueError: the image does not have the detector's size.
-        TgvigError: the point lies outside, the image is not finite, the detector is not trained or was saved without
-            the patches' places.
+        TgvigError: the point lies outside, the image is not finite, or the detector is not trained.
     """
     x, y = at
     size, bank = detector.size, detector.model.memory_bank
@@ -62,8 +61,6 @@ def nearest_normal(detector: PatchCore, image: Tensor, at: tuple[int, int]) -> E
         raise TgvigError("An image to explain holds values that are not numbers: read the photo again.")
     if len(bank) == 0:
         raise TgvigError("The detector remembers no good image to compare with: train it first.")
-    if len(detector.places) != len(bank):
-        raise TgvigError("This detector was saved without the places of its patches: train it again to see them.")
     grid = detector.features(photo)[0]
     rows, columns = grid.shape[:2]
     row, column = y * rows // size, x * columns // size

@@ -26,6 +26,9 @@ from tgvig_core.images import save_png, to_pixels, to_tensor
 if TYPE_CHECKING:
     from torch import Tensor
 
+MODEL_FORMAT = 2
+"""Of the files in RUN/model; others are trained again."""
+
 
 @contextlib.contextmanager
 def writing(folder: Path) -> Iterator[None]:

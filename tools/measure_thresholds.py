@@ -1,39 +1,41 @@
 """How often the shown threshold is wrong: false alarms and misses on labelled photos, from a few normals without labels.
 
-    python tools/measure_thresholds.py --data DIR --out FILE [--rate 0.05] [--shots 1 2 5 10] [--seeds 3]
+    python tools/measure_thresholds.py --data DIR --out FILE [--categories bottle …] [--shots 1 2 5 10] [--seeds 5]
 
-DIR holds categories in MVTec AD's layout (found at any depth). The detector remembers the normals alone. Next to the
-threshold of `calibration.py` stands the one with the best F1, which needs all labels. FILE gets a JSON line per cell as
-it ends; the same command goes on where it was interrupted. At last it prints the prior of `single_photo.py`, fitted to
-the cells with one photo: from all parts, and from all but each.
+DIR holds categories in MVTec AD's layout (found at any depth). The detector remembers the normals alone. False alarms are
+counted on good test photos and on good training photos that were not given to it. FILE gets a JSON line per cell as it
+ends, with raw scores; the same command goes on where it was interrupted. At last it prints the numbers of `score_law.py`
+fitted to the cells, and the tables of docs/thresholds.md (`threshold_tables.py`).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
-import statistics
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.metrics import precision_recall_curve
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tgvig_core import packs
+from tgvig_core import packs, pools
 from tgvig_core.augment import ViewPolicy
-from tgvig_core.calibration import calibrate
+from tgvig_core.calibration import held_out
 from tgvig_core.detectors import PatchCore
 from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
 from tgvig_core.settings import SIZE
-from tgvig_core.single_photo import factor
+from tgvig_core.testset import LabelledPhoto, read_mask, read_test_folder
+from tools.remembering import Remembering
+from tools.threshold_tables import report
 
-MOST_DEFECTS = 60
-"""Photos of defects that are scored, drawn once; good ones are all scored."""
+MOST = 60
+"""Good test photos, good training photos and photos of defects that are scored, drawn once."""
+PIXEL_LIMITS = np.geomspace(8, 160, 151)
+"""Limits at which pixels are counted, 2 % apart."""
 
 
 def main() -> None:
@@ -43,23 +45,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--categories", nargs="+", default=["bottle", "transistor", "tile", "hazelnut"])
     parser.add_argument("--shots", nargs="+", type=int, default=[1, 2, 5, 10])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rate", type=float, default=0.05)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
     o = parser.parse_args()
+    torch.set_num_threads(o.threads)
     rows = [json.loads(line) for line in o.out.read_text().splitlines()] if o.out.exists() else []
-    known = {(row["category"], row["shots"], row["seed"], row["rate"]) for row in rows}
+    known = {(row["category"], row["shots"], row["seed"]) for row in rows}
     for category in o.categories:
-        tests = None
-        for shots in o.shots:
-            for seed in range(o.seeds):
-                if (category, shots, seed, o.rate) not in known:
-                    tests = tests or test_photos(folder_of(o.data, category))
-                    rows.append(measure(folder_of(o.data, category), tests, shots, seed, o.rate))
-                    with o.out.open("a") as file:
-                        file.write(json.dumps(rows[-1]) + "\n")
-    rows = [row for row in rows if row["rate"] == o.rate]
-    print(table(rows))
-    print(prior(rows))
+        asked = [(shots, seed) for seed in range(o.seeds) for shots in o.shots if (category, shots, seed) not in known]
+        part = Part.read(folder_of(o.data, category)) if asked else None
+        for shots, seed in asked:
+            rows.append(measure(part, shots, seed))
+            with o.out.open("a") as file:
+                file.write(json.dumps(rows[-1]) + "\n")
+    print(report(rows))
 
 
 def folder_of(data: Path, category: str) -> Path:
@@ -67,89 +66,67 @@ def folder_of(data: Path, category: str) -> Path:
     return next(path for path in sorted(data.rglob(category)) if (path / "train" / "good").is_dir())
 
 
-def test_photos(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Good and defective photos."""
-    photos = sorted(path for path in (folder / "test").rglob("*") if path.is_file())
-    good = [path for path in photos if path.parent.name == "good"]
-    bad = [path for path in photos if path.parent.name != "good"]
-    return good, random.Random(0).sample(bad, min(MOST_DEFECTS, len(bad)))
+@dataclass(frozen=True)
+class Part:
+    """A category: its training photos, test photos as N×3×S×S with masks N×S×S, and what its detectors have seen."""
+
+    folder: Path
+    train: list[Path]
+    good: Tensor
+    bad: Tensor
+    bad_masks: Tensor
+    seen: dict
+
+    @classmethod
+    def read(cls, folder: Path) -> Part:
+        """At most MOST test photos of either kind."""
+        tests = read_test_folder(folder / "test")
+        kinds = [[photo for photo in tests if bool(photo.defective) == bad] for bad in (False, True)]
+        good, bad = (random.Random(0).sample(found, min(MOST, len(found))) for found in kinds)
+        masks = torch.stack([read_mask(photo, SIZE) for photo in bad])
+        return cls(folder, sorted((folder / "train" / "good").iterdir()), read(good), read(bad), masks, {})
+
+    def others(self, chosen: list[Path]) -> Tensor:
+        """Good training photos that the detector does not get."""
+        drawn = random.Random(0).sample(self.train, len(self.train))
+        return read([LabelledPhoto(path, False, None) for path in drawn[: MOST + 10] if path not in chosen][:MOST])
 
 
-def measure(folder: Path, tests: tuple[list[Path], list[Path]], shots: int, seed: int, rate: float) -> dict:
-    """One cell."""
-    chosen = random.Random(seed).sample(sorted((folder / "train" / "good").iterdir()), shots)
+def read(photos: list[LabelledPhoto]) -> Tensor:
+    """N×3×S×S in [-1, 1]."""
+    return torch.stack([to_tensor(to_square(read_photo(photo.path).pixels, SIZE)) for photo in photos])
+
+
+def measure(part: Part, shots: int, seed: int) -> dict:
+    """One cell: raw scores of what calibration holds out, of other good photos and of defects."""
+    chosen = random.Random(seed).sample(part.train, shots)
     normals = read_normals(chosen).tensor(SIZE)
     pack, _ = packs.choose("embedded")
     detector = PatchCore(packs.load_backbone(pack), SIZE)
-    detector.fit(normals, range(shots), seed)
-    found = calibrate(detector, detector, normals, ViewPolicy(), rate, seed)
-    (good, good_peaks), (bad, _) = (scored(detector, photos) for photos in tests)
-    row = {"category": folder.name, "shots": shots, "seed": seed, "rate": rate, "low": found.low, "high": found.high,
-           "threshold": found.threshold} | shares(good, bad, found.threshold)  # fmt: skip
-    row |= {f"oracle_{name}": value for name, value in shares(good, bad, best_threshold(good, bad)).items()}
-    row["pixel_false_alarm"] = float((good_peaks > found.pixel_threshold).float().mean())
-    if shots == 1:  # how much higher than its own views other good photos score
-        for name, values, limit in (("score", good, found.threshold), ("peak", good_peaks, found.pixel_threshold)):
-            logs = (values * factor(rate) / limit).log()
-            row[f"{name}_logs"] = [round(value, 4) for value in logs.tolist()]
-    return row
+    detector.model.feature_extractor = Remembering(detector.model.feature_extractor, part.seen)
+    pool = pools.real(normals)
+    detector.fit(pool.images, pool.sources, seed)
+    held = held_out(detector, pool, detector, normals, ViewPolicy(), seed)
+    good, bad = detector.score(torch.cat([part.good, part.others(chosen)])), detector.score(part.bad)
+    peaks = {"good": good.maps.flatten(1).amax(1), "held": held.peaks}
+    return {
+        "category": part.folder.name, "shots": shots, "seed": seed, "remembered": held.remembered,
+        "tests": len(part.good), "held": rounded(held.scores), "good": rounded(good.scores), "bad": rounded(bad.scores),
+        "held_peaks": rounded(peaks["held"]), "good_peaks": rounded(peaks["good"]),
+        "pixels": pixels(good.maps[: len(part.good)], bad.maps, part.bad_masks),
+    }  # fmt: skip
 
 
-def scored(detector: PatchCore, photos: list[Path]) -> tuple[Tensor, Tensor]:
-    """Scores and highest pixels."""
-    found = [detector.score(to_tensor(to_square(read_photo(path).pixels, SIZE))[None]) for path in photos]
-    return torch.cat([one.scores for one in found]), torch.stack([one.maps.max() for one in found])
+def rounded(values: Tensor) -> list[float]:
+    """Raw scores to three places."""
+    return [round(value, 3) for value in values.tolist()]
 
 
-def shares(good: Tensor, bad: Tensor, threshold: float) -> dict[str, float]:
-    """False alarms and misses at a threshold."""
-    return {"false_alarm": float((good > threshold).float().mean()), "miss": float((bad <= threshold).float().mean())}
-
-
-def best_threshold(good: Tensor, bad: Tensor) -> float:
-    """The threshold of the best F1; scores above it are called anomalous."""
-    labels = [0] * len(good) + [1] * len(bad)
-    precision, recall, limits = precision_recall_curve(labels, torch.cat([good, bad]).numpy())
-    f1 = 2 * precision * recall / np.clip(precision + recall, 1e-12, None)
-    return float(np.nextafter(np.float32(limits[f1[:-1].argmax()]), np.float32(-np.inf)))
-
-
-def table(rows: list[dict]) -> str:
-    """Markdown: each seed's shares in %."""
-    lines = [
-        "| category | normals | false alarms | misses | best F1: false alarms | misses |",
-        "|---|---|---|---|---|---|",
-    ]
-    names = ("false_alarm", "miss", "oracle_false_alarm", "oracle_miss")
-    for category, shots in sorted({(row["category"], row["shots"]) for row in rows}):
-        cell = sorted((r for r in rows if (r["category"], r["shots"]) == (category, shots)), key=lambda r: r["seed"])
-        values = [", ".join(f"{100 * row[name]:.0f}" for row in cell) for name in names]
-        lines.append(f"| {category} | {shots} | {' | '.join(values)} |")
-    return "\n".join(lines)
-
-
-def prior(rows: list[dict]) -> str:
-    """The three numbers of single_photo.py, and what each part's false alarms would be with those of the others."""
-    one = [row for row in rows if row["shots"] == 1]
-    names, lines = sorted({row["category"] for row in one}), []
-    for kind in ("score", "peak") if len(names) > 2 else ():
-        lines.append(f"{kind}: MEAN, BETWEEN, WITHIN = {', '.join(f'{value:.3f}' for value in fit(one, kind))}")
-        for left in names:
-            mean, between, within = fit([row for row in one if row["category"] != left], kind)
-            limit = mean + statistics.NormalDist().inv_cdf(1 - one[0]["rate"]) * math.hypot(between, within)
-            rates = [np.mean(np.array(row[f"{kind}_logs"]) > limit) for row in one if row["category"] == left]
-            said = ", ".join(f"{100 * rate:.0f}" for rate in rates)
-            lines.append(f"  {left}, from the others (factor {math.exp(limit):.2f}): false alarms {said} %")
-    return "\n".join(lines)
-
-
-def fit(rows: list[dict], kind: str) -> tuple[float, float, float]:
-    """Mean of the parts' means of log(score / mean of the held-out views'), its spread, the spread within a part."""
-    logs = {name: np.concatenate([r[f"{kind}_logs"] for r in rows if r["category"] == name])
-            for name in sorted({row["category"] for row in rows})}  # fmt: skip
-    means = [float(values.mean()) for values in logs.values()]
-    within = math.sqrt(statistics.mean(float(values.var()) for values in logs.values()))
-    return statistics.mean(means), statistics.stdev(means), within
+def pixels(good: Tensor, bad: Tensor, masks: Tensor) -> dict[str, list[int] | int]:
+    """How many defective and how many sound pixels of the test photos lie above each of PIXEL_LIMITS."""
+    hit, sound = bad[masks].numpy(), torch.cat([good.flatten(), bad[~masks]]).numpy()
+    above = [len(values) - np.searchsorted(np.sort(values), PIXEL_LIMITS, "right") for values in (hit, sound)]
+    return {"defective": int(masks.sum()), "hit": above[0].tolist(), "false": above[1].tolist()}
 
 
 if __name__ == "__main__":

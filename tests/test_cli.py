@@ -57,9 +57,9 @@ def test_inspect_says_good_and_defect_by_its_exit_code(trained, tmp_path, here):
     bad = tgvig("inspect", trained / "model", bottle / "test/broken_large/000.jpg", "--out", tmp_path / "bad", "--json")
     assert bad.returncode == 1, bad.stderr
     row = json.loads(bad.stdout)["images"][0]
-    assert row["is_anomalous"] and Path(row["heatmap"]).is_file()
+    assert row["is_anomalous"] and row["display"] > 0.5 and Path(row["heatmap"]).is_file()
     table = (tmp_path / "bad" / "scores.csv").read_text().splitlines()
-    assert table[0] == "path,score,threshold,is_anomalous,heatmap" and len(table) == 2
+    assert table[0] == "path,score,display,threshold,is_anomalous,heatmap" and len(table) == 2
     code, out, _ = here("inspect", trained, normals("bottle", 1)[0], "--out", tmp_path / "good", "--quiet")
     assert code == 0 and out.startswith("good")
 
@@ -71,6 +71,20 @@ def test_inspect_that_cannot_run_leaves_2_and_nothing_behind(trained, tmp_path, 
     assert not (tmp_path / "out").exists()
     code, _, err = here("inspect", tmp_path, normals("bottle", 1)[0], "--out", tmp_path / "out")
     assert code == 2 and "not a saved detector" in err
+
+
+def test_check_compares_the_pools_of_a_run_and_can_train_the_recommended_one(trained, tmp_path, here):
+    run = shutil.copytree(trained, tmp_path / "run")
+    code, out, err = here("check", run, "--use", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    arms = [one["arm"] for one in found["advice"]["arms"]]
+    assert arms == ["real", "augment", "augment:photometric", "augment:shifts", "tgvig"]
+    recommended = found["advice"]["recommended"]
+    assert recommended in arms and json.loads((run / "model/model.json").read_text())["arm"] == recommended
+    assert found["result"] == json.loads((run / "result.json").read_text())
+    code, _, err = here("check", tmp_path)
+    assert code == 2 and "holds no run" in err and "Traceback" not in err
 
 
 @pytest.mark.parametrize(
@@ -144,7 +158,7 @@ def test_the_readmes_commands_run(tmp_path, here, monkeypatch):
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     commands = [line.strip() for line in lines if line.strip().startswith("tgvig ")]
-    assert {line.split()[1] for line in commands} == {"doctor", "prompts", "run", "inspect"}
+    assert {line.split()[1] for line in commands} == {"doctor", "prompts", "run", "check", "inspect"}
     shutil.copytree(ROOT / "assets", tmp_path / "assets")
     monkeypatch.chdir(tmp_path)
     for line in commands:

@@ -80,6 +80,7 @@ def test_broken_bottles_are_found_with_two_photos(finished):
     broken = [row for row in result["images"] if "broken" in row["path"]]
     assert len(broken) == 3
     assert all(row["is_anomalous"] == (row["score"] > result["threshold"]) for row in result["images"])
+    assert all(row["is_anomalous"] == (row["display"] > 0.5) for row in result["images"])
 
 
 def test_the_folder_holds_all_that_the_design_names(finished):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tgvig_core import pools
+from tgvig_core import arms, pools
 from tgvig_core.augment import ViewPolicy
 from tgvig_core.errors import TgvigError
 
@@ -36,3 +36,28 @@ def test_tgvig_leaves_out_what_was_thrown_out_and_keeps_each_images_source():
 def test_a_set_that_cannot_be_used_is_refused(left_out, words):
     with pytest.raises(TgvigError, match=words):
         pools.tgvig(NORMALS, SET, left_out)
+
+
+def test_mirrored_and_turned_copies_are_for_parts_that_may_appear_so():
+    assert arms.allowed(ViewPolicy()) == ("real", "augment", "augment:photometric", "augment:shifts")
+    assert arms.allowed(ViewPolicy(flips=True, turns=True))[4:] == ("augment:flips", "augment:turns")
+    with pytest.raises(TgvigError, match="augment:shifts"):
+        arms.narrowed(ViewPolicy(), "augment:flips")
+
+
+def test_a_narrow_arm_takes_one_difference_of_the_policy():
+    policy = ViewPolicy(3.0, 0.02, 0.2, flips=True)
+    assert arms.narrowed(policy, "augment") == policy
+    assert arms.narrowed(policy, "augment:photometric") == ViewPolicy(0, 0, 0.2)
+    assert arms.narrowed(policy, "augment:shifts") == ViewPolicy(3.0, 0.02, 0)
+    assert arms.narrowed(policy, "augment:flips") == ViewPolicy(0, 0, 0, flips=True)
+    still = pools.augment(NORMALS, 4, arms.narrowed(policy, "augment:flips"), seed=0).images
+    torch.testing.assert_close(still, NORMALS.repeat(3, 1, 1, 1))  # a plain grey photo mirrored is itself
+
+
+def test_an_arm_may_name_a_set_and_how_many_of_its_images():
+    assert arms.set_of("tgvig:3") == (3, None) and arms.set_of("tgvig:3:10") == (3, 10)
+    assert arms.named("tgvig:3:10") == "the photos and generated set 3, its first 10 images"
+    for strange in ("tgvig", "tgvig:0", "tgvig:a", "oracle", "tgvig:1:2:3"):
+        with pytest.raises(TgvigError, match="no pool"):
+            arms.set_of(strange)

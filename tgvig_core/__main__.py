@@ -8,20 +8,18 @@ from __future__ import annotations
 import csv
 import json
 import os
-import signal
 import sys
-import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tgvig_core.console import Bars, show_doctor, show_prompts, show_result, show_verdicts
+from tgvig_core.console import Bars, show_check, show_doctor, show_prompts, show_result, show_verdicts
 from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.stopping import stoppable
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
                   help="Few-shot anomaly detection from one to a few photos of good parts (TGVIG, CVPR 2024).")  # fmt: skip
@@ -74,7 +72,7 @@ def prompts(
     )
     normals = read_normals(images)
     chosen, reason = packs.choose(pack, models_dir)
-    with _stoppable() as stop, Bars(quiet or as_json) as progress:
+    with stoppable() as stop, Bars(quiet or as_json) as progress:
         encoder = packs.load_encoder(chosen, models_dir, device_of(device))
         embeddings = encoder.encode_images(normals.tensor(SIZE))
         choice = choose_prompt(settings, encoder, embeddings, progress, stop)
@@ -127,7 +125,7 @@ def run(
         )  # fmt: skip
         work = lambda progress, stop: pipeline.start(settings, progress, stop)  # noqa: E731
     try:
-        with _stoppable() as stop, Bars(quiet or as_json) as progress:
+        with stoppable() as stop, Bars(quiet or as_json) as progress:
             result = work(progress, stop)
     except Stopped:
         print(f"Stopped. Finish it with: tgvig run --resume --out {out}", file=sys.stderr)
@@ -145,6 +143,7 @@ def inspect(
     """Score photos with a trained detector. Exit code 0: all good, 1: a defect found, 2: could not run."""
     from tgvig_core import inspection
     from tgvig_core.detectors import PatchCore
+    from tgvig_core.display import shown
     from tgvig_core.images import expand_inputs
     from tgvig_core.pipeline import device_of
     from tgvig_core.runs import writing
@@ -153,21 +152,50 @@ def inspect(
     folder = model / "model" if (model / "model").is_dir() else model
     trained, card = PatchCore.load(folder, device_of(device))
     limits = card["calibration"]["threshold"], card["calibration"]["pixel_threshold"]
-    with _stoppable() as stop, Bars(quiet or as_json) as progress, writing(out):
+    with stoppable() as stop, Bars(quiet or as_json) as progress, writing(out):
         inspection.check_photos(paths, progress, stop)
         out.mkdir(parents=True, exist_ok=True)
         rows = []
         part = out / "scores.csv.part"
         with part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            table = csv.DictWriter(file, ["path", "score", "threshold", "is_anomalous", "heatmap"])
+            table = csv.DictWriter(file, ["path", "score", "display", "threshold", "is_anomalous", "heatmap"])
             table.writeheader()
             for verdict in inspection.inspect(trained, *limits, paths, out / "heatmaps", progress, stop):
-                rows.append({"path": str(verdict.path), "score": verdict.score, "threshold": limits[0],
+                display = shown(verdict.score, limits[0], card["calibration"]["steepness"])
+                rows.append({"path": str(verdict.path), "score": verdict.score, "display": display, "threshold": limits[0],
                              "is_anomalous": verdict.is_anomalous, "heatmap": str(verdict.heatmap)})  # fmt: skip
                 table.writerow(rows[-1])
         os.replace(part, out / "scores.csv")
     show_verdicts(rows, out, card, as_json)
     raise typer.Exit(1 if any(row["is_anomalous"] for row in rows) else 0)
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a finished run")],
+    thorough: Annotated[bool, typer.Option("--thorough", help="also other generated sets and fewer images")] = False,
+    use: Annotated[bool, typer.Option("--use", help="then train again from what is recommended, and inspect")] = False,
+    device: Device = "auto", as_json: Json = False, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Does generation help on this part, and which defects would be missed? Tried with synthetic defects."""
+    from tgvig_core import checking, pipeline
+
+    try:
+        with stoppable() as stop, Bars(quiet or as_json) as progress:
+            found = checking.check_run(folder, thorough, device, progress, stop)
+            recommended = found["advice"]["recommended"]
+            result = pipeline.use(folder, recommended, device, progress, stop) if use else None
+    except Stopped:
+        print(
+            f"Stopped. The same command goes on, or finish the run: tgvig run --resume --out {folder}", file=sys.stderr
+        )
+        raise typer.Exit(130) from None
+    if as_json:
+        print(json.dumps(found | ({"result": result} if use else {}), indent=2))
+        return
+    show_check(found, folder)
+    if result:
+        show_result(result, folder)
 
 
 def _check_resumed(context: typer.Context) -> None:
@@ -190,25 +218,6 @@ def _check_resumed(context: typer.Context) -> None:
 
 def _split(words: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in words.split(",") if word.strip())
-
-
-@contextmanager
-def _stoppable() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM set an event that long steps look at; a second Ctrl-C ends at once."""
-    event = threading.Event()
-
-    def asked(number: int, frame: object) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        print("Stopping after what is being computed just now (Ctrl-C again to end at once)…", file=sys.stderr)
-        event.set()
-
-    former = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
+from tgvig_core.arms import named
 from tgvig_core.progress import Progress, silent
 
 
@@ -96,9 +97,13 @@ def show_result(result: dict, out: Path) -> None:
     curve = "  ".join(f"{value:.3f}" for value in result["similarity"])
     console.print(f"\nPack {result['pack']} on {result['device']}")
     console.print(f"Best prompt     {result['best_prompt']}  (sense {result['sense'] or 'none'})")
-    console.print(f"Similarity      {curve}  → set {result['best_iteration']} is used")
+    console.print(f"Similarity      {curve}  → set {result['best_iteration']} fits best")
+    console.print(f"Learned from    {named(result['arm'])}")
     console.print(f"Threshold       {result['threshold']:.3f} (raw score). {result['false_alarm_estimate']['words']}")
-    console.print(f"Generation      {result['lift']['words']}")
+    if result["lift"]:
+        console.print(f"Generation      {result['lift']['words']}")
+    if result.get("gate"):
+        console.print(f"Gate            {result['gate']['words']}")
     flagged = sum(image["is_anomalous"] for image in result["images"])
     if result["images"]:
         console.print(f"Inspected       {len(result['images'])} photos, {flagged} called anomalous")
@@ -120,5 +125,30 @@ def show_verdicts(rows: list[dict], out: Path, card: dict, as_json: bool) -> Non
         return
     console = Console(highlight=False, soft_wrap=True)
     for row in rows:
-        console.print(f"{'DEFECT' if row['is_anomalous'] else 'good  '}  {row['score']:.3f}  {row['path']}")
+        console.print(
+            f"{'DEFECT' if row['is_anomalous'] else 'good  '}  {row['display']:.2f}  ({row['score']:.3f})  {row['path']}"
+        )
+    console.print("0.5 is the threshold, 0.05 a typical good part; in brackets the raw score.")
     console.print(f"Threshold {card['calibration']['threshold']:.3f}. {words}\nHeatmaps and scores.csv: {out}")
+
+
+def show_check(found: dict, folder: Path) -> None:
+    """The summary of `tgvig check`."""
+    console = Console(highlight=False, soft_wrap=True)
+    advice, seen = found["advice"], found["detectability"]
+    table = Table("what it learns from", "image AUROC", "difference", "90 % interval", title="Synthetic defects")
+    for one in advice["arms"]:
+        beside = (
+            ("", "")
+            if one["arm"] == "real"
+            else (f"{one['difference']:+.3f}", f"{one['low']:+.3f} to {one['high']:+.3f}")
+        )
+        table.add_row(f"{named(one['arm'])} ({one['arm']})", f"{one['auroc']:.3f}", *beside)
+    console.print(table)
+    for arm, words in found["gate"].items():
+        console.print(f"Gate, {arm}: {words}")
+    console.print(f"Recommended     {advice['recommended']}. {advice['words']}")
+    console.print(f"The detector checked here learned from {named(found['arm'])}:")
+    for curve in seen["kinds"]:
+        console.print(f"  {curve['words']}")
+    console.print(f"Detectability   {seen['words']}\nAll figures     {folder / 'check.json'}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,14 +13,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tgvig_core import calibration, packs, pools
+from tgvig_core import packs
 from tgvig_core.best_set import best_iteration
 from tgvig_core.choosing import choose_prompt, has_words, map_of, words_of
-from tgvig_core.detectors import PatchCore
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import NormalSet, read_normals
 from tgvig_core.inspection import check_photos
 from tgvig_core.integrator import Integrator
+from tgvig_core.learning import train
 from tgvig_core.odd_one import odd_notes
 from tgvig_core.photo_report import report
 from tgvig_core.progress import Progress, silent
@@ -91,19 +92,56 @@ def resume(
     Raises:
         TgvigError: no run there, or its photos have changed since. Stopped: the stop event was set.
     """
-    run, config = Run.open(folder)
+    run, _ = Run.open(folder)
     if done := run.read_json("result.json"):
         return done
+    work = opened(folder, device, progress, stop)
+    tests = _read_tests(work.settings, progress, stop)
+    run.journal("resume")
+    return _steps(work, tests)
+
+
+def use(
+    folder: Path, arm: str, device: str = "auto", progress: Progress = silent, stop: threading.Event | None = None
+) -> dict:
+    """Train a finished run anew from another pool and inspect again; what it had generated stays.
+
+    Args:
+        arm: see arms.py.
+
+    Raises:
+        TgvigError, Stopped: as `resume`, which goes on where this was stopped.
+    """
+    work = opened(folder, device, progress, stop)
+    run, former = work.run, work.run.read_json("result.json")
+    if former and former["arm"] == arm:
+        return former
+    tests = _read_tests(work.settings, progress, stop)  # before anything goes
+    _, config = Run.open(folder)
+    run.write_json("config.json", config | {"settings": config["settings"] | {"arm": arm}})
+    (folder / "result.json").unlink(missing_ok=True)
+    for name in ("model", "inspect"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    return _steps(replace(work, settings=replace(work.settings, arm=arm)), tests)
+
+
+def opened(
+    folder: Path, device: str = "auto", progress: Progress = silent, stop: threading.Event | None = None
+) -> Work:  # fmt: skip
+    """A run to go on with, its photos and models loaded.
+
+    Raises:
+        TgvigError: no run there, or its photos have changed since. Stopped: the stop event was set.
+    """
+    run, config = Run.open(folder)
     settings = RunSettings.from_json(config["settings"], folder)
     normals = read_normals(settings.photos)
     if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
         raise TgvigError(f"The normal photos of {folder} have changed since it began: start a new run.")
-    tests = _read_tests(settings, progress, stop)
     where = device_of(settings.device if device == "auto" else device)
     pack, _ = packs.choose(settings.pack, _folder(settings.models_dir))
     models = packs.load(pack, _folder(settings.models_dir), where, progress, stop)
-    run.journal("resume")
-    return _steps(Work(settings, run, models, where, normals, progress, stop), tests)
+    return Work(settings, run, models, where, normals, progress, stop)
 
 
 def _folder(given: str | None) -> Path | None:
@@ -121,19 +159,22 @@ def _steps(work: Work, tests: tuple[LabelledPhoto, ...]) -> dict:
         similarity = generate_sets(work, normals, prompt)  # I⁺ (Eq. 3), cos(z_t, z_v) (Eq. 4)
     best = best_iteration(similarity, work.settings.integrating.text)  # α (Eq. 5)
     with work.timed("train"):
-        detector, card = train(work, normals, best)
+        detector, card = train(work, normals, best, work.settings.arm)
     with work.timed("inspect"):
         shown = verdicts(detector, card, tests, work.run.folder, work.progress, work.stop)
     result = {
         "pack": work.models.pack.name, "device": work.device, "object": work.settings.object_name,
         "best_prompt": prompt, "sense": sense, "similarity": similarity, "best_iteration": best,
         "threshold": card["calibration"]["threshold"], "pixel_threshold": card["calibration"]["pixel_threshold"],
-        "false_alarm_estimate": card["calibration"], "lift": card["lift"], "seconds": work.seconds(), **shown,
+        "false_alarm_estimate": card["calibration"], "arm": card["arm"], "lift": card["lift"], "gate": card["gate"],
+        "seconds": work.seconds(), **shown,
     }  # fmt: skip
     result["notes"] = [asdict(note) | {"path": str(note.path)} for note in report(work.normals)] + odd
+    if checked := work.run.read_json("check.json"):  # it tells which detector it describes
+        result["check"] = checked
     work.run.write_json("result.json", result)
     work.run.journal("done")
-    return result
+    return work.run.read_json("result.json")
 
 
 def _compare(work: Work) -> list[dict[str, str]]:
@@ -213,44 +254,3 @@ def generate_sets(work: Work, normals: Tensor, prompt: str) -> list[float]:
             if work.finish is not None and work.finish.is_set():
                 break
     return [row["similarity"] for row in run.iterations()][:wanted]
-
-
-def pool_of(work: Work, normals: Tensor, best: int | None, arm: str, left_out: Sequence[int]) -> pools.Pool:
-    """The images that `train` learns from; see there."""
-    if arm == "real":
-        return pools.real(normals)
-    generating = work.settings.generating
-    if arm == "augment":
-        return pools.augment(normals, generating.images, generating.policy, work.settings.seed)
-    return pools.tgvig(normals, work.run.load_set(best).to(work.device), left_out)
-
-
-def train(
-    work: Work, normals: Tensor, best: int | None, arm: str = "tgvig", left_out: Sequence[int] = ()
-) -> tuple[PatchCore, dict]:
-    """PatchCore on the chosen images, its threshold, and the lift; from disk where the run had finished it.
-
-    Args:
-        best: the set to learn from, α or another one; None where the arm takes no set and there is none.
-        arm: which images, one of pools.ARMS.
-        left_out: places in the set that a person has thrown out.
-    """
-    folder, settings, watched = work.run.folder / "model", work.settings, (work.progress, work.stop)
-    if (folder / "model.json").exists():
-        return PatchCore.load(folder, work.device)
-    policy, seed = settings.generating.policy, settings.seed
-    pool = pool_of(work, normals, best, arm, left_out)
-    detector, plain = (PatchCore(work.models.backbone, SIZE, settings.patchcore, work.device) for _ in range(2))
-    detector.fit(pool.images, pool.sources, seed, *watched)
-    plain.fit(normals, range(len(normals)), seed, *watched)
-    card = {
-        "calibration": asdict(
-            calibration.calibrate(detector, plain, normals, policy, settings.false_alarm, seed, *watched)
-        ),
-        "lift": asdict(calibration.lift(plain, detector, normals, policy, seed, *watched)),
-        "object": settings.object_name, "arm": arm, "best_iteration": best, "left_out": list(left_out),
-    }  # fmt: skip
-    with writing(folder):
-        detector.save(folder, card)
-    work.run.journal("trained", arm=arm, threshold=card["calibration"]["threshold"])
-    return detector, card

@@ -12,9 +12,6 @@ from tgvig_core.augment import ViewPolicy, views
 from tgvig_core.errors import TgvigError
 from tgvig_core.generator import sources
 
-ARMS = ("real", "augment", "tgvig")
-"""The normal photos alone; with plain views of them; with the generated set."""
-
 
 @dataclass(frozen=True)
 class Pool:
@@ -42,12 +39,13 @@ def augment(normals: Tensor, count: int, policy: ViewPolicy, seed: int) -> Pool:
     return Pool(torch.cat([normals, *made]), (*range(len(normals)), *origins))
 
 
-def tgvig(normals: Tensor, generated: Tensor, left_out: Sequence[int] = ()) -> Pool:
-    """The normals and a generated set.
+def tgvig(normals: Tensor, generated: Tensor, left_out: Sequence[int] = (), dropped: Sequence[int] = ()) -> Pool:
+    """The normals and a generated set; the normals alone where the gate drops all that a person has kept.
 
     Args:
         generated: I⁺, M×3×S×S.
         left_out: places in the set that a person has thrown out.
+        dropped: places that the gate leaves out.
 
     Raises:
         TgvigError: no image would be left, or there is none of that number.
@@ -57,5 +55,6 @@ def tgvig(normals: Tensor, generated: Tensor, left_out: Sequence[int] = ()) -> P
     kept = [place for place in range(len(generated)) if place not in set(left_out)]
     if not kept:
         raise TgvigError("All generated images are thrown out: keep at least one, or train on the photos alone.")
+    kept = [place for place in kept if place not in set(dropped)]
     origins = sources(len(generated), len(normals))
     return Pool(torch.cat([normals, generated[kept]]), (*range(len(normals)), *(origins[place] for place in kept)))

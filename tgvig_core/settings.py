@@ -37,6 +37,7 @@ class RunSettings:
         detector: patchcore.
         seed, device ("auto", "cpu", "cuda").
         false_alarm: α of the threshold.
+        arm: what the detector learns from, see arms.py.
     """
 
     photos: tuple[str, ...]
@@ -54,6 +55,7 @@ class RunSettings:
     seed: int = 0
     device: str = "auto"
     false_alarm: float = 0.05
+    arm: str = "tgvig"
     generating: GeneratorSettings = field(default_factory=GeneratorSettings)
     integrating: IntegratorSettings = field(default_factory=IntegratorSettings)
     patchcore: PatchCoreSettings = field(default_factory=PatchCoreSettings)

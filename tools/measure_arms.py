@@ -19,16 +19,16 @@ from pathlib import Path
 
 import torch
 from sklearn.metrics import roc_auc_score
-from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tgvig_core import packs, pools
+from tgvig_core.arms import ARMS
 from tgvig_core.best_set import best_iteration
 from tgvig_core.choosing import choose_prompt
 from tgvig_core.detectors import PatchCore
 from tgvig_core.generator import ANCHORS, GeneratorSettings
 from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
-from tgvig_core.integrator import Integrator, IntegratorSettings
+from tgvig_core.integrator import Integrator, IntegratorSettings, Iteration
 from tgvig_core.runs import Run
 from tgvig_core.settings import SIZE, RunSettings
 from tgvig_core.testset import read_test_folder
@@ -64,8 +64,8 @@ class Cell:
         self.pack, _ = packs.choose(o.pack)
         self.settings = GeneratorSettings(images=o.images, anchor=o.anchor)
 
-    def generated(self) -> tuple[Tensor, dict]:
-        """The best set α, and the curve."""
+    def rounds(self) -> tuple[list[Iteration], dict]:
+        """All iterations with their sets, and the curve."""
         encoder = packs.load_encoder(self.pack)
         settings = RunSettings(tuple(map(str, self.chosen)), self.category, "")
         prompt = choose_prompt(settings, encoder, encoder.encode_images(self.normals)).ranked.best.text
@@ -75,12 +75,13 @@ class Cell:
         rounds = list(integrator.iterations())
         similarity = [entry.similarity for entry in rounds]
         best = best_iteration(similarity)
-        return rounds[best - 1].images, {"prompt": prompt, "similarity": similarity, "best_iteration": best}
+        return rounds, {"prompt": prompt, "similarity": similarity, "best_iteration": best}
 
     def measure(self) -> dict:
         """One row of the table."""
         start = time.perf_counter()
-        made, facts = self.generated()
+        rounds, facts = self.rounds()
+        made = rounds[facts["best_iteration"] - 1].images
         if self.o.sets and self.seed == 0:
             Run(self.o.sets / f"{self.category}-{self.shots}").save_set(1, torch.cat([self.normals, made]))
         seconds = round(time.perf_counter() - start, 1)
@@ -150,7 +151,7 @@ def table(rows: list[dict], former: list[dict]) -> str:
     ]
     for category, shots in sorted({place(row)[:2] for row in rows}):
         cell = [row for row in rows if place(row)[:2] == (category, shots)]
-        figures = [spread([100 * row[arm] for row in cell]) for arm in pools.ARMS]
+        figures = [spread([100 * row[arm] for row in cell]) for arm in ARMS]
         known = [100 * before[place(row)] for row in cell if place(row) in before]
         figures.insert(2, spread(known) if len(known) == len(cell) else "–")
         figures.append(spread([100 * (row["tgvig"] - row["real"]) for row in cell], sign=True))

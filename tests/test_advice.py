@@ -1,0 +1,185 @@
+"""The advice: figures worked out by hand, what is compared with what, and detectors of real photos."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from photos import normals
+from scipy.stats import mannwhitneyu
+from sklearn.metrics import roc_auc_score
+
+from tgvig_core import advice, packs
+from tgvig_core.advice import Scores, advise, compare, held_out, lift, scored
+from tgvig_core.augment import ViewPolicy
+from tgvig_core.detectors import PatchCore, ScoreSet
+from tgvig_core.images import read_normals
+from tools import measure_advice
+
+
+class Spy:
+    """A detector that scores an image by its mean brightness and notes what it was asked."""
+
+    def __init__(self, weight: float = 1.0):
+        self.asked, self.weight = [], weight
+
+    def score(self, images, leave_out=None):
+        self.asked.append((len(images), leave_out))
+        level = images.mean((1, 2, 3)) * self.weight
+        return ScoreSet(level, level[:, None, None].expand(-1, 4, 4))
+
+
+def noise(count: int) -> torch.Tensor:
+    return torch.rand(count, 3, 64, 64, generator=torch.Generator().manual_seed(count)) * 2 - 1
+
+
+def scores(good: list, weak: list, strong: list) -> Scores:
+    """Of one photo's views, with defects of two strengths."""
+    return Scores(np.array([good], float), np.stack([[weak], [strong]], -1).astype(float))
+
+
+REAL = scores([1, 2, 3, 4], [2, 3, 4, 5], [5, 6, 7, 8])
+
+
+def test_the_auroc_is_the_mean_over_the_strengths():
+    """Weak: of 16 pairs 10 are in order and 3 tied, 11.5 / 16; strong: all in order."""
+    found = compare({"real": REAL})
+    assert found.arms[0].auroc == pytest.approx((11.5 / 16 + 1) / 2)
+    for strength, expected in ((0, 11.5 / 16), (1, 1.0)):
+        values = np.concatenate([REAL.good.ravel(), REAL.spoiled[..., strength].ravel()])
+        assert roc_auc_score([0] * 4 + [1] * 4, values) == expected
+    assert (found.recommended, found.differs) == ("real", False)
+
+
+def test_a_pool_that_tells_all_apart_is_recommended():
+    perfect = scores([1, 1, 1, 1], [9, 9, 9, 9], [9, 9, 9, 9])
+    found = compare({"tgvig": perfect, "real": REAL})
+    alone, other = found.arms
+    assert (alone.arm, alone.difference, alone.low, alone.high, alone.sure) == ("real", 0, 0, 0, False)
+    assert other.difference == pytest.approx(1 - (11.5 / 16 + 1) / 2)
+    assert 0 < other.low <= other.difference <= other.high and other.sure
+    assert found.recommended == "tgvig" and found.differs
+    assert found.words.startswith("Learn from the photos and generated images.")
+    assert f"right in {advice.RIGHT} of {advice.COMPARED}" in found.words
+
+
+def test_of_two_better_pools_the_best_and_of_worse_ones_none():
+    better, blind = scores([1, 1, 1, 2], [9, 9, 9, 9], [9, 9, 9, 9]), scores([1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1])
+    middling = scores([1, 2, 3, 4], [3.5, 4.5, 5.5, 6.5], [5, 6, 7, 8])
+    assert compare({"real": REAL, "augment": middling, "tgvig": better}).recommended == "tgvig"
+    worse = compare({"real": REAL, "tgvig": blind})
+    assert worse.arms[1].auroc == 0.5 and worse.arms[1].sure and worse.arms[1].high < 0
+    assert worse.recommended == "real" and worse.differs and "some of it is worse" in worse.words
+
+
+def test_a_small_difference_is_none_however_sure(monkeypatch):
+    perfect = scores([1, 1, 1, 1], [9, 9, 9, 9], [9, 9, 9, 9])
+    monkeypatch.setattr(advice, "LEAST", 0.2)
+    found = compare({"real": REAL, "tgvig": perfect})
+    assert found.arms[1].low > 0 and not found.arms[1].sure
+    assert found.recommended == "real" and "No difference could be shown" in found.words
+
+
+def test_the_interval_is_that_of_a_bootstrap_in_plain_loops():
+    draws = np.random.default_rng(5)
+    both = [Scores(draws.normal(size=(3, 4)), draws.normal(1, 1, size=(3, 4, 2))) for _ in range(2)]
+    found = compare({"real": both[0], "tgvig": both[1]}, seed=1).arms[1]
+    drawn = []
+    for _ in range(1000):
+        places = [(photo, view) for photo in draws.integers(3, size=3) for view in draws.integers(4, size=4)]
+        at = tuple(np.array(places).T)
+        aurocs = [[mannwhitneyu(one.spoiled[at][:, k], one.good[at])[0] / 144 for k in (0, 1)] for one in both]
+        drawn.append(np.mean(aurocs[1]) - np.mean(aurocs[0]))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(drawn, [0.05, 0.95])), abs=0.02)
+    assert compare({"real": both[0], "tgvig": both[1]}, seed=1).arms[1] == found
+
+
+def test_several_photos_are_held_out_themselves_with_all_that_comes_from_them():
+    photos, spy = noise(3), Spy()
+    held = held_out(photos, ViewPolicy())
+    assert held.good.shape == (3, 4, 3, 64, 64) and held.spoiled.shape == (3, 4, 2, 3, 64, 64)
+    assert torch.equal(held.good[:, 0], photos)
+    found = scored(spy, held)
+    assert spy.asked == [(12, 0), (12, 1), (12, 2)]
+    np.testing.assert_allclose(found.good, held.good.mean((2, 3, 4)), atol=1e-6)
+    np.testing.assert_allclose(found.spoiled, held.spoiled.mean((3, 4, 5)), atol=1e-6)
+
+
+def test_of_a_single_photo_only_views_are_scored():
+    photo, spy = noise(1), Spy()
+    held = held_out(photo, ViewPolicy())
+    assert all(not torch.equal(view, photo[0]) for view in held.good[0])
+    scored(spy, held)
+    assert spy.asked == [(36, None)]
+
+
+def test_a_stronger_defect_lies_where_the_weaker_one_does():
+    held = held_out(noise(2), ViewPolicy())
+    changed = (held.spoiled - held.good.unsqueeze(2)).abs().amax(3) > 0
+    weak, strong = changed[:, :, 0], changed[:, :, 1]
+    assert weak.any((2, 3)).all() and not (weak & ~strong).any()
+
+
+def test_lift_is_the_difference_of_the_two_aurocs():
+    found = lift(Spy(0.0), Spy(), "tgvig", noise(2), ViewPolicy())
+    assert found.real == 0.5  # all scores equal
+    assert found.difference == pytest.approx(found.tgvig - found.real) and found.low <= found.difference <= found.high
+    assert found.images == 36
+    same = lift(Spy(), Spy(), "real", noise(2), ViewPolicy())
+    assert (same.difference, same.low, same.high) == (0, 0, 0)
+
+
+def test_a_detector_that_remembers_defects_is_found_out_on_real_photos():
+    """Taught the very defects as good, a detector of three bottles tells them from good photos worse."""
+    photos = read_normals(normals("bottle", 3)).tensor(128)
+    held = held_out(photos, ViewPolicy())
+    pack, _ = packs.choose("embedded")
+    detectors = {arm: PatchCore(packs.load_backbone(pack), 128) for arm in ("real", "tgvig")}
+    detectors["real"].fit(photos, range(3))
+    spoiled = held.spoiled.flatten(0, 2)
+    detectors["tgvig"].fit(torch.cat([photos, spoiled]), (*range(3), *[3] * len(spoiled)))  # 3: never left out
+    found = advise(detectors, photos, ViewPolicy())
+    assert found.arms[0].auroc > 0.55
+    assert found.arms[1].sure and found.arms[1].difference < 0 and found.recommended == "real"
+    assert found == compare({arm: scored(detector, held) for arm, detector in detectors.items()})
+
+
+def test_the_tables_of_the_measurement_count_signs_and_gains():
+    """Two parts: the advice sees generated images ahead in both; on labelled photos they are so in one."""
+    better = [[[8, 9], [9, 8]] * 2]
+
+    def row(category: str, measured: float) -> dict:
+        real = {"measured": 0.8, "good": REAL.good.tolist(), "spoiled": REAL.spoiled.tolist()}
+        made = {"measured": measured, "good": [[1, 1, 1, 1.5]], "spoiled": better}
+        return {"category": category, "shots": 1, "seed": 0, "arms": {"real": real, "tgvig": made},
+                "good": 2.0, "distances": [1.0, 5.0]}  # fmt: skip
+
+    text = measure_advice.tables([row("nut", 0.9), row("tile", 0.75)])
+    assert "| nut | 1 | 0 | tgvig | +14.1 |" in text and "| +10.00 |" in text and "| -5.00 |" in text
+    assert "| mean AUROC (the advice) | tgvig | 1 of 2 | 1 of 2 | – | – |" in text
+    assert "| always tgvig | 2 | +2.50 |" in text and "| the advice | 2 | +2.50 |" in text
+    assert "| nut | 1 | 0 | 2.0 | 1.0 to 5.0 | 0.50 to 2.50 | 1 of 2 | +10.00 |" in text
+
+
+def test_what_the_words_say_of_themselves_is_what_was_measured():
+    """A sign counts where the labelled AUROC differs by more than 0.1 points."""
+    rows = (Path(__file__).parent.parent / "docs" / "advice.jsonl").read_text().splitlines()
+    right = compared = 0
+    for row in map(json.loads, rows):
+        scores = {arm: Scores(np.array(one["good"]), np.array(one["spoiled"])) for arm, one in row["arms"].items()}
+        for one in compare(scores, row["seed"]).arms[1:]:
+            gain = row["arms"][one.arm]["measured"] - row["arms"]["real"]["measured"]
+            if abs(gain) > 0.001:
+                compared += 1
+                right += np.sign(gain) == np.sign(one.difference)
+    assert len(rows) == 24 and (right, compared) == (advice.RIGHT, advice.COMPARED)
+
+
+@pytest.mark.parametrize(("count", "scored_photos"), [(11, 11), (12, 12), (13, 7), (40, 10)])
+def test_of_many_photos_some_are_held_out(count, scored_photos):
+    photos = torch.rand(count, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    held = held_out(photos, ViewPolicy())
+    assert held.good.shape[0] == len(held.places) == scored_photos and held.good.shape[:2].numel() >= 12
+    for place, found in zip(held.places, held.good, strict=True):
+        assert torch.equal(found[0], photos[place])

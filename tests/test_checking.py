@@ -1,0 +1,204 @@
+"""The check of a finished training: which pools it trains, what it keeps, what the command shows; one run on real photos."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from photos import normals
+
+from tgvig_core import advice, checking, learning, packs, pipeline
+from tgvig_core.augment import ViewPolicy
+from tgvig_core.console import show_check
+from tgvig_core.detectors import ScoreSet
+from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.generator import GeneratorSettings
+from tgvig_core.images import read_normals
+from tgvig_core.pipeline import Work
+from tgvig_core.runs import Run
+from tgvig_core.settings import RunSettings
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the part of a detectability does for the check: plain values with words."""
+
+    kinds: tuple
+    words: str
+
+
+class Brightness:
+    """A detector whose distance is an image's mean brightness above black."""
+
+    def score(self, images, leave_out=None):
+        level = images.mean((1, 2, 3)) + 1
+        return ScoreSet(level, level[:, None, None].expand(-1, 4, 4))
+
+
+CARD = {"arm": "tgvig", "best_iteration": 2, "left_out": [], "calibration": {"threshold": 1.5},
+        "gate": {"limit": 1.0, "images": [], "words": "All kept."}}  # fmt: skip
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch) -> tuple[Work, list]:
+    """A run of three sets of six images, and which pools were trained."""
+    run, trained = Run.create(tmp_path / "run", {}), []
+    for number in (1, 2, 3):
+        run.save_set(number, torch.zeros(6, 3, 64, 64))
+        run.journal("iteration", number=number, similarity=0.5)
+    (run.folder / "model").mkdir()
+    run.write_json("model/model.json", {"sha256": "first", "calibration": {"threshold": 1.5}})
+    settings = RunSettings(
+        ("a.png",), "nut", "", generating=GeneratorSettings(anchor="view", policy=ViewPolicy(flips=True))
+    )
+    monkeypatch.setattr(learning, "pool_of", lambda work, photos, best, arm, *out: trained.append(arm))
+    monkeypatch.setattr(learning, "detector_of", lambda work, pool: Brightness())
+    monkeypatch.setattr(learning, "calibrated", lambda *given: SimpleNamespace(threshold=0.5))
+    monkeypatch.setattr(checking, "detectability", lambda *given: Seen(({"words": "Dents are found."},), "All found."))
+    return Work(settings, run, None, "cpu", SimpleNamespace(photos=())), trained
+
+
+def photos() -> torch.Tensor:
+    return torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(3)) * 2 - 1
+
+
+def test_every_pool_the_part_allows_is_trained_but_the_runs_own(finished):
+    work, trained = finished
+    found = checking.check(work, photos(), Brightness(), CARD)
+    assert trained == ["real", "augment", "augment:photometric", "augment:shifts", "augment:flips"]
+    assert [one["arm"] for one in found["advice"]["arms"]] == [*trained, "tgvig"]
+    assert all(one["difference"] == 0 for one in found["advice"]["arms"])  # the same detector under all names
+    assert found["advice"]["recommended"] == "real" and not found["advice"]["differs"]
+    assert found["gate"] == {"tgvig": "All kept."} and not found["thorough"]
+    assert found["detectability"]["words"] == "All found."
+    assert json.loads((work.run.folder / "check.json").read_text()) == found
+
+
+def test_a_thorough_check_tries_the_other_sets_and_fewer_images(finished):
+    work, trained = finished
+    found = checking.check(work, photos(), Brightness(), CARD, thorough=True)
+    assert trained[-3:] == ["tgvig:1", "tgvig:3", "tgvig:2:5"]  # of 6 images 5, and no 10
+    # the sets are grey, 1 above black, and the limit is 0.5
+    assert found["gate"]["tgvig:1"].startswith("All 6 generated images lie too far")
+    assert found["gate"]["tgvig:2:5"].startswith("All 5 ")
+
+
+def test_what_was_trained_before_a_stop_is_not_trained_again(finished, monkeypatch):
+    work, trained = finished
+    scored = advice.scored
+
+    def once(detector, held):
+        if len(trained) == 3:
+            raise Stopped
+        return scored(detector, held)
+
+    monkeypatch.setattr(advice, "scored", once)
+    with pytest.raises(Stopped):
+        checking.check(work, photos(), Brightness(), CARD)
+    monkeypatch.setattr(advice, "scored", scored)
+    checking.check(work, photos(), Brightness(), CARD)
+    assert trained == [
+        "real",
+        "augment",
+        "augment:photometric",
+        "augment:photometric",
+        "augment:shifts",
+        "augment:flips",
+    ]
+    work.run.write_json(
+        "model/model.json", {"sha256": "second", "calibration": {"threshold": 1.5}}
+    )  # another detector: nothing of the first counts
+    checking.check(work, photos(), Brightness(), CARD)
+    assert len(trained) == 6 + 5
+
+
+def test_a_run_of_photos_only_has_no_generated_pool(finished):
+    work, trained = finished
+    (work.run.folder / "journal.jsonl").unlink()
+    card = CARD | {"arm": "real", "best_iteration": None, "gate": None}
+    found = checking.check(work, photos(), Brightness(), card)
+    assert trained == ["augment", "augment:photometric", "augment:shifts", "augment:flips"] and found["gate"] == {}
+
+
+def test_the_result_holds_the_check_and_people_see_it_in_short(finished, capsys):
+    work, _ = finished
+    work.run.write_json("result.json", {"threshold": 1.5})
+    found = checking.check(work, photos(), Brightness(), CARD)
+    assert work.run.read_json("result.json") == {"threshold": 1.5, "check": found}
+    show_check(found, work.run.folder)
+    said = capsys.readouterr().out
+    assert "augment:shifts" in said and "Dents are found." in said and "Gate, tgvig: All kept." in said
+
+
+def test_a_folder_without_detector_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(checking, "opened", lambda folder, *given: SimpleNamespace(run=Run(folder)))
+    with pytest.raises(TgvigError, match="--resume"):
+        checking.check_run(tmp_path)
+
+
+def used(tmp_path, monkeypatch, **result) -> Run:
+    """A finished run whose steps only say from what they would learn."""
+    settings = RunSettings(("a.png",), "nut", str(tmp_path / "run"), seed=3)
+    run = Run.create(tmp_path / "run", {"settings": settings.as_json(), "pack_reason": ""})
+    run.write_json("result.json", result)
+    (run.folder / "model").mkdir()
+    work = Work(settings, run, None, "cpu", SimpleNamespace(photos=()))
+    monkeypatch.setattr(pipeline, "opened", lambda *given: work)
+    monkeypatch.setattr(pipeline, "_steps", lambda work, tests: {"learned": work.settings.arm, "tests": tests})
+    return run
+
+
+def test_the_recommended_pool_is_used_from_then_on(tmp_path, monkeypatch):
+    run = used(tmp_path, monkeypatch, arm="tgvig")
+    assert pipeline.use(run.folder, "augment:shifts") == {"learned": "augment:shifts", "tests": ()}
+    assert [path.name for path in run.folder.iterdir()] == ["config.json"]
+    assert Run.open(run.folder)[1]["settings"]["arm"] == "augment:shifts"
+
+
+def test_what_is_in_use_already_is_not_trained_again(tmp_path, monkeypatch):
+    run = used(tmp_path, monkeypatch, arm="tgvig", threshold=2.0)
+    assert pipeline.use(run.folder, "tgvig") == {"arm": "tgvig", "threshold": 2.0}
+    assert (run.folder / "model").is_dir()
+
+
+def test_nothing_is_removed_where_the_photos_to_inspect_are_gone(tmp_path, monkeypatch):
+    run = used(tmp_path, monkeypatch, arm="tgvig")
+
+    def gone(*given):
+        raise TgvigError("There is no folder test.")
+
+    monkeypatch.setattr(pipeline, "_read_tests", gone)
+    with pytest.raises(TgvigError, match="no folder"):
+        pipeline.use(run.folder, "real")
+    assert (run.folder / "model").is_dir() and run.read_json("result.json") == {"arm": "tgvig"}
+
+
+def test_a_real_training_is_checked(tmp_path, monkeypatch):
+    """Two bottles, a set of two noise images: dropped by the gate, so that it makes no difference to the photos alone."""
+    paths = normals("bottle", 2)
+    found, settings = read_normals(paths), RunSettings(tuple(map(str, paths)), "bottle", "", pack="embedded",
+                                                       generating=GeneratorSettings(images=2))  # fmt: skip
+    run = Run.create(tmp_path / "run", {})
+    run.save_set(1, torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(0)) * 2 - 1)
+    run.journal("iteration", number=1, similarity=0.5)
+    pack, _ = packs.choose("embedded")
+    work = Work(settings, run, packs.Models(pack, None, None, packs.load_backbone(pack)), "cpu", found)
+    images, steps = found.tensor(256), []
+    detector, card = learning.train(work, images, None, "augment")
+    monkeypatch.setattr(checking, "detectability", lambda *given: Seen((), f"Threshold {given[3]}."))
+    work = Work(settings, run, work.models, "cpu", found, lambda step, done, total: steps.append((step, done, total)))
+    seen = checking.check(work, images, detector, card)
+    arms = {one["arm"]: one for one in seen["advice"]["arms"]}
+    assert seen["arm"] == "augment"
+    assert list(arms) == ["real", "augment", "augment:photometric", "augment:shifts", "tgvig"]
+    assert arms["tgvig"]["difference"] == 0 and "photos alone" in seen["gate"]["tgvig"]
+    lift = card["lift"]  # the same question about this training's own pool
+    assert (lift["real"], lift["tgvig"]) == pytest.approx((arms["real"]["auroc"], arms["augment"]["auroc"]))
+    assert (
+        arms["augment"]["low"] <= lift["low"] <= lift["difference"]
+    )  # of four pools the intervals are wider than of one
+    assert seen["detectability"]["words"] == f"Threshold {card['calibration']['threshold']}."
+    assert ("Comparing what to learn from", 5, 5) in steps
+    assert Path(run.folder / "check.part.json").exists()

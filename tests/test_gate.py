@@ -1,0 +1,114 @@
+"""The gate: which generated images a detector may learn from, and what training does with those it drops."""
+
+import threading
+
+import pytest
+import torch
+from photos import normals
+
+from tgvig_core import gate, learning, packs, pools
+from tgvig_core.augment import ViewPolicy, views
+from tgvig_core.detectors import PatchCore, ScoreSet
+from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.gate import admit, dropped
+from tgvig_core.images import read_normals
+from tgvig_core.pipeline import Work
+from tgvig_core.runs import Run
+from tgvig_core.settings import RunSettings
+
+SIZE = learning.SIZE
+
+
+class Brightness:
+    """A detector whose distance is an image's mean brightness."""
+
+    def score(self, images, leave_out=None):
+        level = images.mean((1, 2, 3))
+        return ScoreSet(level, level[:, None, None].expand(-1, 4, 4))
+
+
+def grey(*levels: float) -> torch.Tensor:
+    return torch.stack([torch.full((3, 8, 8), level) for level in levels])
+
+
+def test_an_image_is_kept_up_to_twice_the_threshold():
+    found = admit(Brightness(), grey(0.125, 0.5, 0.75, 0.25, 0.625), 0.25)
+    assert [image.kept for image in found.images] == [True, True, False, True, False]
+    assert [image.distance for image in found.images] == [0.125, 0.5, 0.75, 0.25, 0.625]
+    assert [image.image for image in found.images] == [0, 1, 2, 3, 4]
+    assert (found.good, found.limit) == (0.25, 0.5)
+    assert (
+        found.words.startswith("2 of 5 generated images lie too far")
+        and "1 of 5 generated images lie farther" in found.words
+    )
+    assert "0.8, is above the 0.5" in found.images[2].reason and "within" in found.images[0].reason
+
+
+@pytest.mark.parametrize(
+    ("good", "words"),
+    [
+        (0.1, "from the photos alone"),
+        (0.3, "1 of 2 generated images lie farther"),
+        (1.0, "All 2 generated images lie as near"),
+    ],
+)
+def test_all_some_or_none_is_said(good, words):
+    assert words in admit(Brightness(), grey(0.25, 0.5), good).words
+
+
+def test_a_card_says_what_was_dropped():
+    images = [{"image": 0, "kept": False}, {"image": 1, "kept": True}, {"image": 2, "kept": False}]
+    assert dropped({"gate": {"images": images}}) == (0, 2)
+    assert dropped({"gate": None}) == dropped({}) == ()
+
+
+def test_a_set_that_is_dropped_whole_leaves_the_photos_but_a_person_may_not_throw_all_out():
+    photos, made = grey(0.0, 0.1), grey(0.2, 0.3, 0.4)
+    assert pools.tgvig(photos, made, (0,), (1, 2)).sources == (0, 1)
+    assert pools.tgvig(photos, made, (), (1,)).sources == (0, 1, 0, 0)
+    with pytest.raises(TgvigError, match="at least one"):
+        pools.tgvig(photos, made, (0, 1, 2), ())
+
+
+@pytest.fixture
+def work(tmp_path) -> Work:
+    """Two bottles and a set of four: two views of them and two of pure noise."""
+    found = read_normals(normals("bottle", 2))
+    photos, generator = found.tensor(SIZE), torch.Generator().manual_seed(1)
+    near = torch.cat([views(photo, 1, ViewPolicy(), generator) for photo in photos])
+    noise = torch.rand(2, 3, SIZE, SIZE, generator=generator) * 2 - 1
+    settings = RunSettings(tuple(map(str, normals("bottle", 2))), "bottle", str(tmp_path / "run"), pack="embedded")
+    run = Run.create(tmp_path / "run", {})
+    run.save_set(1, torch.cat([near, noise]))
+    run.save_set(2, noise)
+    pack, _ = packs.choose("embedded")
+    return Work(settings, run, packs.Models(pack, None, None, packs.load_backbone(pack)), "cpu", found)
+
+
+def test_training_keeps_the_views_and_drops_the_noise(work):
+    photos = work.normals.tensor(SIZE)
+    detector, card = learning.train(work, photos, 1)
+    assert [row["kept"] for row in card["gate"]["images"]] == [True, True, False, False]
+    assert dropped(card) == (2, 3) and card["left_out"] == []
+    # photos 0 and 1, then the views of photos 0 and 1
+    assert set(detector.places[:, 0].tolist()) <= {0, 1, 2, 3}
+    pool = learning.pool_of(work, photos, 1, "tgvig", (), dropped(card))
+    assert torch.equal(pool.images[:2], photos) and pool.sources == (0, 1, 0, 1)
+    loaded, about = learning.train(work, photos, 1)
+    assert about["gate"]["words"] == card["gate"]["words"] and len(loaded.places) == len(detector.places)
+
+
+def test_a_set_of_noise_trains_the_photos_alone_and_says_so(work):
+    photos = work.normals.tensor(SIZE)
+    detector, card = learning.train(work, photos, 2)
+    plain = PatchCore(work.models.backbone, SIZE)
+    plain.fit(photos, range(2))
+    assert "from the photos alone" in card["gate"]["words"] and card["lift"]["difference"] == 0
+    assert torch.equal(detector.model.memory_bank, plain.model.memory_bank)
+
+
+def test_the_gate_can_be_stopped():
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        gate.admit(Brightness(), grey(0.1), 1.0, stop=stop)

@@ -1,0 +1,106 @@
+"""Training a run's detector: which images it learns from, what the gate leaves out, threshold and lift, all on its card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from tgvig_core import advice, arms, calibration, gate, pools
+from tgvig_core.detectors import PatchCore
+from tgvig_core.runs import MODEL_FORMAT, writing
+from tgvig_core.settings import SIZE
+
+if TYPE_CHECKING:
+    from tgvig_core.pipeline import Work
+
+
+def pool_of(
+    work: Work, normals: Tensor, best: int | None, arm: str, left_out: Sequence[int], dropped: Sequence[int] = ()
+) -> pools.Pool:
+    """The images that `train` learns from; see there.
+
+    Args:
+        dropped: places in the set that the gate leaves out.
+    """
+    if arm == "real":
+        return pools.real(normals)
+    generating = work.settings.generating
+    if arm.startswith("augment"):
+        policy = arms.narrowed(generating.policy, arm)
+        return pools.augment(normals, generating.images, policy, work.settings.seed)
+    return pools.tgvig(normals, set_of(work, best, arm).to(work.device), left_out, dropped)
+
+
+def set_of(work: Work, best: int | None, arm: str) -> Tensor:
+    """The generated images of an arm that takes some, M×3×S×S in [-1, 1]: of set `best`, or of the one it names."""
+    number, count = arms.set_of(arm) if ":" in arm else (best, None)
+    return work.run.load_set(number)[:count]
+
+
+def train(
+    work: Work, normals: Tensor, best: int | None, arm: str = "tgvig", left_out: Sequence[int] = ()
+) -> tuple[PatchCore, dict]:
+    """PatchCore on the chosen images, its threshold, and the lift; from disk where the run had finished it.
+
+    Args:
+        best: the set to learn from, α or another one; None where the arm takes no set and there is none.
+        arm: which images, see arms.py.
+        left_out: places in the set that a person has thrown out.
+    """
+    folder, settings, watched = work.run.folder / "model", work.settings, (work.progress, work.stop)
+    if _is_finished(folder):
+        return PatchCore.load(folder, work.device)
+    plain = detector_of(work, pools.real(normals))
+    card = {"object": settings.object_name, "arm": arm, "best_iteration": best, "left_out": list(left_out)}
+    card |= {"gate": None, "lift": None}
+    found, detector = calibrated(work, pools.real(normals), plain, plain, normals), plain
+    if arm != "real":
+        if arm.startswith("tgvig"):
+            card["gate"] = asdict(admit(work, plain, found.threshold, best, arm))
+        pool = pool_of(work, normals, best, arm, left_out, gate.dropped(card))
+        detector = detector_of(work, pool)
+        if len(normals) > 1:  # of a single photo the detector of the photo alone is asked in any case
+            found = calibrated(work, pool, detector, plain, normals)
+        policy, seed = settings.generating.policy, settings.seed
+        card["lift"] = asdict(advice.lift(plain, detector, arm, normals, policy, seed, *watched))
+    card["calibration"] = asdict(found)
+    with writing(folder):
+        detector.save(folder, card)
+    work.run.journal("trained", arm=arm, threshold=card["calibration"]["threshold"])
+    return detector, card
+
+
+def _is_finished(folder: Path) -> bool:
+    """Whether a detector of this version lies there; one of another is trained anew."""
+    card = folder / "model.json"
+    return card.exists() and json.loads(card.read_text(encoding="utf-8")).get("format") == MODEL_FORMAT
+
+
+def detector_of(work: Work, pool: pools.Pool) -> PatchCore:
+    """PatchCore that remembers a pool."""
+    detector = PatchCore(work.models.backbone, SIZE, work.settings.patchcore, work.device)
+    detector.fit(pool.images, pool.sources, work.settings.seed, work.progress, work.stop)
+    return detector
+
+
+def calibrated(
+    work: Work, pool: pools.Pool, detector: PatchCore, plain: PatchCore, normals: Tensor
+) -> calibration.Calibration:  # fmt: skip
+    """The threshold of a detector that was trained on a pool; `plain` was on the normals alone."""
+    settings = work.settings
+    policy, rate, seed = settings.generating.policy, settings.false_alarm, settings.seed
+    return calibration.calibrate(detector, pool, plain, normals, policy, rate, seed, work.progress, work.stop)
+
+
+def admit(work: Work, plain: PatchCore, good: float, best: int | None, arm: str) -> gate.Gate:
+    """What the gate says of an arm's generated images.
+
+    Args:
+        plain: trained on the normals alone. good: its threshold.
+    """
+    return gate.admit(plain, set_of(work, best, arm).to(work.device), good, work.progress, work.stop)

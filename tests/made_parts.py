@@ -10,7 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 from photos import noise
 
+from tgvig_core.display import steepness
 from tgvig_core.images import save_png
+from tgvig_core.runs import MODEL_FORMAT
 from tgvig_ui.server import Server
 from tgvig_ui.store import Part, Store
 
@@ -43,8 +45,11 @@ def inspected(
     run, labels = part.generation(number), defective or [None] * len(scores)
     for name in ("model", "inspect/maps", "inspect/heatmaps"):
         (run / name).mkdir(parents=True, exist_ok=True)
-    calibration = {"threshold": THRESHOLD, "pixel_threshold": THRESHOLD, "words": "Set for 5% false alarms."}
-    card = {"calibration": calibration, "arm": "tgvig", "best_iteration": 1, "left_out": []}
+    calibration = {
+        "threshold": THRESHOLD, "pixel_threshold": THRESHOLD, "typical": THRESHOLD / 2, "words": "Set for 5% false alarms.",
+        "steepness": steepness(THRESHOLD, THRESHOLD / 2),
+    }  # fmt: skip
+    card = {"format": MODEL_FORMAT, "calibration": calibration, "arm": "tgvig", "best_iteration": 1, "left_out": []}
     (run / "model" / "model.json").write_text(json.dumps(card))
     rows = []
     for place, (path, score, label) in enumerate(zip(tests, scores, labels, strict=True)):

@@ -17,7 +17,7 @@ from tgvig_ui import api
 from tgvig_ui.launch import make
 from tgvig_ui.service import Options
 
-ENDPOINTS = ["inspect", "rank", "result", "start", "status"]
+ENDPOINTS = ["check", "inspect", "rank", "result", "start", "status"]
 PATIENCE = 600
 
 
@@ -56,7 +56,7 @@ def trained(client, part) -> dict:
     return client.predict(part, api_name="/result")
 
 
-def test_exactly_the_five_endpoints_are_offered_with_types_and_words(client):
+def test_exactly_the_six_endpoints_are_offered_with_types_and_words(client):
     offered = client.view_api(return_format="dict", print_info=False)
     assert sorted(offered["named_endpoints"]) == [f"/{name}" for name in ENDPOINTS]
     assert offered["unnamed_endpoints"] == {}
@@ -67,6 +67,7 @@ def test_exactly_the_five_endpoints_are_offered_with_types_and_words(client):
     assert types["/rank"] == {"photos": "list[filepath]", "object_name": "str"}
     assert types["/inspect"] == {"part_id": "str", "photos": "list[filepath]"}
     assert types["/start"] == {"part_id": "str", "images": "int", "iterations": "int", "seed": "int", "prompt": "str"}
+    assert types["/check"] == {"part_id": "str", "thorough": "bool"}
     assert types["/status"] == types["/result"] == {"part_id": "str"}
     for about in offered["named_endpoints"].values():
         assert about["description"].endswith(".")
@@ -84,6 +85,7 @@ def test_ranking_names_the_part_and_its_prompts(client, part):
 def test_one_call_generates_and_trains(trained):
     assert len(trained["similarity"]) == 1 == trained["best_iteration"]
     assert trained["threshold"] > 0 and trained["false_alarm_estimate"]["threshold"] == trained["threshold"]
+    assert [row["image"] for row in trained["gate"]["images"]] == [0, 1]  # a set of two
     assert "words" in trained["lift"] and "images" not in trained
 
 
@@ -103,6 +105,7 @@ def test_photos_are_inspected_and_the_broken_bottle_scores_highest(client, part,
         ("/result", ("../../etc",), "no photos yet"),
         ("/start", ("0" * 12,), "no photos yet"),
         ("/inspect", ("0" * 12, []), "no photos yet"),
+        ("/check", ("0" * 12,), "no photos yet"),
         ("/rank", ([], "bottle"), "photo"),
     ],
 )
@@ -150,7 +153,7 @@ def in_a_thread(coroutine) -> dict:
     return answer[0]
 
 
-def test_the_same_five_are_offered_as_mcp_tools(tmp_path):
+def test_the_same_six_are_offered_as_mcp_tools(tmp_path):
     with running(tmp_path, "--mcp") as app:
         found = in_a_thread(tools(f"{app.url}/gradio_api/mcp/"))
     assert sorted(found) == ENDPOINTS

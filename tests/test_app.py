@@ -91,7 +91,7 @@ def test_verdicts_come_worst_first_and_both_broken_bottles_lead(inspected):
 def test_a_moved_threshold_changes_the_verdicts_and_comes_back(inspected):
     anomalous = cells(inspected, "verdicts", 2).filter(has_text="ANOMALOUS")
     before = anomalous.count()
-    entry(inspected, "threshold").fill("0")
+    entry(inspected, "threshold").fill("1")
     entry(inspected, "threshold").press("Tab")
     expect(anomalous).to_have_count(4)
     expect(inspected.locator("#summary")).to_contain_text("You moved the threshold")
@@ -108,7 +108,7 @@ def test_a_photo_shows_where_and_why_and_takes_decisions_by_keyboard(inspected, 
     expect(inspected.locator("#why img")).to_have_count(2)
     for key, decision in (("o", "OK"), ("n", "NG")):
         inspected.keyboard.press(key)
-        expect(cells(inspected, "verdicts", 4).first).to_have_text(decision)
+        expect(cells(inspected, "verdicts", 5).first).to_have_text(decision)
     assert made(walk.part, "part.json")["decisions"] == {name: "NG"}
 
 

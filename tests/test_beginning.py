@@ -6,6 +6,7 @@ import pytest
 from made_generations import Held, photo
 
 from tgvig_core.errors import TgvigError
+from tgvig_core.runs import MODEL_FORMAT
 from tgvig_ui import api
 from tgvig_ui.beginning import SHOWN, Asked, begin
 from tgvig_ui.generating_events import start
@@ -80,7 +81,7 @@ def test_settings_out_of_range_leave_no_generation_behind(held, part):
 def trained(held):
     part = held.part(generation=1)
     (part.generation(1) / "model").mkdir(parents=True)
-    write_json(part.generation(1) / "model" / "model.json", {"calibration": {}})
+    write_json(part.generation(1) / "model" / "model.json", {"format": MODEL_FORMAT, "calibration": {}})
     return part
 
 

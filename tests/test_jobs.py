@@ -8,7 +8,7 @@ from made_generations import Held, add_set, generation
 from made_parts import photo_files
 from small import tiny_vqgan
 
-from tgvig_core import estimate, odd_one, packs, pipeline
+from tgvig_core import estimate, learning, odd_one, packs, pipeline
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.pipeline import Work
 from tgvig_core.settings import RunSettings
@@ -65,11 +65,14 @@ def part(held):
 @pytest.fixture
 def jobs(held, monkeypatch):
     made = Jobs(held.server.service)
-    monkeypatch.setattr(
-        pipeline, "train", lambda work, normals, *chosen: made.service.trained.append((work.run.folder.name, *chosen))
-    )
+
+    def train(work, normals, *chosen) -> tuple:
+        made.service.trained.append((work.run.folder.name, *chosen))
+        return None, {}
+
+    monkeypatch.setattr(learning, "train", train)
     monkeypatch.setattr(made, "_compare", lambda *given: None)
-    monkeypatch.setattr(pipeline, "pool_of", lambda *given: SimpleNamespace(images=[]))
+    monkeypatch.setattr(learning, "pool_of", lambda *given: SimpleNamespace(images=[]))
     return made
 
 
@@ -125,7 +128,7 @@ def test_an_early_end_is_told_once_it_has_come_and_only_if_it_was_early(jobs, pa
 def test_it_can_be_finished_while_it_makes_iterations_and_not_while_it_trains(jobs, part, monkeypatch, kind):
     watch, seen = Watch(), []
     going_on(monkeypatch, 0.5, meanwhile=lambda: seen.append(watch.iterating))
-    monkeypatch.setattr(pipeline, "train", lambda *given: seen.append(watch.iterating))
+    monkeypatch.setattr(learning, "train", lambda *given: (None, seen.append(watch.iterating) or {}))
     asked = {"generations": [1], "generation": 1, "arm": "tgvig", "false_alarm": 0.05}
     jobs.work[kind](part.folder, asked, watch)
     assert seen == ([True] if kind == "generate" else [True, False])
@@ -142,8 +145,8 @@ def test_training_takes_the_images_as_they_were_when_it_was_asked_for(held, jobs
 
 @pytest.mark.parametrize("kind", ["generate", "train", "complete"])
 def test_the_photos_are_compared_before_anything_is_learned_from_them(jobs, part, tmp_path, monkeypatch, kind):
-    order, learn = [], lambda *given: order.append("learned")
-    monkeypatch.setattr(pipeline, "train", learn)
+    order, learn = [], lambda *given: order.append("learned") or (None, {})
+    monkeypatch.setattr(learning, "train", learn)
     monkeypatch.setattr(pipeline, "generate_sets", learn)
     monkeypatch.setattr(
         odd_one, "odd_notes", lambda folder, backbone, normals, *rest: order.append(len(normals.photos))

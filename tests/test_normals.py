@@ -15,7 +15,8 @@ from PIL import Image
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_normals, save_png
-from tgvig_ui import normals, normals_events
+from tgvig_core.runs import MODEL_FORMAT
+from tgvig_ui import normals, normals_events, training
 from tgvig_ui.own_names import own_names, with_own_names
 
 
@@ -122,6 +123,26 @@ def test_an_odd_photo_is_shown_under_its_heatmap_small_and_with_the_way_to_leave
         assert np.asarray(shown).mean((0, 1)) == pytest.approx(ORANGE, abs=3)
     assert 'alt="Heatmap: where photo2.png is unlike the other photos"' in html
     assert "press “Remove the selected photo”" in html and "0001_" not in re.sub(r'src="[^"]*"', "", html)
+
+
+def test_step_4_warns_of_an_odd_photo_that_a_detector_has_learned_from(part):
+    with gr.Blocks():
+        step = training.build()
+    part.choose(generation=1)
+    model = part.generation(1) / "model"
+    model.mkdir(parents=True)
+    card = {"format": MODEL_FORMAT, "arm": "real", "calibration": {"threshold": 2.0, "words": ""}, "backbone": "some net",
+            "layers": []}  # fmt: skip
+    (model / "model.json").write_text(json.dumps(card))
+    assert "tg-warn" not in training.show(step, part)[step.result]
+    before = training.token(part)
+    note_odd(part, 1)
+    warned = training.token(part)
+    assert warned != before
+    said = '<div class="tg-warn">photo2.png does not look like the other photos. Step 1 shows where.</div>'
+    assert said in training.show(step, part)[step.result]
+    part.photos()[1].unlink()
+    assert training.token(part) != warned and "tg-warn" not in training.show(step, part)[step.result]
 
 
 def test_a_duplicate_is_refused_in_the_persons_own_names(server, part, tmp_path):

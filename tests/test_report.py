@@ -43,7 +43,14 @@ def photo(folder: Path, name: str, score: float, anomalous: bool, **more) -> Rep
     save_png(photos.noise(int(score * 10), 600, 900), file)
     save_png(photos.noise(1, 900, 300), folder / f"heat{score}.png")
     return ReportPhoto(
-        file, name, score, anomalous, more.get("decision"), folder / f"heat{score}.png", more.get("regions", ())
+        file,
+        name,
+        score,
+        score / (1 + score),
+        anomalous,
+        more.get("decision"),
+        folder / f"heat{score}.png",
+        more.get("regions", ()),
     )
 
 
@@ -106,7 +113,7 @@ def test_a_picture_is_that_of_its_file(tmp_path, facts):
 
 def test_photos_come_worst_first_with_verdict_score_decision_and_regions(written):
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", written[written.index("Photos, strangest first") :]))
-    scores = [float(score) for score in re.findall(r"Score (\d+\.\d+)", text)]
+    scores = [float(score) for score in re.findall(r"raw score (\d+\.\d+)", text)]
     assert scores == [3.25, 2.0, 0.5]
     assert re.findall(r"\b(ANOMALOUS|GOOD)\b", text) == ["ANOMALOUS", "GOOD", "GOOD"]
     assert "Own decision: OK" in text and "12 × 8 px" in text
@@ -114,7 +121,7 @@ def test_photos_come_worst_first_with_verdict_score_decision_and_regions(written
 
 def test_the_facts_are_told(written):
     text = Page(written).text
-    for said in ("1 of 3 photos called anomalous.", "embedded", "cpu", "2.500: a photo that scores more",
+    for said in ("1 of 3 photos called anomalous.", "embedded", "cpu", "2.500 raw, shown as 0.5",
                  "Set for 5% false alarms from 3 photos.", "Set 2: 12 of 14 generated images", "0.934", "5.0%"):  # fmt: skip
         assert said in text
     assert "PRO" not in text  # it could not be measured

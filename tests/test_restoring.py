@@ -2,10 +2,13 @@
 
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from made_generations import Held
 
-from tgvig_core.runs import Run
+from tgvig_core.errors import TgvigError
+from tgvig_core.runs import MODEL_FORMAT, Run
+from tgvig_ui import training
 from tgvig_ui.generating_layout import Generating
 from tgvig_ui.prompting_layout import LISTS, RULES, Prompting
 from tgvig_ui.restoring import restored
@@ -35,11 +38,32 @@ def test_what_was_asked_for_comes_back(held):
                 "integrating": {"iterations": 9, "text": False}}  # fmt: skip
     Run.create(part.generation(1), {"settings": settings})
     (part.generation(1) / "model").mkdir()
-    write_json(part.generation(1) / "model" / "model.json", {"arm": "real", "calibration": {"false_alarm": 0.12}})
+    card = {"format": MODEL_FORMAT, "arm": "real", "calibration": {"false_alarm": 0.12}}
+    write_json(part.generation(1) / "model" / "model.json", card)
     found = restored(held.server, *STEPS, part.id)
     assert found["words"] == "rim, neck"
     assert (LISTS[found["lists"]], RULES[found["rule"]], ARMS[found["arm"]]) == ("wordnet", "paper", "real")
     assert [found[name] for name in FIELDS[1]] == [50, 9, 7, False, False] and found["rate"] == 12
+
+
+@pytest.mark.parametrize("arm", ["augment:shifts", "tgvig:1:5"])
+def test_a_detector_that_a_check_recommended_is_none_of_the_three_choices(held, arm):
+    part = held.part(generation=1)
+    Run.create(part.generation(1), {"settings": {"prompt": None, "seed": 0}})
+    (part.generation(1) / "model").mkdir()
+    card = {"format": MODEL_FORMAT, "arm": arm, "calibration": {"threshold": 2.0, "false_alarm": 0.12, "words": ""},
+            "lift": {"words": ""}, "gate": None, "left_out": [], "backbone": "some net", "layers": []}  # fmt: skip
+    write_json(part.generation(1) / "model" / "model.json", card)
+    found = restored(held.server, *STEPS, part.id)
+    assert found["arm"] is None and found["rate"] == 12
+    with gr.Blocks():
+        step = training.build()
+    assert "what the check below recommended" in training.show(step, part)[step.result]
+    write_json(part.generation(1) / "model" / "model.json", card | {"arm": "augment"})
+    assert "recommended" not in training.show(step, part)[step.result]
+    with pytest.raises(TgvigError, match="choose one of the three"):
+        training.train(held.server, part.id, None, 5, "")
+    assert not held.server.busy(part)
 
 
 def test_a_new_part_has_no_words_of_the_former_one_and_a_proposal_stays(held):

@@ -172,6 +172,12 @@ def test_false_alarms_and_misses_are_those_of_the_threshold_in_use(part):
     assert results(part).figures == {}
 
 
+@pytest.mark.parametrize(("scores", "least"), [([0.5, 6.0], 0.007), ([0.1, 0.2], 0.001)])
+def test_the_threshold_cannot_be_moved_to_zero(server, part, step, no_model, scores, least):
+    inspected(part, scores)  # the greatest of the scores and the threshold of 1, a tenth more, a thousandth of that
+    assert inspecting.show(step, server, part)[step.threshold].minimum == pytest.approx(least, abs=1e-9)
+
+
 def test_the_archive_holds_the_heatmaps_of_the_present_results_only(part):
     inspected(part, [0.5, 2.0])
     save_png(noise(9), results(part).folder / "heatmaps" / "former.png")
@@ -263,7 +269,8 @@ def model(tmp_path_factory) -> Path:
     squares = [to_square(noise(seed), 64) for seed in (1, 2)]
     detector = PatchCore(packs.load_backbone(packs.PACKS["embedded"], None), 64)
     detector.fit(torch.stack([to_tensor(square) for square in squares]), range(2))
-    detector.save(run / "model", {"calibration": {"threshold": 1.0, "pixel_threshold": 1.0, "words": ""}})
+    about = {"threshold": 1.0, "pixel_threshold": 1.0, "steepness": 4.0, "words": ""}
+    detector.save(run / "model", {"calibration": about})
     (run / "pool").mkdir()
     for place, square in enumerate(squares):
         save_png(square, run / "pool" / f"{place:04d}.png")

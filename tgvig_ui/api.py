@@ -1,4 +1,4 @@
-"""Named endpoints for programs (gradio_client, MCP): rank, start, status, result, inspect. All others are private."""
+"""Named endpoints for programs (gradio_client, MCP): rank, start, status, result, check, inspect. All others are private."""
 
 # No `from __future__ import annotations` here: gradio reads the return types, and as strings they would be "Any".
 from pathlib import Path
@@ -7,6 +7,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from tgvig_core.errors import TgvigError
+from tgvig_ui import checking
 from tgvig_ui.beginning import Asked, begin
 from tgvig_ui.executor import BUSY
 from tgvig_ui.generations import similarity
@@ -18,7 +19,7 @@ from tgvig_ui.training import model_card
 
 def add(server: Server) -> None:
     """Add the endpoints to the Blocks that is being built."""
-    for endpoint in (rank, start, status, result, inspect):
+    for endpoint in (rank, start, status, result, check, inspect):
         gr.api(bound(server, endpoint), api_name=endpoint.__name__)
 
 
@@ -91,7 +92,8 @@ def result(server: Server, part_id: str) -> dict:
 
     Returns:
         object, prompt, prompts (the first 20), similarity, best_iteration, threshold, false_alarm_estimate, lift,
-        and images (photo, score, is_anomalous) once photos were inspected.
+        gate (which generated images were learned from; null where there were none), check (advice, detectability) once the
+        detector was checked, and images (photo, score, display, is_anomalous) once photos were inspected.
     """
     part = server.part(part_id)
     choices, found, card, seen = part.choices, ranking(part), model_card(part), results(part)
@@ -102,12 +104,33 @@ def result(server: Server, part_id: str) -> dict:
         value |= {"similarity": similarity(part, choices.generation), "best_iteration": choices.chosen_set}
     if card:
         about = card["calibration"]
-        value |= {"threshold": about["threshold"], "false_alarm_estimate": about, "lift": card["lift"]}
+        value |= {"threshold": about["threshold"], "false_alarm_estimate": about}
+        value |= {name: card[name] for name in ("lift", "gate")}
+    if checked := checking.check_of(part):
+        value["check"] = checked
     if seen:
         # not "path": gradio_client takes a dict that has one for a file and tries to download it
-        rows = [{"photo": row.name, "score": row.score, "is_anomalous": row.anomalous} for row in seen.rows]
+        rows = [
+            {"photo": row.name, "score": row.score, "display": row.display, "is_anomalous": row.anomalous}
+            for row in seen.rows
+        ]
         value |= {"images": rows, **seen.figures}
     return value
+
+
+def check(server: Server, part_id: str, thorough: bool = False) -> str:
+    """Check a trained part's detector: which synthetic defects it misses, and what it should learn from. Poll `status`,
+    then read `result`.
+
+    Args:
+        part_id: from `rank`.
+        thorough: also try other generated sets and fewer images, which takes longer.
+
+    Returns:
+        The part's id.
+    """
+    checking.check(server, part_id, thorough)
+    return part_id
 
 
 def inspect(server: Server, part_id: str, photos: list[gr.FileData]) -> str:

@@ -6,6 +6,8 @@ import gradio as gr
 
 from tgvig_ui import (
     api,
+    checking,
+    defect_preview,
     generating_events,
     generating_layout,
     inspecting_events,
@@ -50,6 +52,8 @@ def build(server: Server) -> gr.Blocks:
                 third = generating_layout.build()
             with gr.Tab("4 Train", id=4, elem_id="step-4"):
                 fourth = training.build()
+                check = checking.build()
+                preview, judged = defect_preview.build()
             with gr.Tab("5 Inspect", id=5, elem_id="step-5"):
                 fifth = inspecting_layout.build(server)
         api.add(server)  # before the steps' private handlers: one of them is called start too and would take the name
@@ -58,11 +62,14 @@ def build(server: Server) -> gr.Blocks:
             *prompting_events.wire(server, second, part_id),
             *generating_events.wire(server, third, part_id),
             *training.wire(server, fourth, part_id),
+            *checking.wire(server, check, part_id),
+            *defect_preview.wire(server, preview, part_id),
             *inspecting_events.wire(server, fifth, part_id),
         ]
         for place, step in enumerate((first, second, third, fourth), 2):
             step.next.click(_step_to(place), None, steps, api_visibility="private", queue=False)
-        follow(server, page, head, part_id, steps, (first, second, third, fourth, fifth), events)
+        forms = (first, second, third, fourth, fifth, check, preview, judged)
+        follow(server, page, head, part_id, steps, forms, events)
     return page
 
 

@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+from tgvig_ui.checking import check_of, sentences
 from tgvig_ui.generations import set_files, settings_of, similarity
 from tgvig_ui.report import ReportFacts, ReportPhoto, write_report
 from tgvig_ui.results import Results, csv_text, heatmaps_zip, region_rows
@@ -51,6 +52,7 @@ def _state(part: Part, found: Results) -> str:
         found.threshold,
         choices.pitch,
         sorted(choices.decisions.items()),
+        sentences(checked) if (checked := check_of(part)) else None,
     ]
     return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
 
@@ -76,9 +78,9 @@ def facts(part: Part, found: Results) -> ReportFacts:
     name = choices.object_name or "an unnamed part"  # a detector from the photos alone needs no name
     settings = settings_of(part, number)
     chosen = found.card["best_iteration"] if found.card["arm"] == "tgvig" else None
-    moved = found.threshold != found.calibrated
+    moved, checked = found.threshold != found.calibrated, check_of(part)
     photos = tuple(
-        ReportPhoto(row.path, row.name, row.score, row.anomalous, row.decision or None, _heatmap(found, row),
+        ReportPhoto(row.path, row.name, row.score, row.display, row.anomalous, row.decision or None, _heatmap(found, row),
                     _regions(found, row, choices.pitch) if row.anomalous and place < DETAILED else ())
         for place, row in enumerate(found.rows)
     )  # fmt: skip
@@ -90,7 +92,7 @@ def facts(part: Part, found: Results) -> ReportFacts:
         set_images=tuple(set_files(part, number, chosen)) if chosen else (),
         threshold=found.threshold,
         threshold_words="The threshold was moved by hand." if moved else found.card["calibration"]["words"],
-        photos=photos, figures=found.figures,
+        photos=photos, checked=sentences(checked) if checked else (), figures=found.figures,
     )  # fmt: skip
 
 

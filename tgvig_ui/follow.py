@@ -15,7 +15,16 @@ from html import escape
 import gradio as gr
 
 from tgvig_core.held import held
-from tgvig_ui import generating, generating_events, inspecting, normals, prompting, training
+from tgvig_ui import (
+    checking,
+    defect_preview,
+    generating,
+    generating_events,
+    inspecting,
+    normals,
+    prompting,
+    training,
+)
 from tgvig_ui.executor import Status
 from tgvig_ui.restoring import fields, restored
 from tgvig_ui.server import Server
@@ -24,7 +33,6 @@ from tgvig_ui.words import note, status_line
 
 BUSY, IDLE = 1.0, 2.0
 """Seconds between two looks at the part, while a job runs and while none does."""
-STEPS = range(1, 6)
 LINK = """(id) => {
   const url = new URL(window.location);
   id ? url.searchParams.set('part', id) : url.searchParams.delete('part');
@@ -57,7 +65,8 @@ def follow(
     """Wire the head and the timer.
 
     Args:
-        forms: the five steps' components, first to last.
+        forms: the five steps' components, first to last, then those of the sections that are drawn for themselves: the
+            check, the preview of defects and the verdict on it.
         events: what people do in the steps; the page looks again after each.
     """
     seen, timer = gr.State({}), gr.Timer(BUSY)
@@ -65,7 +74,7 @@ def follow(
     landing = gr.Number(0, visible=False)  # a State never reaches the browser's scripts
     panels = _panels(server, forms)
     # hidden texts, because a State that changes in a call beside the queue calls nothing
-    tokens = [gr.Textbox(visible="hidden", elem_id=f"token-{k}", container=False) for k in STEPS]
+    tokens = [gr.Textbox(visible="hidden", elem_id=f"token-{k}", container=False) for k in range(1, len(forms) + 1)]
     outputs = [head.status, head.stop, head.finish, timer, seen, *tokens]
     tick = partial(_tick, server, head, timer, seen, dict(zip(tokens, panels, strict=True)))
     for token, panel, form in zip(tokens, panels, forms, strict=True):
@@ -114,13 +123,19 @@ class Panel:
 
 
 def _panels(server: Server, forms: tuple) -> list[Panel]:
-    first, second, third, fourth, fifth = forms
+    first, second, third, fourth, fifth, check, preview, judged = forms
     return [
         Panel(lambda part, busy: normals.token(part), lambda part, busy: normals.show(first, part)),
         Panel(lambda part, busy: prompting.token(part), lambda part, busy: prompting.show(second, part)),
         Panel(lambda part, busy: [generating.token(part), busy], partial(generating.show, third)),
         Panel(lambda part, busy: training.token(part), lambda part, busy: training.show(fourth, part)),
         Panel(lambda part, busy: inspecting.token(part), lambda part, busy: inspecting.show(fifth, server, part)),
+        Panel(lambda part, busy: checking.token(part), lambda part, busy: checking.show(check, part)),
+        Panel(lambda part, busy: defect_preview.token(part), lambda part, busy: defect_preview.show(preview, part)),
+        Panel(
+            lambda part, busy: defect_preview.judged_token(part),
+            lambda part, busy: defect_preview.judge(judged, server, part),
+        ),
     ]
 
 

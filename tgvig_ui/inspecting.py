@@ -66,13 +66,15 @@ def _verdicts(step: Inspecting, found: Results) -> dict:
     scores, labels = [row.score for row in found.rows], found.labels
     both = bool(labels) and len(set(labels)) == 2
     top = max([*scores, found.calibrated]) * 1.1
+    least = max(round(top / 1000, 3), 0.001)  # at 0 every score would be infinitely far above the threshold
     rows = [
-        [row.name, "ANOMALOUS" if row.anomalous else "good", round(row.score, 3), row.decision] for row in found.rows
+        [row.name, "ANOMALOUS" if row.anomalous else "good", round(row.display, 3), round(row.score, 3), row.decision]
+        for row in found.rows
     ]
     roc = score_figures.roc(scores, labels, found.threshold) if both else empty("")
     confusion = score_figures.confusion(*found.counts()) if labels else empty("")
     return {
-        step.threshold: gr.Slider(minimum=0, maximum=round(top, 2), value=round(found.threshold, 3), step=0.001),
+        step.threshold: gr.Slider(minimum=least, maximum=round(top, 2), value=round(found.threshold, 3), step=0.001),
         step.summary: _summary(found),
         step.histogram: score_figures.score_histogram(scores, labels, found.threshold),
         step.roc: gr.Plot(roc, visible=both),
@@ -90,7 +92,7 @@ def _look(step: Inspecting, server: Server, part: Part, found: Results) -> dict:
     badge = f'<span class="tg-{verdict}">{"ANOMALOUS" if row.anomalous else "GOOD"}</span>'
     decided = f" · your decision: {row.decision}" if row.decision else ""
     return {
-        step.looked: f"<div><b>{escape(row.name)}</b> {badge} score {row.score:.2f}{escape(decided)}</div>",
+        step.looked: f"<div><b>{escape(row.name)}</b> {badge} {row.display:.2f} (raw score {row.score:.2f}){escape(decided)}</div>",
         step.overlay: choices.overlay,
         step.opacity: choices.opacity,
         step.slider: pictures,
@@ -108,7 +110,8 @@ def _summary(found: Results) -> str:
         if found.threshold != found.calibrated
         else ""
     )
-    shown = note(text + moved) + (note(found.card["calibration"]["words"], "hint") if not moved else "")
+    scale = "From 0 to 1, 0.5 is the threshold and 0.05 a typical good part; the raw score has no upper end."
+    shown = note(f"{text} {scale}{moved}") + (note(found.card["calibration"]["words"], "hint") if not moved else "")
     figures = [
         f"{title} {found.figures[name]:.3f}" for name, title in FIGURES.items() if found.figures.get(name) is not None
     ]

@@ -11,7 +11,7 @@ from tgvig_ui.results import OVERLAYS
 from tgvig_ui.server import Server
 from tgvig_ui.words import note
 
-HEADERS = ["photo", "verdict", "score", "decision"]
+HEADERS = ["photo", "verdict", "0 to 1", "raw score", "decision"]
 EMPTY = note("No photos inspected yet. Add test photos: good ones and defects, as they come.", "empty")
 DECISIONS = {"OK": "OK (O)", "NG": "Not good (N)", "unsure": "Unsure (U)"}
 

@@ -32,7 +32,7 @@ class Jobs:
     def work(self) -> dict:
         """What the executor runs."""
         return {"rank": self.rank, "generate": self.generate, "train": self.train, "inspect": self.inspect,
-                "complete": self.complete}  # fmt: skip
+                "check": self.check, "complete": self.complete}  # fmt: skip
 
     def rank(self, folder: Path, arguments: dict, watch: Watch) -> None:
         """Senses and prompts of the part into ranking.json, prompts.csv and prompt_map.json (Eq. 1, Fig. 7)."""
@@ -130,12 +130,14 @@ class Jobs:
         import shutil
 
         self.service.encoder()
-        from tgvig_core import pipeline
+        from tgvig_core import gate, learning
         from tgvig_core.images import save_png, to_pixels
         from tgvig_core.settings import SIZE
 
         part = Part(folder)
         number, backbone = arguments["generation"], arguments.get("backbone", "")
+        if features := arguments.get("features"):
+            backbone = _pack_of(features)
         chosen = arguments["set"], arguments["arm"], tuple(arguments["left_out"])
         work = self.service.open_run(part, number, watch, backbone, false_alarm=arguments["false_alarm"])
         self._find_odd_ones(part, watch)
@@ -143,11 +145,11 @@ class Jobs:
             shutil.rmtree(work.run.folder / name, ignore_errors=True)
         normals = work.normals.tensor(SIZE).to(work.device)
         with work.timed("train"):
-            pipeline.train(work, normals, *chosen)
+            _, card = learning.train(work, normals, *chosen)
         pool = work.run.folder / "pool"  # "why here" shows the remembered patches in these pictures
         shutil.rmtree(pool, ignore_errors=True)
         pool.mkdir()
-        for place, image in enumerate(pipeline.pool_of(work, normals, *chosen).images):
+        for place, image in enumerate(learning.pool_of(work, normals, *chosen, gate.dropped(card)).images):
             save_png(to_pixels(image), pool / f"{place:04d}.png")
         part.choose(threshold=None, decisions={})
 
@@ -196,6 +198,31 @@ class Jobs:
                 masks = torch.stack([read_mask(photo, SIZE) for photo in tests])
                 found["figures"] |= pixel_metrics(torch.stack(maps), masks)
         write_json(target / "scores.json", found)
+
+    def check(self, folder: Path, arguments: dict, watch: Watch) -> None:
+        """What the detector would miss and what it should learn from, beside it in check.json."""
+        watch.progress("Loading the models", 0, 0)
+        self.service.encoder()
+        from tgvig_core.checking import check
+        from tgvig_core.detectors import PatchCore
+        from tgvig_core.settings import SIZE
+
+        part, number = Part(folder), arguments["generation"]
+        model = part.generation(number) / "model"
+        detector, card = PatchCore.load(model, self.service.device())
+        work = self.service.open_run(
+            part, number, watch, _pack_of(card["backbone"]), false_alarm=card["calibration"]["false_alarm"]
+        )
+        normals = work.normals.tensor(SIZE).to(work.device)
+        with work.timed("check"):
+            write_json(model / "check.json", check(work, normals, detector, card, thorough=arguments["thorough"]))
+
+
+def _pack_of(backbone: str) -> str:
+    """The pack that brings a backbone."""
+    from tgvig_core import packs
+
+    return next(pack.name for pack in packs.PACKS.values() if pack.backbone_name == backbone)
 
 
 def _settle(part: Part, number: int) -> None:

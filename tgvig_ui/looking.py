@@ -37,6 +37,13 @@ def _why(server: Server, found: Results, row: Row) -> list:
         return list(_crops(run, row.path, row.map, (_stamp(run / "model" / "model.json"), _stamp(row.path))))
 
 
+def scored(server: Server, model: Path, image, leave_out: int | None):
+    """Score and map of one image in the detector's frame, 3×S×S in [-1, 1] (tgvig_core.detectors.ScoreSet)."""
+    server.service.pack()
+    with _comparing:
+        return _detector(model, _stamp(model / "model.json")).score(image[None], leave_out=leave_out)
+
+
 @functools.lru_cache(maxsize=64)
 def _crops(run: Path, photo: Path, map_: Path, stamps: tuple[int, int]) -> tuple:
     """Kept, because a moved threshold and a decision draw the same photo again; `stamps` tell when it is another one."""

@@ -10,10 +10,11 @@ import gradio as gr
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_normals
 from tgvig_core.photo_report import report
+from tgvig_ui import odd_photos
 from tgvig_ui.forms import Form
 from tgvig_ui.own_names import own_names, with_own_names
 from tgvig_ui.server import Server
-from tgvig_ui.store import MAX_PHOTOS, Part, read_json
+from tgvig_ui.store import MAX_PHOTOS, Part
 from tgvig_ui.thumbs import thumb
 from tgvig_ui.words import note, pictured
 
@@ -92,8 +93,7 @@ def token(part: Part | None) -> list:
     """Changes when `show` would show something else."""
     if part is None:
         return []
-    odd = part.folder / "odd" / "notes.json"
-    return [str(path) for path in part.photos()] + [part.id, odd.stat().st_mtime_ns if odd.exists() else 0]
+    return [part.id, *odd_photos.token(part)]
 
 
 def show(step: Normals, part: Part | None) -> dict:
@@ -121,17 +121,14 @@ def _notes(part: Part, photos: list[Path]) -> list[str]:
     except TgvigError as error:  # such as a photo that is there twice: it must be seen to be removed
         return [note(with_own_names(str(error), photos), "warn")]
     found = [note(with_own_names(item.text, photos), "warn") for item in report(normals)]
-    return found + _odd(part, photos, [photo.sha256 for photo in normals.photos])
+    return found + _odd(part)
 
 
-def _odd(part: Part, photos: list[Path], shas: list[str]) -> list[str]:
-    """What a job found about photos that do not look like the others, and where; nothing once the photos have changed."""
-    kept = read_json(part.folder / "odd" / "notes.json") or {}
-    names = {path.name: name for path, name in own_names(photos).items()}
+def _odd(part: Part) -> list[str]:
+    """The photos that do not look like the others, and where."""
     found = []
-    for odd in kept["notes"] if kept.get("photos") == shas else ():
-        picture = thumb(part.folder / odd["heatmap"], part.folder / "thumbs")
-        text = f"{with_own_names(odd['text'], photos)} {LEAVE_OUT}"
-        alt = f"Heatmap: where {names[Path(odd['path']).name]} is unlike the other photos"
-        found.append(pictured(text, picture, alt))
+    for odd in odd_photos.odd_photos(part):
+        picture = thumb(odd.heatmap, part.folder / "thumbs")
+        alt = f"Heatmap: where {odd.name} is unlike the other photos"
+        found.append(pictured(f"{odd.text} {LEAVE_OUT}", picture, alt))
     return found

@@ -33,6 +33,7 @@ class ReportPhoto:
         path: the photo.
         name: what is printed for it.
         score: raw score; larger is stranger.
+        display: the same from 0 to 1, see display.py.
         anomalous: score > threshold.
         decision: the person's own, such as OK, NG or unsure; None where there is none.
         heatmap: the photo with its map laid over.
@@ -42,6 +43,7 @@ class ReportPhoto:
     path: Path
     name: str
     score: float
+    display: float
     anomalous: bool
     decision: str | None
     heatmap: Path
@@ -62,6 +64,7 @@ class ReportFacts:
         set_images: its images; the first 12 are shown.
         threshold: raw score above which a photo is called anomalous.
         threshold_words: how sure its false-alarm rate is (Calibration.words).
+        checked: what a check of the detector says, in sentences; empty where there was none.
         figures: by the keys of FIGURES, in [0, 1]; None or missing where it could not be measured.
     """
 
@@ -78,6 +81,7 @@ class ReportFacts:
     threshold: float
     threshold_words: str
     photos: tuple[ReportPhoto, ...]
+    checked: tuple[str, ...] = ()
     figures: Mapping[str, float | None] = field(default_factory=dict)
 
 
@@ -112,6 +116,7 @@ def _document(facts: ReportFacts) -> Iterator[str]:
     yield f"<header><h1>{title}</h1><p>{_summary(facts.photos)}</p></header>\n"
     yield _facts_list(facts)
     yield from _training(facts)
+    yield _check(facts.checked)
     yield _figures(facts.figures)
     yield from _photos(facts.photos)
     yield "</main>\n</body>\n</html>\n"
@@ -130,7 +135,10 @@ def _facts_list(facts: ReportFacts) -> str:
         ("Date", facts.date),
         ("Model pack", facts.pack),
         ("Device", facts.device),
-        ("Threshold", f"{facts.threshold:.3f}: a photo that scores more is called anomalous"),
+        (
+            "Threshold",
+            f"{facts.threshold:.3f} raw, shown as 0.5: above it a photo is called anomalous; 0.05 is a typical good part",
+        ),
         ("How sure that is", facts.threshold_words),
     )
     return f"<dl>{''.join(f'<dt>{name}</dt><dd>{escape(text)}</dd>' for name, text in rows)}</dl>\n"
@@ -152,6 +160,14 @@ def _training(facts: ReportFacts) -> Iterator[str]:
             yield picture(path, f"Generated image {number}", MAX_SIDE // 2)
         yield "</div>\n"
     yield "</section>\n"
+
+
+def _check(checked: Sequence[str]) -> str:
+    """What the detector may miss, and what else it could learn from; nothing where it was not checked."""
+    if not checked:
+        return ""
+    said = "".join(f"<p>{escape(sentence)}</p>" for sentence in checked)
+    return f"<section><h2>Check of the detector</h2>{said}</section>\n"
 
 
 def _figures(figures: Mapping[str, float | None]) -> str:
@@ -187,4 +203,6 @@ def _result(photo: ReportPhoto) -> str:
     decision = f"<p>Own decision: <b>{escape(photo.decision)}</b></p>" if photo.decision else ""
     regions = "".join(f"<li>{escape(region)}</li>" for region in photo.regions)
     listed = f"<p>Regions:</p><ul>{regions}</ul>" if regions else ""
-    return f'<p><b class="{kind}">{word}</b></p><p>Score {photo.score:.3f}</p>{decision}{listed}'
+    return (
+        f'<p><b class="{kind}">{word}</b></p><p>{photo.display:.2f} (raw score {photo.score:.3f})</p>{decision}{listed}'
+    )

@@ -35,5 +35,8 @@ def restored(server: Server, second: Prompting, third: Generating, fourth: Train
         found[third.seed] = settings["seed"]
     if card := model_card(part):
         arms = {value: name for name, value in ARMS.items()}
-        found |= {fourth.arm: arms[card["arm"]], fourth.rate: round(100 * card["calibration"]["false_alarm"])}
+        found |= {
+            fourth.arm: arms.get(card["arm"]),  # a narrower pool, which a check recommended, is none of the three
+            fourth.rate: round(100 * card["calibration"]["false_alarm"]),
+        }
     return found

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tgvig_core.display import shown
 from tgvig_core.images import from_square, read_photo
 from tgvig_ui.store import Part, read_json
 from tgvig_ui.thumbs import VIEW
@@ -27,6 +28,7 @@ class Row:
     path: Path
     name: str
     score: float
+    display: float
     anomalous: bool
     defective: bool | None
     decision: str
@@ -77,7 +79,10 @@ def results(part: Part | None) -> Results | None:
         name = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
         decision, map_ = choices.decisions.get(name, ""), folder / "maps" / f"{entry['map']}.npy"
         anomalous = entry["score"] > threshold
-        rows.append(Row(path, name, entry["score"], anomalous, entry["defective"], decision, map_, entry["heatmap"]))
+        display = shown(entry["score"], threshold, about["steepness"])
+        rows.append(
+            Row(path, name, entry["score"], display, anomalous, entry["defective"], decision, map_, entry["heatmap"])
+        )
     if not rows:
         return None
     rows.sort(key=lambda row: -row.score)
@@ -113,13 +118,13 @@ def view(found: Results, row: Row, overlay: str, opacity: float) -> tuple[np.nda
 
     pixels = _pixels(row.path, row.path.stat().st_mtime_ns)
     square = np.load(row.map).astype(np.float32)
-    shown = pixels
+    marked = pixels
     if overlay != "Outline":
         coloured = heatmap(pixels, square, found.pixel_threshold)
-        shown = (pixels * (1 - opacity) + coloured * opacity).round().astype(np.uint8)
+        marked = (pixels * (1 - opacity) + coloured * opacity).round().astype(np.uint8)
     if overlay != "Heatmap":
-        shown = outlined(shown, from_square(square, *pixels.shape[:2]), found.pixel_threshold)
-    return pixels, shown
+        marked = outlined(marked, from_square(square, *pixels.shape[:2]), found.pixel_threshold)
+    return pixels, marked
 
 
 def region_rows(found: Results, row: Row, pitch: float | None) -> list[list]:
@@ -131,23 +136,23 @@ def region_rows(found: Results, row: Row, pitch: float | None) -> list[list]:
         if image.getexif().get(0x0112, 1) >= 5:  # turned by a quarter: the upright photo has its sides swapped
             width, height = height, width
     whole = from_square(np.load(row.map).astype(np.float32), height, width)
-    shown = []
+    listed = []
     for region in regions(whole, found.pixel_threshold)[:20]:
         size = f"{region.width} × {region.height} px"
         if pitch:
             across, down, area = region.size_mm(pitch)
             size += f" · {across:.2f} × {down:.2f} mm · {area:.2f} mm²"
-        shown.append([f"{region.x}, {region.y}", size, f"{region.area} px", round(region.peak, 2)])
-    return shown
+        listed.append([f"{region.x}, {region.y}", size, f"{region.area} px", round(region.peak, 2)])
+    return listed
 
 
 def csv_text(found: Results) -> str:
-    """path, score, threshold, verdict and decision of every photo, worst first."""
+    """path, raw score, score from 0 to 1, threshold, verdict and decision of every photo, worst first."""
     out = io.StringIO()
     table = csv.writer(out)
-    table.writerow(["photo", "score", "threshold", "is_anomalous", "decision"])
+    table.writerow(["photo", "score", "display", "threshold", "is_anomalous", "decision"])
     for row in found.rows:
-        table.writerow([row.name, row.score, found.threshold, row.anomalous, row.decision])
+        table.writerow([row.name, row.score, row.display, found.threshold, row.anomalous, row.decision])
     return out.getvalue()
 
 

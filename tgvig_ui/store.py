@@ -57,6 +57,10 @@ class Choices:
     opacity: float = 0.85
     pitch: float | None = None
     decisions: dict[str, str] = field(default_factory=dict)
+    defect_kind: str = ""
+    defect_strength: float = 0.6
+    defect_size: float | None = None
+    defect_place: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from tgvig_core import arms
 from tgvig_core.errors import TgvigError
+from tgvig_core.runs import MODEL_FORMAT
+from tgvig_ui import odd_photos
 from tgvig_ui.beginning import Asked, begin
 from tgvig_ui.forms import Form
 from tgvig_ui.generations import settings_of
@@ -28,6 +31,8 @@ BACKBONES = [
 """What PatchCore looks with; the values are the packs that bring it."""
 EMPTY = note("No detector yet. Training takes some seconds.", "empty")
 NO_IMAGES = "There are no generated images yet: generate a set in step 3, or learn from the photos without them."
+UNCHOSEN = "Nothing is chosen under “What it learns from”: choose one of the three, then train."
+RECOMMENDED = "It learned from what the check below recommended. To train once more, choose above what to learn from."
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,10 @@ def wire(server: Server, step: Training, part_id: gr.State) -> list:
     return [step.train.click(bound(server, train), asked, None, **private)]
 
 
-def train(server: Server, id: str, arm: str, rate: float, backbone: str) -> None:
+def train(server: Server, id: str, arm: str | None, rate: float, backbone: str) -> None:
     """Queue the training; without generated images the photos as they are now are enough."""
+    if arm is None:
+        raise TgvigError(UNCHOSEN)
     part = server.part(id)
     choices = part.choices
     # all of it as it is now: the job may wait in the queue while the person looks at other sets
@@ -109,17 +116,25 @@ def _of_these_photos(part: Part) -> bool:
 
 
 def model_card(part: Part | None) -> dict | None:
-    """What training left beside the detector of the chosen generation."""
+    """What training left beside the detector of the chosen generation; one of another version is trained again."""
     number = part.choices.generation if part else None
-    return None if number is None else read_json(part.generation(number) / "model" / "model.json")
+    card = read_json(part.generation(number) / "model" / "model.json") if number is not None else None
+    return card if card and card["format"] == MODEL_FORMAT else None
 
 
 def learned_from(card: dict) -> str:
     """The images that a detector remembers, in words."""
     if card["arm"] == "tgvig":
         out = f" without the {len(card['left_out'])} you left out" if card["left_out"] else ""
-        return f"the photos and generated set {card['best_iteration']}{out}"
-    return {"augment": "the photos and plain copies of them", "real": "the photos only"}[card["arm"]]
+        return f"the photos and generated set {card['best_iteration']}{out}{_admitted(card)}"
+    return arms.named(card["arm"])
+
+
+def _admitted(card: dict) -> str:
+    """How many generated images the gate let in, where it dropped some."""
+    found = (card.get("gate") or {}).get("images", ())
+    kept = sum(row["kept"] for row in found)
+    return "" if kept == len(found) else f", of which {kept} of {len(found)} images came near enough to the photos"
 
 
 def token(part: Part | None) -> list:
@@ -132,7 +147,7 @@ def token(part: Part | None) -> list:
         part.id,
         number,
         part.choices.chosen_set,
-        bool(part.photos()),
+        *odd_photos.token(part),
         file.stat().st_mtime_ns if file and file.exists() else 0,
     ]
 
@@ -150,5 +165,8 @@ def show(step: Training, part: Part | None) -> dict:
         f"Trained on {learned_from(card)}. Scores above {about['threshold']:.2f} are called anomalous. {about['words']}"
     )
     lift = card["lift"]["words"] if card["arm"] != "real" else ""
-    said, again = note(text) + note(f"{seen} {lift}", "hint"), gr.Button("Train again", interactive=ready)
+    odd = "".join(note(f"{odd.text} Step 1 shows where.", "warn") for odd in odd_photos.odd_photos(part))
+    recommended = "" if card["arm"] in ARMS.values() else note(RECOMMENDED, "hint")
+    said = note(text) + odd + recommended + note(f"{seen} {lift}", "hint")
+    again = gr.Button("Train again", interactive=ready)
     return {step.result: said, step.train: again, step.next: gr.Button(interactive=True)}

@@ -13,6 +13,7 @@ KINDS = {
     "generate": "Generating good images",
     "train": "Training the detector",
     "inspect": "Inspecting photos",
+    "check": "Checking the detector",
     "complete": "Generating and training",
 }
 

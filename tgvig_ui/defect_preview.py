@@ -1,0 +1,223 @@
+"""Step 4, the synthetic defects to look at: a good photo, the same photo spoiled, and what the detector says to it.
+
+The picture needs no model and no worker; the verdict comes in a call of its own, once the detector is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+import numpy as np
+
+from tgvig_core.detectability_words import NAMES
+from tgvig_core.display import shown
+from tgvig_core.images import to_pixels
+from tgvig_ui.defect_pictures import large, outlined, spoiled_photo, square
+from tgvig_ui.forms import Form
+from tgvig_ui.generations import settings_of
+from tgvig_ui.looking import scored
+from tgvig_ui.server import Server, bound
+from tgvig_ui.store import Part
+from tgvig_ui.training import model_card
+from tgvig_ui.words import note
+
+if TYPE_CHECKING:
+    from tgvig_core.defects import Defect
+
+WHAT = {
+    "texture": "A ragged spot of another texture, made from your photo.",
+    "cut_paste": "A rectangle from elsewhere on the part, a little lighter or darker.",
+    "scar": "A long thin strip from elsewhere on the part, lighter or darker.",
+    "blend": "A piece from elsewhere on the part, set in without an edge, its contrast raised.",
+    "scratch": "A thin bent line, lighter or darker than what it crosses.",
+    "dent": "Light and shade of a small bump or hollow; the surface itself stays.",
+    "blob": "A stain that fades out, lighter or darker.",
+    "missing": "A piece broken off: the background shows. Where there is none, a dark hole.",
+    "colour": "A soft region of another colour, about as light as before.",
+}
+FIRST = "scratch"
+WIDTHS, EXTENTS = (1, 12, 3), (4, 64, 24)
+"""Least, greatest and first size in px: of a scratch its width, of the others their longest extent."""
+
+
+@dataclass(frozen=True)
+class Preview(Form):
+    """The named components."""
+
+    NEVER_DRAWN = ("section", "another")
+
+    section: gr.Accordion
+    kind: gr.Dropdown
+    strength: gr.Slider
+    size: gr.Slider
+    another: gr.Button
+    what: gr.HTML
+    pictures: gr.Gallery
+
+
+@dataclass(frozen=True)
+class Judged(Form):
+    """What the detector says to the spoiled photo."""
+
+    verdict: gr.HTML
+
+
+def build() -> tuple[Preview, Judged]:
+    """The section that shows the defects."""
+    with (
+        gr.Accordion("See the synthetic defects", open=False, elem_id="defects") as section,
+        gr.Row(equal_height=False),
+    ):
+        with gr.Column(scale=2, min_width=280):
+            kinds = [(name.capitalize(), kind) for kind, name in NAMES.items()]
+            kind = gr.Dropdown(kinds, value=FIRST, label="Kind", elem_id="defect-kind", filterable=False)
+            strength = gr.Slider(0.1, 1, value=0.6, step=0.05, label="Strength", elem_id="defect-strength")
+            least, most, first = WIDTHS
+            size = gr.Slider(least, most, value=first, step=1, label="Size, px", elem_id="defect-size")
+            another = gr.Button("Another place", size="sm", elem_id="defect-another")
+        with gr.Column(scale=3, min_width=280):
+            what = gr.HTML("", elem_id="defect-what")
+            pictures = gr.Gallery(
+                label="Good photo and spoiled photo",
+                show_label=False,
+                columns=2,
+                height="auto",
+                object_fit="contain",
+                interactive=False,
+                allow_preview=False,
+                buttons=[],
+                elem_id="defect-pictures",
+            )
+            verdict = gr.HTML("", elem_id="defect-verdict")
+    return Preview(section, kind, strength, size, another, what, pictures), Judged(verdict)
+
+
+def wire(server: Server, preview: Preview, part_id: gr.State) -> list:
+    """Look at a defect. Returns the events, after which the page redraws."""
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    shown, strength, size = bound(server, choose_kind), bound(server, choose_strength), bound(server, choose_size)
+    return [
+        preview.section.expand(bound(server, unfold), [part_id], None, **private),
+        preview.kind.input(shown, [part_id, preview.kind], None, **private),
+        preview.strength.release(strength, [part_id, preview.strength], None, **private),
+        preview.size.release(size, [part_id, preview.size], None, **private),
+        preview.another.click(bound(server, elsewhere), [part_id], None, **private),
+    ]
+
+
+def unfold(server: Server, id: str) -> None:
+    """The first defect, made when somebody first wants to see one."""
+    part = server.store.part(id)
+    if part and not part.choices.defect_kind:
+        part.choose(defect_kind=FIRST)
+
+
+def choose_kind(server: Server, id: str, kind: str) -> None:
+    """Another kind, at its own first size."""
+    server.part(id).choose(defect_kind=kind, defect_size=None)
+
+
+def choose_strength(server: Server, id: str, strength: float) -> None:
+    """Weaker or stronger, at the same place."""
+    server.part(id).choose(defect_strength=strength)
+
+
+def choose_size(server: Server, id: str, size: float) -> None:
+    """Smaller or larger."""
+    server.part(id).choose(defect_size=size)
+
+
+def elsewhere(server: Server, id: str) -> None:
+    """Another place, on the next photo."""
+    part = server.part(id)
+    part.choose(defect_place=part.choices.defect_place + 1)
+
+
+def token(part: Part | None) -> list:
+    """Changes when `show` would show something else."""
+    if part is None:
+        return []
+    chosen = part.choices
+    about = [chosen.defect_kind, chosen.defect_strength, chosen.defect_size, chosen.defect_place]
+    return [part.id, *about, *map(str, part.photos())]
+
+
+def judged_token(part: Part | None) -> list:
+    """Changes when `judge` would say something else."""
+    number = part.choices.generation if part else None
+    model = part.generation(number) / "model" / "model.json" if number else None
+    return [*token(part), number, model.stat().st_mtime_ns if model and model.exists() else 0]
+
+
+def show(preview: Preview, part: Part | None) -> dict:
+    """New values of the components."""
+    chosen = part.choices if part else None
+    kind = chosen.defect_kind if chosen else ""
+    least, most, size = _sizes(part)
+    label = "Width of the line, px" if (kind or FIRST) == "scratch" else "Longest extent, px"
+    fields = {
+        preview.kind: kind or FIRST,
+        preview.strength: chosen.defect_strength if chosen else 0.6,
+        preview.size: gr.Slider(minimum=least, maximum=most, value=size, label=label),
+    }
+    if not kind or not part.photos():
+        return fields | {preview.what: "", preview.pictures: gr.Gallery([])}
+    good, spoiled = _pair(part)
+    said = note(WHAT[kind], "hint") if spoiled else note(_unseen(kind), "warn")
+    pictures = [(large(good), "good photo")]
+    if spoiled:
+        pictures.append((outlined(large(to_pixels(spoiled.image)), spoiled.mask.numpy()), "spoiled photo"))
+    return fields | {preview.what: said, preview.pictures: gr.Gallery(pictures)}
+
+
+def judge(judged: Judged, server: Server, part: Part | None) -> dict:
+    """What the detector says, compared with the rows of the other photos where there are some."""
+    card = model_card(part)
+    if not card or not part.choices.defect_kind or not part.photos():
+        return {judged.verdict: ""}
+    _, spoiled = _pair(part)
+    if spoiled is None:
+        return {judged.verdict: ""}
+    known = settings_of(part, part.choices.generation)["photos"]
+    path = str(_photo(part))
+    own = known.index(path) if path in known and len(known) > 1 else None
+    result = scored(server, part.generation(part.choices.generation) / "model", spoiled.image, own)
+    return {judged.verdict: _verdict(float(result.scores[0]), card["calibration"], result.maps[0], spoiled)}
+
+
+def _verdict(score: float, about: dict, map, spoiled: Defect) -> str:
+    from tgvig_core.detectability import on_defect
+
+    limit = about["threshold"]
+    found, display = score > limit, shown(score, limit, about["steepness"])
+    where = "" if not found else " for this spot" if on_defect(map, spoiled.mask) else " for another spot"
+    badge = f'<span class="tg-bad">ANOMALOUS</span>{where}' if found else '<span class="tg-good">GOOD</span> (missed)'
+    scale = f"{display:.2f} on a scale from 0 to 1 (0.5 is the threshold)"
+    return f"<div>Your detector says: {badge}, {scale}, raw score {score:.2f}, threshold {limit:.2f}.</div>"
+
+
+def _sizes(part: Part | None) -> tuple[int, int, float]:
+    """Least and greatest size of the kind that is looked at, and the chosen one."""
+    chosen = part.choices if part else None
+    least, most, first = WIDTHS if not chosen or chosen.defect_kind in ("", "scratch") else EXTENTS
+    size = chosen.defect_size if chosen else None
+    return least, most, first if size is None else min(max(size, least), most)
+
+
+def _photo(part: Part) -> Path:
+    photos = part.photos()
+    return photos[part.choices.defect_place % len(photos)]
+
+
+def _pair(part: Part) -> tuple[np.ndarray, Defect | None]:
+    """The good photo in the detector's frame, SIDE×SIDE×3 uint8, and its defect; None where it would not be seen."""
+    path, chosen = _photo(part), part.choices
+    asked = chosen.defect_kind, chosen.defect_strength, float(_sizes(part)[2]), chosen.defect_place
+    return square(path, path.stat().st_mtime_ns), spoiled_photo(path, path.stat().st_mtime_ns, *asked)
+
+
+def _unseen(kind: str) -> str:
+    return f"{NAMES[kind].capitalize()} of this strength and size would not be seen here: raise one, or take another place."

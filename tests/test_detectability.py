@@ -21,6 +21,7 @@ from tgvig_core.detectability import STRENGTHS, Detectability, Share, detectabil
 from tgvig_core.detectability_words import NAMES, words_of_kind
 from tgvig_core.detectors import PatchCore, ScoreSet
 from tgvig_core.errors import Stopped
+from tgvig_core.pools import real
 
 STILL = ViewPolicy(0, 0, 0)
 SIDE = 64
@@ -188,7 +189,7 @@ def test_a_real_detector_on_real_bottles() -> None:
     bottles, policy = photo_tensor("bottle", 3, 128), ViewPolicy()
     detector = PatchCore(EFFICIENTNET_LITE0, 128)
     detector.fit(bottles, range(3))
-    threshold = calibrate(detector, detector, bottles, policy).threshold
+    threshold = calibrate(detector, real(bottles), detector, bottles, policy).threshold
     found = detectability(detector, bottles, policy, threshold)
     assert found.unseen == () and len(found.kinds) == 9
     faint, full = (sum(curve.strengths[place].found for curve in found.kinds) for place in (0, -1))

@@ -11,7 +11,7 @@ from tgvig_ui.results import OVERLAYS
 from tgvig_ui.server import Server
 from tgvig_ui.words import note
 
-HEADERS = ["photo", "verdict", "0 to 1", "raw score", "decision"]
+HEADERS = ["photo", "verdict", "0 to 1", "raw", "decision"]
 EMPTY = note("No photos inspected yet. Add test photos: good ones and defects, as they come.", "empty")
 DECISIONS = {"OK": "OK (O)", "NG": "Not good (N)", "unsure": "Unsure (U)"}
 
@@ -102,13 +102,13 @@ def _verdicts() -> dict:
             reset = gr.Button("Back to the calibrated threshold", size="sm", elem_id="reset-threshold")
             table = gr.Dataframe(
                 headers=HEADERS,
-                datatype=["str", "str", "number", "str"],
+                datatype=["str", "str", "number", "number", "str"],
                 interactive=False,
                 max_height=380,
                 label="Photos, worst first (click one)",
                 elem_id="verdicts",
                 show_search="search",
-                column_widths=["46%", "20%", "16%", "18%"],
+                column_widths=["34%", "21%", "14%", "14%", "17%"],
             )
         with gr.Column(scale=2, min_width=280):
             histogram = gr.Plot(show_label=False, elem_id="histogram")

@@ -44,6 +44,7 @@ def main() -> None:
         walk(page, app, o.out)
         phone = open_page(browser, *PHONE)
         phone.goto(page.url)
+        phone.locator("#look").scroll_into_view_if_needed()  # pictures far below are not loaded before
         phone.locator("#look img").first.wait_for()
         save(phone, o.out / "app-6-phone.png", PHONE[1] * 2)
 

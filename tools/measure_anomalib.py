@@ -9,8 +9,6 @@ gives. FILE gets a JSON line per cell as it ends; the same command goes on where
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import shutil
 import statistics
@@ -28,32 +26,14 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tgvig_core import packs
 from tgvig_core.backbones import patchcore_model
-from tools.measure_thresholds import Part, folder_of
+from tools.measure_thresholds import Part, measured
 from tools.threshold_tables import cells, percent
 
 
 def main() -> None:
     """Measure what is missing, then print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--categories", nargs="+", default=["bottle", "transistor", "tile", "hazelnut"])
-    parser.add_argument("--shots", nargs="+", type=int, default=[1, 2, 5, 10])
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    o = parser.parse_args()
-    torch.set_num_threads(o.threads)
     warnings.filterwarnings("ignore")
-    rows = [json.loads(line) for line in o.out.read_text().splitlines()] if o.out.exists() else []
-    known = {(row["category"], row["shots"], row["seed"]) for row in rows}
-    for category in o.categories:
-        asked = [(shots, seed) for seed in range(o.seeds) for shots in o.shots if (category, shots, seed) not in known]
-        part = Part.read(folder_of(o.data, category)) if asked else None
-        for shots, seed in asked:
-            rows.append({"category": category, "shots": shots, "seed": seed} | measure(part, shots, seed))
-            with o.out.open("a") as file:
-                file.write(json.dumps(rows[-1]) + "\n")
-    print(table(rows))
+    print(table(measured(__doc__, measure)))
 
 
 def measure(part: Part, shots: int, seed: int) -> dict:

@@ -14,6 +14,7 @@ import argparse
 import json
 import random
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,17 +31,24 @@ from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
 from tgvig_core.settings import SIZE
 from tgvig_core.testset import LabelledPhoto, read_mask, read_test_folder
 from tools.remembering import Remembering
-from tools.threshold_tables import report
+from tools.threshold_tables import PIXEL_LIMITS, report
 
 MOST = 60
 """Good test photos, good training photos and photos of defects that are scored, drawn once."""
-PIXEL_LIMITS = np.geomspace(8, 160, 151)
-"""Limits at which pixels are counted, 2 % apart."""
 
 
 def main() -> None:
     """Measure what is missing, then print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    print(report(measured(__doc__, measure)))
+
+
+def measured(about: str, measure: Callable[[Part, int, int], dict]) -> list[dict]:
+    """The rows of a script over categories, numbers of photos and draws; what its file lacks is measured and added.
+
+    Args:
+        about: the script's help. measure: a cell's row from the part, the number of photos and the seed.
+    """
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--categories", nargs="+", default=["bottle", "transistor", "tile", "hazelnut"])
@@ -55,10 +63,10 @@ def main() -> None:
         asked = [(shots, seed) for seed in range(o.seeds) for shots in o.shots if (category, shots, seed) not in known]
         part = Part.read(folder_of(o.data, category)) if asked else None
         for shots, seed in asked:
-            rows.append(measure(part, shots, seed))
+            rows.append({"category": category, "shots": shots, "seed": seed} | measure(part, shots, seed))
             with o.out.open("a") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
-    print(report(rows))
+    return rows
 
 
 def folder_of(data: Path, category: str) -> Path:
@@ -110,8 +118,8 @@ def measure(part: Part, shots: int, seed: int) -> dict:
     good, bad = detector.score(torch.cat([part.good, part.others(chosen)])), detector.score(part.bad)
     peaks = {"good": good.maps.flatten(1).amax(1), "held": held.peaks}
     return {
-        "category": part.folder.name, "shots": shots, "seed": seed, "remembered": held.remembered,
-        "tests": len(part.good), "held": rounded(held.scores), "good": rounded(good.scores), "bad": rounded(bad.scores),
+        "remembered": held.remembered, "tests": len(part.good),
+        "held": rounded(held.scores), "good": rounded(good.scores), "bad": rounded(bad.scores),
         "held_peaks": rounded(peaks["held"]), "good_peaks": rounded(peaks["good"]),
         "pixels": pixels(good.maps[: len(part.good)], bad.maps, part.bad_masks),
     }  # fmt: skip

@@ -15,6 +15,8 @@ from tgvig_core import score_law
 from tgvig_core.calibration import HeldOut, limits
 
 RATES = (0.01, 0.05, 0.1)
+PIXEL_LIMITS = np.geomspace(8, 160, 151)
+"""Limits at which pixels are counted, 2 % apart."""
 
 
 def report(rows: list[dict]) -> str:
@@ -86,8 +88,6 @@ def at(row: dict, rate: float) -> dict[str, float]:
 
 def pixel_f1(counts: dict, limit: float) -> float:
     """F1 of the pixels at the nearest of the limits at which they were counted."""
-    from tools.measure_thresholds import PIXEL_LIMITS
-
     place = int(np.abs(np.log(PIXEL_LIMITS / limit)).argmin())
     hit, false = counts["hit"][place], counts["false"][place]
     return 2 * hit / max(hit + false + counts["defective"], 1)

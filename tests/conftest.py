@@ -53,6 +53,8 @@ def ranked(uploaded) -> Page:
     entry(uploaded, "object-name").fill("bottle")
     uploaded.locator("#find-prompts").click()
     status(uploaded, "Ranking prompts: done.")
+    expect(entry(uploaded, "prompt")).not_to_have_value("")  # the step is drawn by a call of its own, after that line
+    expect(cells(uploaded, "prompt-table", 1)).not_to_have_count(0)
     return uploaded
 
 

@@ -42,8 +42,9 @@ def test_prompts_are_compared_side_by_side(ranked, walk, browser, app):
         expect(row.locator("img")).to_have_count(2)
     for number in (1, 2):
         found = made(part.folder, f"generations/{number}/quality.json")
-        cells = [f"{found['ssim']:.3f}", f"{found['psnr']:.1f}", f"{found['perceptual']:.3f}"]
-        assert rows.nth(number - 1).locator("td").all_inner_texts()[3:6] == cells
+        measured = [f"{found['ssim']:.3f}", f"{found['psnr']:.1f}", f"{found['perceptual']:.3f}"]
+        for place, text in enumerate(measured, 3):
+            expect(rows.nth(number - 1).locator("td").nth(place)).to_have_text(text)
     expect(plot_texts(page, "curve", "scatterlayer .trace")).not_to_have_count(0)
     expect(page.locator("#generation")).to_be_visible()
     page.context.close()

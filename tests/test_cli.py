@@ -59,18 +59,34 @@ def test_inspect_says_good_and_defect_by_its_exit_code(trained, tmp_path, here):
     row = json.loads(bad.stdout)["images"][0]
     assert row["is_anomalous"] and row["display"] > 0.5 and Path(row["heatmap"]).is_file()
     table = (tmp_path / "bad" / "scores.csv").read_text().splitlines()
-    assert table[0] == "path,score,display,threshold,is_anomalous,heatmap" and len(table) == 2
+    assert table[0] == "path,score,display,threshold,is_anomalous,heatmap,error" and len(table) == 2
     code, out, _ = here("inspect", trained, normals("bottle", 1)[0], "--out", tmp_path / "good", "--quiet")
     assert code == 0 and out.startswith("good")
 
 
-def test_inspect_that_cannot_run_leaves_2_and_nothing_behind(trained, tmp_path, here):
+def test_inspect_names_a_photo_that_it_cannot_read_and_goes_on(trained, tmp_path, here):
     (tmp_path / "empty.png").write_bytes(b"")
-    code, _, err = here("inspect", trained, normals("bottle", 1)[0], tmp_path / "empty.png", "--out", tmp_path / "out")
-    assert code == 2 and "empty.png" in err and "Traceback" not in err
-    assert not (tmp_path / "out").exists()
-    code, _, err = here("inspect", tmp_path, normals("bottle", 1)[0], "--out", tmp_path / "out")
-    assert code == 2 and "not a saved detector" in err
+    code, out, err = here(
+        "inspect", trained, tmp_path / "empty.png", normals("bottle", 1)[0], "--out", tmp_path / "out", "--quiet"
+    )
+    assert code == 2 and "empty.png is empty" in err and "Traceback" not in err and out.startswith("good")
+    rows = [json.loads(line) for line in (tmp_path / "out" / "scores.jsonl").read_text().splitlines()]
+    assert "empty.png is empty" in rows[0]["error"] and rows[0]["score"] is None and rows[1]["error"] == ""
+    assert rows[1]["score"] < rows[1]["threshold"]
+
+
+def test_inspect_that_cannot_run_leaves_2_and_nothing_behind(trained, tmp_path, here):
+    photo, out = normals("bottle", 1)[0], tmp_path / "out"
+    for arguments, said in (
+        ((tmp_path, photo), "not a saved detector"),
+        ((trained, tmp_path / "none.png"), "does not exist"),
+        ((trained, photo, "--heatmaps", "some"), "no heatmaps 'some'"),
+        ((trained, photo, "--watch"), "takes one folder"),
+        ((trained, photo, "--format", "onnx"), "export a bundle"),
+    ):
+        code, _, err = here("inspect", *arguments, "--out", out)
+        assert code == 2 and said in err and "Traceback" not in err
+    assert not out.exists()
 
 
 def test_check_compares_the_pools_of_a_run_and_can_train_the_recommended_one(trained, tmp_path, here):

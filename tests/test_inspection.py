@@ -76,7 +76,7 @@ def test_heat_grows_from_half_the_threshold():
 
 def test_heatmap_names_never_repeat():
     names = heatmap_names([Path("a/good/1.png"), Path("b/good/1.png"), Path("b/good/1.jpg"), Path("1.png")])
-    assert names == ["good_1.png", "good_1_2.png", "good_1_3.png", "1.png"]
+    assert list(names) == ["good_1.png", "good_1_2.png", "good_1_3.png", "1.png"]
     taken = heatmap_names(
         [Path("good/1.jpg"), Path("good/1.png"), Path("good/1_2.png"), Path("good/A.png"), Path("good/a.png")]
     )

@@ -5,9 +5,7 @@ Heavy libraries are imported inside the commands, so that `tgvig --help` answers
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 import sys
 import traceback
 import warnings
@@ -17,7 +15,8 @@ from typing import Annotated
 
 import typer
 
-from tgvig_core.console import Bars, show_check, show_doctor, show_prompts, show_result, show_verdicts
+from tgvig_core import line_commands
+from tgvig_core.console import Bars, show_check, show_doctor, show_prompts, show_result
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.stopping import stoppable
 
@@ -96,6 +95,7 @@ def run(
     flips: Annotated[bool, typer.Option(help="good parts may appear mirrored")] = False,
     turns: Annotated[bool, typer.Option(help="good parts may appear turned by quarter turns")] = False,
     detector: Annotated[str, typer.Option(help="patchcore")] = "patchcore",
+    arm: Annotated[str, typer.Option(help="what the detector learns from: tgvig, real, augment and others")] = "tgvig",
     false_alarm: Annotated[float, typer.Option(help="share of good parts that may be called anomalous")] = 0.05,
     seed: int = 0, device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="finish the run in --out as it was begun")] = False,
@@ -119,7 +119,7 @@ def run(
             tuple(str(path.absolute()) for path in expand_inputs(images)), object_name, str(out),
             test=str(test.absolute()) if test else None, sense=sense, vocabulary=vocabulary, words=_split(words), rule=rule,
             prompt=prompt, pack=pack, models_dir=str(models_dir.absolute()) if models_dir else None, detector=detector,
-            seed=seed, device=device, false_alarm=false_alarm,
+            seed=seed, device=device, false_alarm=false_alarm, arm=arm,
             generating=GeneratorSettings(count, anchor=anchor, variance=variance, policy=ViewPolicy(flips=flips, turns=turns)),
             integrating=IntegratorSettings(iterations, text),
         )  # fmt: skip
@@ -133,41 +133,8 @@ def run(
     print(json.dumps(result, indent=2)) if as_json else show_result(result, out)
 
 
-@app.command()
-def inspect(
-    model: Annotated[Path, typer.Argument(help="the model/ folder of a run, or the run's folder")],
-    images: Annotated[list[str], typer.Argument(metavar="IMG_OR_DIR...", help="photos to inspect: files, folders or globs")],
-    out: Annotated[Path, typer.Option(help="folder for scores.csv and heatmaps")],
-    device: Device = "auto", as_json: Json = False, quiet: Quiet = False,
-) -> None:  # fmt: skip
-    """Score photos with a trained detector. Exit code 0: all good, 1: a defect found, 2: could not run."""
-    from tgvig_core import inspection
-    from tgvig_core.detectors import PatchCore
-    from tgvig_core.display import shown
-    from tgvig_core.images import expand_inputs
-    from tgvig_core.pipeline import device_of
-    from tgvig_core.runs import writing
-
-    paths = expand_inputs(images)
-    folder = model / "model" if (model / "model").is_dir() else model
-    trained, card = PatchCore.load(folder, device_of(device))
-    limits = card["calibration"]["threshold"], card["calibration"]["pixel_threshold"]
-    with stoppable() as stop, Bars(quiet or as_json) as progress, writing(out):
-        inspection.check_photos(paths, progress, stop)
-        out.mkdir(parents=True, exist_ok=True)
-        rows = []
-        part = out / "scores.csv.part"
-        with part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            table = csv.DictWriter(file, ["path", "score", "display", "threshold", "is_anomalous", "heatmap"])
-            table.writeheader()
-            for verdict in inspection.inspect(trained, *limits, paths, out / "heatmaps", progress, stop):
-                display = shown(verdict.score, limits[0], card["calibration"]["steepness"])
-                rows.append({"path": str(verdict.path), "score": verdict.score, "display": display, "threshold": limits[0],
-                             "is_anomalous": verdict.is_anomalous, "heatmap": str(verdict.heatmap)})  # fmt: skip
-                table.writerow(rows[-1])
-        os.replace(part, out / "scores.csv")
-    show_verdicts(rows, out, card, as_json)
-    raise typer.Exit(1 if any(row["is_anomalous"] for row in rows) else 0)
+app.command()(line_commands.inspect)
+app.command()(line_commands.export)
 
 
 @app.command()

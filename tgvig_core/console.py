@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
@@ -13,6 +15,9 @@ from rich.table import Table
 
 from tgvig_core.arms import named
 from tgvig_core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from tgvig_core.inspection import Limits
 
 
 class Bars:
@@ -37,6 +42,46 @@ class Bars:
         if step not in self.tasks:
             self.tasks[step] = self.bars.add_task(step, total=total)
         self.bars.update(self.tasks[step], completed=done, total=total)
+
+
+class Judged:
+    """The verdicts of `tgvig inspect` as they come: a line each for a person, or one JSON document, never held as a whole."""
+
+    def __init__(self, limits: Limits, words: str, out: Path, as_json: bool, quiet: bool) -> None:
+        self.limits, self.words, self.out, self.as_json = limits, words, out, as_json
+        self.bars, self.progress, self.count = Bars(quiet or as_json), silent, 0
+
+    def __enter__(self) -> Judged:
+        self.progress = self.bars.__enter__()
+        if self.as_json:
+            head = json.dumps({"threshold": self.limits.threshold, "about": self.words})
+            print(f'{head[:-1]}, "images": [', end="")
+        return self
+
+    def row(self, row: dict) -> None:
+        """Show a row of judgements.row_of."""
+        self.count += 1
+        if self.as_json:
+            print("," * (self.count > 1), json.dumps(row), sep="\n", end="")
+        elif row["error"]:
+            print(f"tgvig: {row['error']}", file=sys.stderr)
+        else:
+            found = "DEFECT" if row["is_anomalous"] else "good  "
+            print(f"{found}  {row['display']:.2f}  ({row['score']:.3f})  {row['path']}", flush=True)
+
+    def waiting(self, folder: Path) -> None:
+        """Before photos of a folder are waited for."""
+        print(f"Waiting for photos in {folder}, Ctrl-C ends it.", file=sys.stderr)
+
+    def __exit__(self, *error: object) -> None:
+        self.bars.__exit__()
+        if self.as_json:
+            print("\n]}")
+        elif self.count:
+            print("0.5 is the threshold, 0.05 a typical good part; in brackets the raw score.")
+            print(
+                f"Threshold {self.limits.threshold:.3f}. {self.words}\nHeatmaps, scores.csv, scores.jsonl: {self.out}"
+            )
 
 
 def show_doctor(found: dict) -> None:
@@ -115,21 +160,6 @@ def show_result(result: dict, out: Path) -> None:
     console.print(
         f"Look at         {out / 'inspect'} (heatmaps), {out / 'sets'} (generated images), {out / 'result.json'}"
     )
-
-
-def show_verdicts(rows: list[dict], out: Path, card: dict, as_json: bool) -> None:
-    """The verdicts of `tgvig inspect`."""
-    words = card["calibration"]["words"]
-    if as_json:
-        print(json.dumps({"threshold": card["calibration"]["threshold"], "about": words, "images": rows}, indent=2))
-        return
-    console = Console(highlight=False, soft_wrap=True)
-    for row in rows:
-        console.print(
-            f"{'DEFECT' if row['is_anomalous'] else 'good  '}  {row['display']:.2f}  ({row['score']:.3f})  {row['path']}"
-        )
-    console.print("0.5 is the threshold, 0.05 a typical good part; in brackets the raw score.")
-    console.print(f"Threshold {card['calibration']['threshold']:.3f}. {words}\nHeatmaps and scores.csv: {out}")
 
 
 def show_check(found: dict, folder: Path) -> None:

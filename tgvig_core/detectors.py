@@ -5,17 +5,19 @@ Without anomalib's Engine: with a handful of photos it crashes or compares raw d
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import math
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 from torch.nn import functional as F
@@ -24,6 +26,7 @@ from tgvig_core.backbones import Backbone, patchcore_model
 from tgvig_core.checkpoints import sha256, write_tensors
 from tgvig_core.coreset import select
 from tgvig_core.errors import TgvigError
+from tgvig_core.images import to_tensor
 from tgvig_core.memory import enough_for, in_parts
 from tgvig_core.progress import Progress, silent, track
 from tgvig_core.runs import MODEL_FORMAT
@@ -146,7 +149,7 @@ class PatchCore:
 
     def _normalised(self, images: Tensor) -> Tensor:
         normalised = (images.to(self.device) * 0.5 + 0.5 - self.mean) / self.std
-        return normalised if self.seen == self.size else _resized(normalised, self.seen)
+        return normalised if self.seen == self.size else resized(normalised, (self.seen, self.seen))
 
     @torch.inference_mode()
     def score(self, images: Tensor, leave_out: int | None = None, against: Tensor | None = None) -> ScoreSet:
@@ -176,7 +179,12 @@ class PatchCore:
             self.model.memory_bank = bank
         scores = torch.cat([result.pred_score.flatten() for result in results]).cpu()
         maps = torch.cat([result.anomaly_map for result in results])
-        return ScoreSet(scores, (maps if self.seen == self.size else _resized(maps, self.size))[:, 0].cpu())
+        return ScoreSet(scores, (maps if self.seen == self.size else resized(maps, (self.size, self.size)))[:, 0].cpu())
+
+    def look(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """inspection.Scorer: N×S×S×3 uint8 to N raw scores and N×S×S raw maps."""
+        result = self.score(torch.stack([to_tensor(square) for square in squares]))
+        return result.scores.numpy(), result.maps.numpy()
 
     def _scored(self, images: Tensor):
         """What anomalib's model makes of a few images."""
@@ -204,32 +212,47 @@ class PatchCore:
         Raises:
             TgvigError: the folder is no saved model, or a file in it was changed.
         """
+        return cls.read(lambda name: (folder / name).read_bytes(), str(folder), device)
+
+    @classmethod
+    def read(cls, file: Callable[[str], bytes], where: str, device: str = "cpu") -> tuple[PatchCore, dict]:
+        """The same, wherever the two files lie.
+
+        Args:
+            file: the bytes of model.json or model.safetensors. where: what an error names.
+
+        Raises:
+            TgvigError: as `load`.
+        """
         try:
-            about = json.loads((folder / "model.json").read_text())
-            backbone, settings = (
-                Backbone(about["backbone"], tuple(about["layers"])),
-                PatchCoreSettings(**about["settings"]),
-            )
-            expected, size = about["sha256"], int(about["size"])
+            about = json.loads(file("model.json"))
             if about["format"] != MODEL_FORMAT:
                 raise TgvigError(
-                    f"{folder} was saved in format {about['format']}, this version reads {MODEL_FORMAT}: train it again."
+                    f"{where} was saved in format {about['format']}, this version reads {MODEL_FORMAT}: train it again."
                 )
+            backbone = Backbone(about["backbone"], tuple(about["layers"]))
+            settings, size, expected = PatchCoreSettings(**about["settings"]), int(about["size"]), about["sha256"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise TgvigError(f"{folder} is not a saved detector: give the model/ folder of a finished run.") from error
-        weights = folder / "model.safetensors"
-        if not weights.is_file() or sha256(weights) != expected:
-            raise TgvigError(f"{weights} is missing or was changed since it was saved: train the detector again.")
+            raise TgvigError(f"{where} is not a saved detector: give the model/ folder of a finished run.") from error
+        try:
+            weights = file("model.safetensors")
+        except OSError:
+            weights = b""
+        if hashlib.sha256(weights).hexdigest() != expected:
+            raise TgvigError(
+                f"The weights in {where} are missing or were changed since they were saved: train the detector again."
+            )
         detector = cls(backbone, size, settings, device, with_weights=False)
-        state = load_file(weights)
+        state = load(weights)
         detector.sources = state.pop("sources")
         detector.places = state.pop("places")
         try:
             detector.model.load_state_dict(state)
         except RuntimeError as error:
-            raise TgvigError(f"{weights} does not fit {folder / 'model.json'}: train the detector again.") from error
+            raise TgvigError(f"The weights in {where} do not fit its model.json: train the detector again.") from error
         return detector, about
 
 
-def _resized(images: Tensor, side: int) -> Tensor:
-    return F.interpolate(images, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """N×C×H×W to another height and width, bilinear with antialias."""
+    return F.interpolate(images, size=size, mode="bilinear", antialias=True, align_corners=False)

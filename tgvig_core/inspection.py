@@ -1,75 +1,161 @@
-"""Scoring photos with a trained detector: a verdict, a raw score and a heatmap at each photo's own size."""
+"""Photos in, verdicts out: score, heatmap at each photo's own size, regions. The same for a run's detector and for a bundle.
+
+Needs no torch: what scores is handed in (`Scorer`). Photos are read ahead and heatmaps written behind the scoring, a few at
+a time, so that memory does not grow with their number.
+"""
 
 from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import matplotlib
 import numpy as np
-from torch import Tensor
+from PIL import Image
 
-from tgvig_core.detectors import PatchCore
-from tgvig_core.images import from_square, read_photo, save_png, to_square, to_tensor
-from tgvig_core.progress import Progress, silent, track
+from tgvig_core.display import shown
+from tgvig_core.errors import TgvigError
+from tgvig_core.images import Photo, from_square, read_photo, save_png, to_square
+from tgvig_core.progress import Progress, check, silent, track
+from tgvig_core.regions import Region, regions
 
 BAND = 256
 """Rows of a photo that are coloured at once."""
+TOGETHER, AHEAD = 4, 2
+"""Photos that are scored at once, and such groups that are read ahead or still being written."""
+MOST_PIXELS = 16_000_000
+"""In a group of more than one photo."""
+HEATMAPS = ("all", "anomalous", "none")
+READERS = 2
+COLOURS = (matplotlib.colormaps["inferno"](0.15 + 0.8 * np.linspace(0, 1, 256))[:, :3] * 255).astype(np.float32)
+"""The map's colours from half the threshold to one and a half times."""
+
+
+class Scorer(Protocol):
+    """What scores framed photos: PatchCore itself, or an exported model in its runtime.
+
+    Attributes:
+        size: S, side of the frame in px.
+    """
+
+    size: int
+
+    def look(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """N×S×S×3 uint8 RGB to N raw scores ≥ 0 and N×S×S raw maps, both float32."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A detector's calibration as far as verdicts need it, see calibration.Calibration."""
+
+    threshold: float
+    pixel_threshold: float
+    steepness: float
+
+    @classmethod
+    def of(cls, calibration: dict) -> Limits:
+        """Out of a model's card or a bundle's manifest."""
+        return cls(*(float(calibration[name]) for name in ("threshold", "pixel_threshold", "steepness")))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found on one photo.
+
+    Attributes:
+        score: raw image score; larger is stranger.
+        display: the same from 0 to 1, 0.5 at the threshold, see display.py.
+        is_anomalous: score > threshold.
+        map: S×S float32 raw map in the detector's frame.
+    """
+
+    score: float
+    display: float
+    is_anomalous: bool
+    map: np.ndarray
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found on one photo.
+    """A finding with its file.
 
     Attributes:
-        path: the photo.
-        score: raw image score; larger is stranger.
-        is_anomalous: score > threshold.
-        heatmap: the photo with its map laid over, at the photo's own size.
-        map: S×S raw map in the detector's frame.
+        path: the photo. finding: what was found; None where it could not be read.
+        heatmap: the photo with its map laid over, at the photo's own size; None where it was not asked for.
+        regions: above the pixel threshold, in px of the photo, of an anomalous one.
+        error: why it could not be read, in one sentence; empty where it could.
     """
 
     path: Path
-    score: float
-    is_anomalous: bool
-    heatmap: Path
-    map: Tensor
+    finding: Finding | None
+    heatmap: Path | None = None
+    regions: tuple[Region, ...] = ()
+    error: str = ""
+
+
+class Inspector:
+    """A scorer and the limits that its verdicts rest on."""
+
+    def __init__(self, scorer: Scorer, limits: Limits) -> None:
+        self.scorer, self.limits, self.size = scorer, limits, scorer.size
+
+    def findings(self, photos: Sequence[np.ndarray]) -> list[Finding]:
+        """What is on photos of any size, H×W×3 uint8 RGB each, in their order.
+
+        Raises:
+            TgvigError: see `judge`.
+        """
+        return self.judge(np.stack([to_square(pixels, self.size) for pixels in photos])) if photos else []
+
+    def judge(self, squares: np.ndarray) -> list[Finding]:
+        """What is on framed photos, N×S×S×3 uint8 RGB.
+
+        Raises:
+            TgvigError: a score is not finite: its NaN would pass as good.
+        """
+        scores, maps = self.scorer.look(squares)
+        if not (np.isfinite(scores).all() and np.isfinite(maps).all()):
+            raise TgvigError("The model gave a score that is not a number: export it again, or fetch the bundle again.")
+        limit, steep = self.limits.threshold, self.limits.steepness
+        pairs = zip(map(float, scores), maps, strict=True)
+        return [Finding(score, shown(score, limit, steep), score > limit, map) for score, map in pairs]
 
 
 def heatmap(pixels: np.ndarray, map: np.ndarray, pixel_threshold: float) -> np.ndarray:
     """Lay a map over its photo: nothing below half the threshold, strongest from one and a half times on.
 
     Args:
-        pixels: H×W×3 uint8. map: S×S raw values.
+        pixels: H×W×3 uint8. map: S×S raw values. pixel_threshold: raw.
 
     Returns:
         H×W×3 uint8, the photo's own size and geometry.
     """
     own = from_square(map, *pixels.shape[:2])
-    shown = np.empty_like(pixels)
+    laid = np.empty_like(pixels)
     for top in range(0, len(pixels), BAND):  # in bands: the colours of a 64-megapixel photo would take gigabytes
         band = slice(top, top + BAND)
         level = np.clip(own[band] / max(pixel_threshold, 1e-12) - 0.5, 0, 1)  # the threshold itself lands at 0.5
-        colour = matplotlib.colormaps["inferno"](0.15 + 0.8 * level)[..., :3] * 255
-        opacity = 0.75 * level[..., None] ** 0.5
-        shown[band] = (pixels[band] * (1 - opacity) + colour * opacity).round()
-    return shown
+        colour = COLOURS[(level * 255).round().astype(np.uint8)]
+        opacity = 0.75 * np.sqrt(level[..., None])
+        laid[band] = (pixels[band] * (1 - opacity) + colour * opacity).round()
+    return laid
 
 
-def heatmap_names(paths: Sequence[Path]) -> list[str]:
+def heatmap_names(paths: Iterable[Path]) -> Iterator[str]:
     """A file name for every photo's heatmap, readable and never twice: folder and name, numbered where they repeat."""
     taken: set[str] = set()  # in lower case: some file systems know no other
-    found = []
     for path in paths:
         base = f"{path.parent.name}_{path.stem}".lstrip("_")
         numbered = (base if number == 1 else f"{base}_{number}" for number in itertools.count(1))
         name = next(name for name in numbered if name.casefold() not in taken)
         taken.add(name.casefold())
-        found.append(f"{name}.png")
-    return found
+        yield f"{name}.png"
 
 
 def check_photos(paths: Sequence[Path], progress: Progress = silent, stop: threading.Event | None = None) -> None:
@@ -83,19 +169,101 @@ def check_photos(paths: Sequence[Path], progress: Progress = silent, stop: threa
 
 
 def inspect(
-    detector: PatchCore, threshold: float, pixel_threshold: float, paths: Sequence[Path], folder: Path,
+    inspector: Inspector, paths: Sequence[Path], folder: Path,
     progress: Progress = silent, stop: threading.Event | None = None,
 ) -> Iterator[Verdict]:  # fmt: skip
-    """Score photos one by one and write their heatmaps into the folder; memory does not grow with their number.
+    """Score photos and write all their heatmaps into the folder.
 
     Raises:
         TgvigError: a photo cannot be read or a heatmap cannot be written. Stopped: the stop event was set.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    pairs = zip(paths, heatmap_names(paths), strict=True)
-    for path, name in track(pairs, "Inspecting the photos", len(paths), progress, stop):
+    found = judged(inspector, zip(paths, heatmap_names(paths), strict=True), folder)
+    for verdict in track(found, "Inspecting the photos", len(paths), progress, stop):
+        if verdict.error:
+            raise TgvigError(verdict.error)
+        yield verdict
+
+
+def judged(
+    inspector: Inspector, photos: Iterable[tuple[Path, str]], folder: Path, heatmaps: str = "all",
+    stop: threading.Event | None = None,
+) -> Iterator[Verdict]:  # fmt: skip
+    """Verdicts in the photos' order; one that cannot be read gets its sentence, and the rest goes on.
+
+    Args:
+        photos: each with the name of its heatmap; taken only as they are needed.
+        folder: of the heatmaps. heatmaps: all, anomalous or none.
+
+    Raises:
+        TgvigError: a heatmap cannot be written. Stopped: the stop event was set.
+    """
+    if heatmaps != "none":
+        folder.mkdir(parents=True, exist_ok=True)
+    waiting = _groups(photos)
+    reading: deque[list] = deque()
+    writing: deque[list[Future]] = deque()
+    with ThreadPoolExecutor(READERS) as pool:
+        while True:
+            while len(reading) < AHEAD and (group := next(waiting, None)):
+                reading.append([(path, name, pool.submit(_read, path, inspector.size)) for path, name in group])
+            if not reading:
+                break
+            check(stop)
+            read = [(path, name, future.result()) for path, name, future in reading.popleft()]
+            writing.append(_behind(pool, inspector, read, folder, heatmaps))
+            if len(writing) > AHEAD - 1:
+                yield from (future.result() for future in writing.popleft())
+        for group in writing:
+            yield from (future.result() for future in group)
+
+
+def _groups(photos: Iterable[tuple[Path, str]]) -> Iterator[list[tuple[Path, str]]]:
+    """Photos that are held at once: TOGETHER of them, fewer of large ones, at least one."""
+    group, pixels = [], 0
+    for photo in photos:
+        size = _pixels(photo[0])
+        if group and (len(group) == TOGETHER or pixels + size > MOST_PIXELS):
+            yield group
+            group, pixels = [], 0
+        group.append(photo)
+        pixels += size
+    if group:
+        yield group
+
+
+def _pixels(path: Path) -> int:
+    """By the file's header; 0 where it has none, which `_read` puts into words."""
+    try:
+        with Image.open(path) as image:
+            return image.width * image.height
+    except Exception:  # a stranger's file makes Pillow raise anything
+        return 0
+
+
+def _read(path: Path, size: int) -> tuple[Photo, np.ndarray] | str:
+    """A photo and its frame, or why there is none."""
+    try:
         photo = read_photo(path)
-        result = detector.score(to_tensor(to_square(photo.pixels, detector.size))[None])
-        score, map = float(result.scores[0]), result.maps[0]
-        save_png(heatmap(photo.pixels, map.numpy(), pixel_threshold), folder / name)
-        yield Verdict(path, score, score > threshold, folder / name, map)
+        return photo, to_square(photo.pixels, size)
+    except TgvigError as error:
+        return str(error)
+
+
+def _behind(pool: ThreadPoolExecutor, inspector: Inspector, read: list, folder: Path, heatmaps: str) -> list[Future]:
+    """Score what could be read; what is to be written is left to the pool."""
+    squares = [got[1] for _, _, got in read if not isinstance(got, str)]
+    found = iter(inspector.judge(np.stack(squares)) if squares else ())
+    return [
+        pool.submit(Verdict, path, None, error=got) if isinstance(got, str)
+        else pool.submit(_written, got[0], next(found), folder / name, heatmaps, inspector.limits.pixel_threshold)
+        for path, name, got in read
+    ]  # fmt: skip
+
+
+def _written(photo: Photo, finding: Finding, file: Path, heatmaps: str, pixel_threshold: float) -> Verdict:
+    wanted = heatmaps == "all" or (heatmaps == "anomalous" and finding.is_anomalous)
+    if wanted:
+        save_png(heatmap(photo.pixels, finding.map, pixel_threshold), file)
+    own = from_square(finding.map, *photo.pixels.shape[:2]) if finding.is_anomalous else None
+    above = regions(own, pixel_threshold) if own is not None else ()
+    return Verdict(photo.path, finding, file if wanted else None, above)

@@ -75,7 +75,7 @@ def _expand(given: str | Path) -> list[Path]:
     if not any(sign in str(path) for sign in "*?["):
         raise TgvigError(f"{path} does not exist, or its folder may not be read; check the path.")
     matches = [Path(name) for name in glob.glob(str(path), recursive=True) if os.path.isfile(name)]
-    photos = sorted(filter(_is_photo_name, matches), key=_natural)
+    photos = sorted(filter(is_photo_name, matches), key=_natural)
     if not photos:
         raise TgvigError(f"The pattern {path} matches no photo ({_READS}); check the folder and the extension in it.")
     return photos
@@ -86,7 +86,7 @@ def _photos_in(folder: Path) -> list[Path]:
         entries = sorted(folder.iterdir(), key=_natural)
     except OSError as error:
         raise TgvigError(f"The folder {folder} cannot be listed ({error.strerror}); check its permissions.") from error
-    photos = [entry for entry in entries if _is_photo_name(entry) and os.path.isfile(entry)]
+    photos = [entry for entry in entries if is_photo_name(entry) and os.path.isfile(entry)]
     if not photos:
         inner = next((entry for entry in entries if os.path.isdir(entry) and not entry.name.startswith(".")), None)
         remedy = f"name a folder inside it, such as {inner}, or" if inner else "name the folder that holds them, or"
@@ -94,7 +94,7 @@ def _photos_in(folder: Path) -> list[Path]:
     return photos
 
 
-def _is_photo_name(path: Path) -> bool:
+def is_photo_name(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from tgvig_core import arms
 from tgvig_core.augment import ViewPolicy
 from tgvig_core.detectors import PatchCoreSettings
 from tgvig_core.errors import TgvigError
@@ -69,6 +70,7 @@ class RunSettings:
         for what, given, known in choices:
             if given not in known:
                 raise TgvigError(f"There is no {what} {given!r}: choose one of {', '.join(known)}.")
+        arms.named(self.arm)
         if self.prompt is not None and not self.prompt.strip():
             raise TgvigError("The prompt is empty: write one, or leave --prompt out.")
         if not 0 < self.false_alarm < 1:

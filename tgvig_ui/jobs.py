@@ -166,7 +166,7 @@ class Jobs:
         import torch
 
         from tgvig_core.detectors import PatchCore
-        from tgvig_core.inspection import check_photos, inspect
+        from tgvig_core.inspection import Inspector, Limits, check_photos, inspect
         from tgvig_core.metrics import image_metrics, pixel_metrics
         from tgvig_core.settings import SIZE
         from tgvig_core.testset import read_mask, read_test_folder
@@ -177,27 +177,26 @@ class Jobs:
         tests = read_test_folder(part.folder / "tests" / "test")
         paths = [photo.path for photo in tests]
         check_photos(paths, watch.progress, watch.stop)
-        limits = card["calibration"]["threshold"], card["calibration"]["pixel_threshold"]
+        inspector = Inspector(detector, Limits.of(card["calibration"]))
         masked = any(photo.mask for photo in tests)
         target, rows, maps = run / "inspect", [], []
-        for place, verdict in enumerate(
-            inspect(detector, *limits, paths, target / "heatmaps", watch.progress, watch.stop)
-        ):
+        for place, verdict in enumerate(inspect(inspector, paths, target / "heatmaps", watch.progress, watch.stop)):
             (target / "maps").mkdir(exist_ok=True)
+            found = verdict.finding
             if masked:
-                maps.append(verdict.map)
-            np.save(target / "maps" / f"{place}.npy", verdict.map.numpy().astype(np.float16))
+                maps.append(torch.from_numpy(found.map))
+            np.save(target / "maps" / f"{place}.npy", found.map.astype(np.float16))
             label = None if tests[place].defective is None else bool(tests[place].defective)
-            row = {"path": str(verdict.path), "score": verdict.score, "map": place, "defective": label}
+            row = {"path": str(verdict.path), "score": found.score, "map": place, "defective": label}
             rows.append(row | {"heatmap": verdict.heatmap.name})
-        found: dict = {"images": rows, "figures": {}}
+        result: dict = {"images": rows, "figures": {}}
         if tests[0].defective is not None:
             labels = [bool(photo.defective) for photo in tests]
-            found["figures"] = image_metrics([row["score"] for row in rows], labels, limits[0])
+            result["figures"] = image_metrics([row["score"] for row in rows], labels, inspector.limits.threshold)
             if masked:
                 masks = torch.stack([read_mask(photo, SIZE) for photo in tests])
-                found["figures"] |= pixel_metrics(torch.stack(maps), masks)
-        write_json(target / "scores.json", found)
+                result["figures"] |= pixel_metrics(torch.stack(maps), masks)
+        write_json(target / "scores.json", result)
 
     def check(self, folder: Path, arguments: dict, watch: Watch) -> None:
         """What the detector would miss and what it should learn from, beside it in check.json."""

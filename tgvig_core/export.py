@@ -1,0 +1,214 @@
+"""A trained detector as a bundle: every format checked against the detector itself on the run's photos before it leaves.
+
+The folder is written beside and renamed; a ZIP likewise. Nothing in it is pickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import threading
+import time
+import uuid
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tgvig_core import __version__
+from tgvig_core.bundle import FORMAT, FORMATS, KIND, MODELS, Bundle
+from tgvig_core.detectors import PatchCore
+from tgvig_core.errors import TgvigError
+from tgvig_core.formats import missing, write_onnx, write_openvino
+from tgvig_core.images import NormalSet, read_normals, to_square
+from tgvig_core.manifest import described, versions
+from tgvig_core.progress import Progress, check, silent
+from tgvig_core.runs import Run, writing
+from tgvig_core.runtimes import load_inspector
+
+SCORE_TOLERANCE, MAP_TOLERANCE = 1e-3, 1e-2
+"""Largest differences that an export may have, relative to the score and to the map's highest value."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the bundle is to hold.
+
+    Attributes:
+        formats: some of FORMATS.
+        with_normals: whether the good photos go along; the run's command can then be repeated from the bundle alone.
+        threshold: a person's own in place of the calibrated one, raw.
+        by_hand: sentences on what was done by hand and no command repeats.
+    """
+
+    formats: tuple[str, ...] = FORMATS
+    with_normals: bool = False
+    threshold: float | None = None
+    by_hand: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.formats) - set(FORMATS):
+            raise TgvigError(f"There is no format {', '.join(sorted(unknown))}: choose some of {', '.join(FORMATS)}.")
+        if not self.formats:
+            raise TgvigError(f"No format was given: choose some of {', '.join(FORMATS)}.")
+        if self.threshold is not None and not 0 < self.threshold < float("inf"):
+            raise TgvigError(f"{self.threshold} is not a threshold: give a raw score above 0.")
+        for name in self.formats:
+            if lacking := missing(name):
+                raise TgvigError(f"The format {name} needs {', '.join(lacking)}: pip install {' '.join(lacking)}.")
+
+
+def export(
+    run: Path, out: Path, wishes: Wishes | None = None,
+    progress: Progress = silent, stop: threading.Event | None = None,
+) -> Path:  # fmt: skip
+    """Write the bundle of a run's detector and return its path.
+
+    Args:
+        run: folder of a run with a trained detector. out: a new folder, or a new file that ends with .zip.
+
+    Raises:
+        TgvigError: there is no detector, out is taken or cannot be written to, a library is missing, or an exported model
+            does not give the detector's own scores. Stopped: the stop event was set; nothing is left.
+    """
+    wishes = wishes or Wishes()
+    if out.exists():
+        raise TgvigError(f"{out} is there already: choose another --out.")
+    if not (run / "config.json").is_file() or not (run / "model").is_dir():
+        raise TgvigError(f"{run} holds no trained detector: give the folder of a finished run (tgvig run --out).")
+    opened, config = Run.open(run)
+    detector, card = PatchCore.load(run / "model")
+    normals = read_normals(config["settings"]["photos"])
+    draft = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with writing(out.parent):
+            draft.mkdir(parents=True)
+            _fill(draft, opened, config, detector, card, normals, wishes, progress, stop)
+            _put(draft, out)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return out
+
+
+def _fill(
+    draft: Path, run: Run, config: dict, detector: PatchCore, card: dict, normals: NormalSet, wishes: Wishes,
+    progress: Progress, stop: threading.Event | None,
+) -> None:  # fmt: skip
+    """All files of the bundle."""
+    about = {"format": FORMAT, "kind": KIND, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "version": __version__}
+    about |= described(run, config, detector, card, normals, wishes) | {"versions": versions(wishes.formats)}
+    steps = len(wishes.formats) + 2
+    for step, name in enumerate(wishes.formats):
+        progress("Writing the bundle", step, steps)
+        check(stop)
+        _write_format(name, detector, run.folder / "model", draft)
+    if wishes.with_normals:
+        _copy_normals(normals, about["normals"], draft)
+    (draft / "config.json").write_text(json.dumps(about.pop("config"), indent=2) + "\n", encoding="utf-8")
+    progress("Writing the bundle", steps - 2, steps)
+    about["agreement"] = _agreement(Bundle(draft, about | {"files": _listed(draft)}), detector, normals, wishes)
+    check(stop)
+    progress("Writing the bundle", steps - 1, steps)
+    _write_words(draft, about)
+    about["files"] = _listed(draft)
+    _write_report(draft, run, about)
+    about["files"] = _listed(draft)
+    (draft / "bundle.json").write_text(json.dumps(about, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    lines = [f"{facts['sha256']}  {name}\n" for name, facts in _listed(draft).items()]
+    (draft / "checksums.sha256").write_text("".join(lines), encoding="utf-8")
+    progress("Writing the bundle", steps, steps)
+
+
+def _write_format(name: str, detector: PatchCore, model: Path, draft: Path) -> None:
+    (draft / name).mkdir(exist_ok=True)
+    target = draft / MODELS[name][0]
+    if name == "torch":
+        for file in MODELS["torch"]:
+            shutil.copy(model / Path(file).name, draft / file)
+    elif name == "onnx":
+        write_onnx(detector, target)
+    elif (draft / MODELS["onnx"][0]).exists():
+        write_openvino(draft / MODELS["onnx"][0], target)
+    else:
+        passing = target.with_suffix(".onnx")
+        write_onnx(detector, passing)
+        write_openvino(passing, target)
+        passing.unlink()
+
+
+def _copy_normals(normals: NormalSet, names: Sequence[dict], draft: Path) -> None:
+    (draft / "normals").mkdir()
+    for photo, named in zip(normals.photos, names, strict=True):
+        shutil.copyfile(photo.path, draft / named["file"])
+
+
+def _agreement(bundle: Bundle, detector: PatchCore, normals: NormalSet, wishes: Wishes) -> dict[str, dict[str, float]]:
+    """The largest differences between each format and the detector, on the photos and on spoiled copies of them.
+
+    Raises:
+        TgvigError: one is beyond its tolerance.
+    """
+    squares = np.stack([to_square(photo.pixels, detector.size) for photo in normals.photos[:8]])
+    squares = np.concatenate([squares, squares[:, ::-1, ::-1], 255 - squares])  # seen, turned by half, and very strange
+    scores, maps = detector.look(squares)
+    found = {}
+    for name in wishes.formats:
+        own_scores, own_maps = load_inspector(bundle, name, "cpu").scorer.look(squares)
+        score = float(np.abs(own_scores / np.maximum(scores, 1e-12) - 1).max())
+        map = float(np.abs(own_maps - maps).max() / maps.max())
+        if not (score <= SCORE_TOLERANCE and map <= MAP_TOLERANCE):
+            raise TgvigError(
+                f"The {name} model scores differently (by {score:.2g}, heatmap {map:.2g}): leave that format out and tell us."
+            )
+        found[name] = {"score": score, "map": map, "photos": len(squares)}
+    return found
+
+
+def _listed(draft: Path) -> dict[str, dict]:
+    """SHA-256 and bytes of every file that is there."""
+    files = sorted(path for path in draft.rglob("*") if path.is_file())
+    return {
+        path.relative_to(draft).as_posix(): {
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size,
+        } for path in files
+    }  # fmt: skip
+
+
+def _write_words(draft: Path, about: dict) -> None:
+    """LICENCES.md and README.txt."""
+    rows = "".join(f"| {row['what']} | {row['licence']} | {row['source']} |\n" for row in about["licences"])
+    (draft / "LICENCES.md").write_text(f"| what | licence | source |\n|---|---|---|\n{rows}", encoding="utf-8")
+    (draft / "README.txt").write_text(
+        f"Detector for: {about['object'] or 'a part without a name'}\n\n{about['meaning']}\n\n"
+        f"{about['limits']['words']}\n\nInspect photos:\n    tgvig inspect BUNDLE PHOTOS --out DIR\n"
+        "Serve over HTTP:\n    tgvig serve BUNDLE\nCheck the files:\n    sha256sum -c checksums.sha256\n\n"
+        f"Made by:\n    {about['command']}\n", encoding="utf-8",
+    )  # fmt: skip
+
+
+def _write_report(draft: Path, run: Run, about: dict) -> None:
+    try:
+        from tgvig_core.audit import write_audit
+    except ImportError:
+        return  # TODO remove
+
+    write_audit(run.folder, about, draft / "report.html")
+
+
+def _put(draft: Path, out: Path) -> None:
+    """The finished bundle at its place, all at once."""
+    if out.suffix.lower() != ".zip":
+        os.replace(draft, out)
+        return
+    part = draft.with_suffix(".zip")
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as zipped:
+            for path in sorted(draft.rglob("*")):
+                zipped.write(path, path.relative_to(draft).as_posix())
+        os.replace(part, out)
+    finally:
+        part.unlink(missing_ok=True)

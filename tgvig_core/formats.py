@@ -1,0 +1,47 @@
+"""ONNX and OpenVINO files of a detector, and which libraries writing them needs."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from tgvig_core.detectors import PatchCore
+from tgvig_core.exported import ScoringGraph
+
+NEEDS = {"torch": (), "onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("onnx", "onnxscript", "openvino")}
+"""Packages by format, called the same in the registry and in Python."""
+OPSET = 18
+
+
+def missing(format: str) -> list[str]:
+    """Packages that a format needs and that are not installed."""
+    return [name for name in NEEDS[format] if find_spec(name) is None]
+
+
+def write_onnx(detector: PatchCore, target: Path) -> None:
+    """images N×3×S×S float32 in [0, 1] → scores N, maps N×S×S; any N. One file, weights inside."""
+    graph = ScoringGraph(detector).eval()
+    images = torch.zeros(2, 3, detector.size, detector.size)
+    level = logging.getLogger("torch.onnx").level
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the exporter, about itself
+            program = torch.onnx.export(
+                graph, (images,), dynamo=True, verbose=False, opset_version=OPSET, input_names=["images"],
+                output_names=["scores", "maps"], dynamic_shapes={"images": {0: torch.export.Dim("photos", min=1, max=64)}},
+            )  # fmt: skip
+    finally:
+        logging.getLogger("torch.onnx").setLevel(level)
+    program.save(target, external_data=False)
+
+
+def write_openvino(onnx: Path, target: Path) -> None:
+    """target and, beside it, the weights in a file that ends with .bin; in 32 bits."""
+    import openvino
+
+    openvino.save_model(openvino.convert_model(onnx), target, compress_to_fp16=False)

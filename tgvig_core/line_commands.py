@@ -1,0 +1,144 @@
+"""`tgvig inspect`, `export` and `serve`: what is done with a trained detector. On an ONNX or OpenVINO bundle no torch is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tgvig_core.console import Bars, Judged
+from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.stopping import stoppable
+
+if TYPE_CHECKING:
+    from tgvig_core.inspection import Inspector
+
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output, nothing else there")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bars")]
+Format = Annotated[str, typer.Option("--format", help="of a bundle: auto, openvino, onnx or torch")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda (torch only)")]
+
+
+def inspect(
+    model: Annotated[Path, typer.Argument(help="a bundle (folder or ZIP), or the folder of a run or its model/")],
+    images: Annotated[list[str], typer.Argument(metavar="IMG_OR_DIR...", help="photos to inspect: files, folders or globs")],
+    out: Annotated[Path, typer.Option(help="folder for scores.csv, scores.jsonl and heatmaps")],
+    watch: Annotated[bool, typer.Option("--watch", help="inspect what arrives in one folder, until Ctrl-C")] = False,
+    heatmaps: Annotated[str, typer.Option(help="all, anomalous or none")] = "all",
+    format: Format = "auto", threads: Annotated[int, typer.Option(min=0, help="of the computation; 0: all cores")] = 0,
+    device: Device = "auto", as_json: Json = False, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Score photos with a trained detector. Exit code 0: all good, 1: a defect found, 2: a photo could not be judged."""
+    from tgvig_core.inspection import HEATMAPS
+    from tgvig_core.judgements import opened
+    from tgvig_core.photo_files import expand_inputs
+    from tgvig_core.runs import writing
+
+    if heatmaps not in HEATMAPS:
+        raise TgvigError(f"There are no heatmaps {heatmaps!r}: choose one of {', '.join(HEATMAPS)}.")
+    if watch and as_json:
+        raise TgvigError(f"--watch never ends, so it prints no JSON document: follow {out / 'scores.jsonl'} instead.")
+    folder, paths = (_one_folder(images), []) if watch else (None, expand_inputs(images))
+    inspector, words = _opened(model, format, device, threads or None)
+    with (
+        stoppable() as stop,
+        writing(out),
+        opened(out, inspector.limits, go_on=watch) as judged,
+        Judged(inspector.limits, words, out, as_json, quiet) as show,
+    ):
+        if folder:
+            _watch(inspector, folder, out, heatmaps, judged.add, show, stop)
+        else:
+            _inspect(inspector, paths, out, heatmaps, judged.add, show, stop)
+    raise typer.Exit(judged.exit_code)
+
+
+def _opened(model: Path, format: str, device: str, threads: int | None) -> tuple[Inspector, str]:
+    """The detector, and how sure its threshold is."""
+    from tgvig_core.bundle import is_bundle, open_bundle
+    from tgvig_core.inspection import Inspector, Limits
+    from tgvig_core.runtimes import load_inspector
+
+    if is_bundle(model):
+        bundle = open_bundle(model)
+        return load_inspector(bundle, format, device, threads), bundle.about["limits"]["words"]
+    from tgvig_core.detectors import PatchCore
+    from tgvig_core.pipeline import device_of
+
+    if format not in ("auto", "torch"):
+        raise TgvigError(
+            f"{model} is a run, which has no format {format!r}: export a bundle of it first (tgvig export)."
+        )
+    folder = model / "model" if (model / "model").is_dir() else model
+    detector, card = PatchCore.load(folder, device_of(device))
+    return Inspector(detector, Limits.of(card["calibration"])), card["calibration"]["words"]
+
+
+def _inspect(
+    inspector: Inspector, paths: list[Path], out: Path, heatmaps: str, keep: Callable, show: Judged, stop
+) -> None:
+    from tgvig_core.inspection import heatmap_names, judged
+    from tgvig_core.progress import track
+
+    named = zip(paths, heatmap_names(paths), strict=True)
+    found = judged(inspector, named, out / "heatmaps", heatmaps, stop)
+    for verdict in track(found, "Inspecting the photos", len(paths), show.progress, stop):
+        show.row(keep(verdict))
+
+
+def _one_folder(images: list[str]) -> Path:
+    if len(images) != 1 or not Path(images[0]).is_dir():
+        raise TgvigError(
+            f"--watch takes one folder, not {', '.join(images)}: name the folder that the photos arrive in."
+        )
+    return Path(images[0])
+
+
+def _watch(inspector: Inspector, folder: Path, out: Path, heatmaps: str, keep: Callable, show: Judged, stop) -> None:
+    """Until the stop event is set; what an earlier command wrote into `out` is not inspected again."""
+    from tgvig_core.inspection import judged
+    from tgvig_core.judgements import lines_of
+    from tgvig_core.watching import arriving, heatmap_name
+
+    known = ((Path(row["path"]), (row["bytes"], row["modified_ns"])) for row in lines_of(out) if "bytes" in row)
+    show.waiting(folder)
+    for photos in arriving(folder, known, stop):
+        named = [(path, heatmap_name(path, stamp)) for path, stamp in photos]
+        try:
+            found = judged(inspector, named, out / "heatmaps", heatmaps, stop)
+            for verdict, (_, stamp) in zip(found, photos, strict=False):
+                show.row(keep(verdict, bytes=stamp[0], modified_ns=stamp[1]))
+        except Stopped:  # the way this ends
+            return
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a finished run")],
+    out: Annotated[Path, typer.Option(help="a new folder, or a new file that ends with .zip")],
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="torch, onnx or openvino, once or more; left out: all")
+    ] = None,
+    normals: Annotated[bool, typer.Option("--normals", help="put the good photos in, so that the run can be repeated")] = False,
+    threshold: Annotated[float | None, typer.Option(help="raw score in place of the calibrated threshold")] = None,
+    as_json: Json = False, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Take a detector home: models, thresholds and their meaning, report, checksums, the command that made it."""
+    from tgvig_core.bundle import FORMATS, open_bundle
+    from tgvig_core.export import Wishes
+    from tgvig_core.export import export as write
+
+    wishes = Wishes(tuple(formats or FORMATS), normals, threshold)
+    with stoppable() as stop, Bars(quiet or as_json) as progress:
+        about = open_bundle(write(run, out, wishes, progress, stop)).about
+    if as_json:
+        print(json.dumps({"path": str(out), **about}, indent=2))
+        return
+    print(f"{out}: {', '.join(about['models'])}, {sum(file['bytes'] for file in about['files'].values()) / 1e6:.1f} MB")
+    for name, found in about["agreement"].items():
+        print(
+            f"  {name}: scores within {found['score']:.1g}, heatmaps within {found['map']:.1g} of the trained detector"
+        )
+    print(f"Inspect photos with: tgvig inspect {out} PHOTOS --out DIR")

@@ -1,0 +1,148 @@
+"""What bundle.json says of a detector, and the command that makes it again."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tgvig_core import packs
+from tgvig_core.best_set import best_iteration
+from tgvig_core.bundle import MODELS
+from tgvig_core.detectors import PatchCore
+from tgvig_core.images import NormalSet
+from tgvig_core.runs import Run
+from tgvig_core.settings import RunSettings
+
+if TYPE_CHECKING:
+    from tgvig_core.export import Wishes
+
+INPUT = {
+    "name": "images", "dtype": "float32", "range": [0, 1], "colour": "RGB",
+    "frame": "the whole photo, upright (EXIF), stretched to the square, bicubic with antialias (Pillow's BICUBIC)",
+    "normalisation": "inside the model",
+}  # fmt: skip
+MEANING = (
+    "Scores are raw distances in the backbone's feature space: larger is stranger, and only scores of this detector can be "
+    "compared. A photo whose score is greater than the threshold is called anomalous; pixels of its map greater than the pixel "
+    "threshold are outlined. The score from 0 to 1 is 1 / (1 + (threshold / score)^steepness): 0.5 is the threshold, 0.05 a "
+    "typical good part."
+)
+LIBRARIES = ("torch", "timm", "anomalib", "numpy", "pillow", "open_clip_torch", "transformers")
+
+
+def versions(formats: tuple[str, ...]) -> dict[str, str]:
+    """Of Python and of the libraries that made the detector and its exports."""
+    exporting = [name for name in ("onnx", "onnxscript", "onnxruntime", "openvino") if set(formats) - {"torch"}]
+    found = {"python": platform.python_version()}
+    for name in (*LIBRARIES, *exporting):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def described(run: Run, config: dict, detector: PatchCore, card: dict, normals: NormalSet, wishes: Wishes) -> dict:
+    """The manifest but for the files' checksums and versions; `config` is the run's, with names in place of paths."""
+    settings = RunSettings.from_json(config["settings"], run.folder)
+    limits = _limits(card["calibration"], wishes.threshold)
+    photos = [
+        {"name": photo.path.name, "file": f"normals/{place:03d}{photo.path.suffix.lower()}", "sha256": photo.sha256}
+        for place, photo in enumerate(normals.photos)
+    ]
+    if not wishes.with_normals:
+        photos = [{"name": photo["name"], "sha256": photo["sha256"]} for photo in photos]
+    prompt = run.read_json("prompt.json") or {"prompt": settings.prompt, "sense": settings.sense}
+    by_hand = list(wishes.by_hand)
+    if wishes.threshold is not None:
+        by_hand.append(
+            f"The threshold was moved from {card['calibration']['threshold']:.4g} to {wishes.threshold:.4g}."
+        )
+    if card["left_out"]:
+        by_hand.append(
+            f"Generated images were left out of the training: {', '.join(map(str, card['left_out']))} (from 0)."
+        )
+    side = detector.size
+    device = next((row["device"] for row in run.events("start")), settings.device)
+    return {
+        "object": card["object"], "device": device,
+        "detector": {"name": card["detector"], "backbone": card["backbone"], "layers": card["layers"], "size": side,
+                     "bank": len(detector.model.memory_bank), "settings": card["settings"]},
+        "input": INPUT | {"shape": ["N", 3, side, side]}, "outputs": {"scores": ["N"], "maps": ["N", side, side]},
+        "limits": limits, "meaning": MEANING,
+        "models": {name: MODELS[name][0] for name in wishes.formats},
+        "arm": card["arm"], "prompt": prompt["prompt"], "sense": prompt["sense"], "best_iteration": card["best_iteration"],
+        "command": command(settings, _repeated(run, settings, card), card["calibration"]["false_alarm"],
+                           [photo.get("file", photo["name"]) for photo in photos]),
+        "by_hand": by_hand, "licences": licences(settings.pack, card["backbone"]), "normals": photos,
+        "config": _nameless(config),
+    }  # fmt: skip
+
+
+def _limits(calibration: dict, threshold: float | None) -> dict:
+    """With a person's threshold the pixels' moves along: both are distances in the same feature space."""
+    if threshold is None:
+        return calibration
+    pixel = calibration["pixel_threshold"] * threshold / calibration["threshold"]
+    words = f"The threshold was moved by hand. Before: {calibration['words']}"
+    return calibration | {"threshold": threshold, "pixel_threshold": pixel, "words": words}
+
+
+def _nameless(config: dict) -> dict:
+    """Without the folders of the machine that it was made on: a bundle goes to others."""
+    settings = config["settings"]
+    named = {key: Path(settings[key]).name if settings[key] else settings[key] for key in ("out", "test", "models_dir")}
+    return config | {"settings": settings | named | {"photos": [Path(photo).name for photo in settings["photos"]]}}
+
+
+def _repeated(run: Run, settings: RunSettings, card: dict) -> str:
+    """The arm by name: a person may have taken another set than the best by text."""
+    if card["arm"] != "tgvig":
+        return card["arm"]
+    best = best_iteration([row["similarity"] for row in run.iterations()], settings.integrating.text)
+    return "tgvig" if card["best_iteration"] == best else f"tgvig:{card['best_iteration']}"
+
+
+def command(settings: RunSettings, arm: str, false_alarm: float, photos: list[str]) -> str:
+    """The `tgvig run` that makes the same detector from the same photos; options at their defaults are named too.
+
+    Args:
+        arm: see arms.py. false_alarm: α, in (0, 1). photos: names or paths as they are to be typed.
+    """
+    generating, integrating = settings.generating, settings.integrating
+    options: dict[str, object] = {
+        "--object": settings.object_name or "part", "--pack": settings.pack, "--images": generating.images,
+        "--iterations": integrating.iterations, "--anchor": generating.anchor, "--vocabulary": settings.vocabulary,
+        "--rule": settings.rule, "--detector": settings.detector, "--arm": arm,
+        "--false-alarm": false_alarm, "--seed": settings.seed, "--device": settings.device,
+        "--out": "run",
+    }  # fmt: skip
+    given = {"--sense": settings.sense, "--prompt": settings.prompt, "--words": ",".join(settings.words)}
+    options |= {name: value for name, value in given.items() if value}
+    flags = {"variance": generating.variance, "text": integrating.text}
+    words = [f"--{name}" if on else f"--no-{name}" for name, on in flags.items()]
+    policy = generating.policy
+    words += [f"--{name}" for name, on in (("flips", policy.flips), ("turns", policy.turns)) if on]
+    listed = [*photos, *(str(part) for pair in options.items() for part in pair), *words]
+    return f"tgvig run {shlex.join(listed)}"
+
+
+def licences(pack: str, backbone: str) -> list[dict[str, str]]:
+    """Of what the detector is made of, and of what its training images were made with."""
+    chosen = packs.PACKS[pack]
+    own = next(one for one in packs.PACKS.values() if one.backbone_name == backbone)
+    files = {file.name: file for file in (own.backbone, *chosen.files)}
+    rows = [{"what": file.what, "licence": file.licence, "source": file.source} for file in files.values()]
+    return [
+        {"what": f"tgvig {metadata.version('tgvig')}", "licence": "Apache-2.0", "source": "this project"},
+        {"what": "PatchCore as anomalib implements it", "licence": "Apache-2.0", "source": "package anomalib"},
+        *rows,
+        {
+            "what": "the photos of good parts and what was learned from them",
+            "licence": "their owner's",
+            "source": "you",
+        },
+    ]

@@ -83,6 +83,8 @@ def export(
     opened, config = Run.open(run)
     detector, card = PatchCore.load(run / "model")
     normals = read_normals(config["settings"]["photos"])
+    if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
+        raise TgvigError(f"The normal photos of {run} have changed since it began: put them back, or start a new run.")
     draft = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with writing(out.parent):

@@ -263,7 +263,7 @@ def _behind(pool: ThreadPoolExecutor, inspector: Inspector, read: list, folder: 
 def _written(photo: Photo, finding: Finding, file: Path, heatmaps: str, pixel_threshold: float) -> Verdict:
     wanted = heatmaps == "all" or (heatmaps == "anomalous" and finding.is_anomalous)
     if wanted:
-        save_png(heatmap(photo.pixels, finding.map, pixel_threshold), file)
+        save_png(heatmap(photo.pixels, finding.map, pixel_threshold), file, compression=1)
     own = from_square(finding.map, *photo.pixels.shape[:2]) if finding.is_anomalous else None
     above = regions(own, pixel_threshold) if own is not None else ()
     return Verdict(photo.path, finding, file if wanted else None, above)

@@ -1,0 +1,297 @@
+"""Bundles: every format scores like the trained detector, says what it is, and is refused when it was changed."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from made_runs import photos_run
+from photos import category, normals
+
+from tgvig_core import export as exporting
+from tgvig_core.backbones import Backbone
+from tgvig_core.bundle import FORMATS, open_bundle
+from tgvig_core.detectors import PatchCore, PatchCoreSettings
+from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.export import Wishes, export
+from tgvig_core.exported import ScoringGraph
+from tgvig_core.images import read_normals, read_photo, to_square
+from tgvig_core.runtimes import load_inspector
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    return photos_run(tmp_path_factory.mktemp("export") / "run")
+
+
+@pytest.fixture(scope="module")
+def bundle(run) -> Path:
+    """All formats and the photos, as a folder."""
+    return export(run, run.parent / "bundle", Wishes(with_normals=True))
+
+
+@pytest.fixture(scope="module")
+def squares() -> np.ndarray:
+    """Ten photos that the detector has not seen, three kinds of defect among them."""
+    tests = category("bottle") / "test"
+    files = [file for kind in sorted(tests.iterdir()) for file in sorted(kind.iterdir())[:3]][:10]
+    return np.stack([to_square(read_photo(file).pixels, 256) for file in files])
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_scores_like_the_trained_detector(format, run, bundle, squares):
+    scores, maps = PatchCore.load(run / "model")[0].look(squares)
+    scorer = load_inspector(open_bundle(bundle), format, "cpu").scorer
+    for batch in (slice(0, 1), slice(1, 4), slice(0, 10)):
+        found, found_maps = scorer.look(squares[batch])
+        assert found == pytest.approx(scores[batch], rel=1e-3)
+        assert found_maps.shape == (len(scores[batch]), 256, 256)
+        assert np.abs(found_maps - maps[batch]).max() <= 0.01 * maps[batch].max()
+    assert scores.max() > 1.3 * scores.min()  # good and broken bottles differ: equality is no accident
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "neighbours", "kept"),
+    [
+        ("efficientnet_lite0", ("blocks.2", "blocks.4"), 1, 60),
+        ("efficientnet_lite0", ("blocks.2", "blocks.4"), 9, 5),  # fewer rows than neighbours
+        ("resnet18.tv_in1k", ("layer2", "layer3"), 9, 60),
+        ("vit_small_patch14_reg4_dinov2.lvd142m", ("blocks.11",), 9, 60),  # sees 126 px of 128
+    ],
+)
+def test_the_graph_scores_like_anomalibs_module(name, layers, neighbours, kept, tmp_path):
+    """Backbones other than the embedded one with random weights: what is compared is the arithmetic."""
+    torch.manual_seed(0)
+    detector = PatchCore(
+        Backbone(name, layers), 128, PatchCoreSettings(neighbours, coreset_least=kept, coreset_ratio=0.001),
+        with_weights=name == "efficientnet_lite0",
+    )  # fmt: skip
+    detector.fit(read_normals(normals("bottle", 2)).tensor(128), [0, 1])
+    assert len(detector.model.memory_bank) == kept
+    images = read_normals(sorted((category("bottle") / "test" / "broken_large").iterdir())[:3]).tensor(128)
+    wanted = detector.score(images)
+    with torch.inference_mode():
+        scores, maps = ScoringGraph(detector)(images * 0.5 + 0.5)
+    assert scores.numpy() == pytest.approx(wanted.scores.numpy(), rel=1e-4)
+    assert (maps - wanted.maps).abs().max() <= 1e-3 * wanted.maps.max()
+
+
+def test_the_manifest_says_what_the_detector_is(run, bundle):
+    about, card = open_bundle(bundle).about, json.loads((run / "model" / "model.json").read_text())
+    assert about["limits"] == card["calibration"]
+    assert about["detector"]["backbone"] == "efficientnet_lite0" and about["detector"]["bank"] == 1000
+    assert set(about["agreement"]) == set(FORMATS)
+    assert all(found["score"] <= 1e-3 and found["map"] <= 1e-2 for found in about["agreement"].values())
+    assert [photo["sha256"] for photo in about["normals"]] == [
+        photo.sha256 for photo in read_normals(normals("bottle", 2)).photos
+    ]
+    assert {"python", "torch", "anomalib", "onnxruntime", "openvino"} <= set(about["versions"])
+    assert any("EfficientNet-Lite0" in row["what"] and row["licence"] == "Apache-2.0" for row in about["licences"])
+    words = (bundle / "README.txt").read_text()
+    assert about["command"] in words and card["calibration"]["words"] in words and about["meaning"] in words
+
+
+def test_the_checksums_hold_and_cover_every_file(bundle):
+    done = subprocess.run(["sha256sum", "-c", "checksums.sha256"], cwd=bundle, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    listed = {line.split("  ")[1] for line in (bundle / "checksums.sha256").read_text().splitlines()}
+    assert listed == {p.relative_to(bundle).as_posix() for p in bundle.rglob("*") if p.is_file()} - {"checksums.sha256"}
+    assert set(open_bundle(bundle).about["files"]) == listed - {"bundle.json"}
+
+
+def test_no_folder_of_this_machine_goes_along(run, bundle):
+    for file in bundle.rglob("*"):
+        if file.is_file():
+            assert str(run.parent).encode() not in file.read_bytes(), file
+            assert str(category("bottle")).encode() not in file.read_bytes(), file
+
+
+def zipped(bundle: Path, target: Path, changes: dict[str, bytes | None]) -> Path:
+    """The bundle as a ZIP, some files replaced or (None) left out."""
+    with zipfile.ZipFile(target, "w") as made:
+        for file in sorted(bundle.rglob("*")):
+            name = file.relative_to(bundle).as_posix()
+            if file.is_file() and changes.get(name, b"") is not None:
+                made.writestr(name, changes.get(name) or file.read_bytes())
+    return target
+
+
+def test_a_zip_is_as_good_as_a_folder(bundle, squares, tmp_path):
+    packed = zipped(bundle, tmp_path / "bundle.zip", {})
+    one, other = (load_inspector(open_bundle(path), "onnx").judge(squares[:2]) for path in (bundle, packed))
+    assert [found.score for found in one] == [found.score for found in other]
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "said"),
+    [
+        ("onnx/model.onnx", "onnx", "was changed or damaged"),
+        ("openvino/model.bin", "openvino", "was changed or damaged"),
+        ("torch/model.safetensors", "torch", "was changed or damaged"),
+        ("torch/model.json", "torch", "was changed or damaged"),
+    ],
+)
+def test_a_changed_file_is_refused_by_name(name, format, said, bundle, tmp_path):
+    data = bytearray((bundle / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    packed = zipped(bundle, tmp_path / "changed.zip", {name: bytes(data)})
+    with pytest.raises(TgvigError, match=f"{name} .* {said}"):
+        load_inspector(open_bundle(packed), format, "cpu")
+    with pytest.raises(TgvigError, match=f"{name} cannot be read"):
+        load_inspector(open_bundle(zipped(bundle, tmp_path / "gone.zip", {name: None})), format, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda about: about | {"format": 99}, "format 99"),
+        (lambda about: about | {"kind": "other"}, "format 1"),
+        (lambda about: about | {"limits": {}}, "lacks 'threshold'"),
+        (lambda about: about | {"models": {}}, "no whole model"),
+        (lambda about: about | {"files": {}}, "no whole model"),
+        (lambda about: [], "is not a bundle"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_refused(change, said, bundle, tmp_path):
+    about = json.dumps(change(json.loads((bundle / "bundle.json").read_text()))).encode()
+    with pytest.raises(TgvigError, match=said):
+        open_bundle(zipped(bundle, tmp_path / "other.zip", {"bundle.json": about}))
+
+
+def test_no_file_outside_the_bundle_is_read(bundle, tmp_path):
+    copy = shutil.copytree(bundle, tmp_path / "copy")
+    (tmp_path / "secret").write_bytes(b"secret")
+    about = json.loads((copy / "bundle.json").read_text())
+    about["files"]["../secret"] = {"sha256": "0", "bytes": 6}
+    (copy / "bundle.json").write_text(json.dumps(about))
+    with pytest.raises(TgvigError, match="outside the bundle"):
+        open_bundle(copy).read("../secret")
+    with pytest.raises(TgvigError, match="lists no file"):
+        open_bundle(copy).read("/etc/passwd")
+
+
+def test_what_is_no_bundle_is_refused(tmp_path):
+    (tmp_path / "torn.zip").write_bytes(b"PK\3\4")
+    for path in (tmp_path / "torn.zip", tmp_path, tmp_path / "none"):
+        with pytest.raises(TgvigError, match="is not a bundle"):
+            open_bundle(path)
+
+
+def test_a_moved_threshold_goes_along_and_is_told(run, tmp_path):
+    calibrated = json.loads((run / "model" / "model.json").read_text())["calibration"]
+    wanted = 2 * calibrated["threshold"]
+    made = open_bundle(
+        export(run, tmp_path / "moved.zip", Wishes(("torch",), threshold=wanted, by_hand=("Looked at.",)))
+    )
+    assert made.limits.threshold == wanted
+    assert made.limits.pixel_threshold == pytest.approx(2 * calibrated["pixel_threshold"])
+    assert made.about["by_hand"][0] == "Looked at." and "was moved from" in made.about["by_hand"][1]
+    assert "moved by hand" in made.about["limits"]["words"]
+
+
+def test_what_cannot_be_exported_is_refused_and_nothing_is_left(run, tmp_path):
+    (tmp_path / "taken").mkdir()
+    for arguments, said in (
+        ((run, tmp_path / "taken"), "is there already"),
+        ((tmp_path / "taken", tmp_path / "a"), "no trained detector"),
+    ):
+        with pytest.raises(TgvigError, match=said):
+            export(*arguments)
+    for wrong, said in (({"formats": ("tflite",)}, "no format tflite"), ({"formats": ()}, "No format"),
+                        ({"threshold": 0.0}, "not a threshold")):  # fmt: skip
+        with pytest.raises(TgvigError, match=said):
+            Wishes(**wrong)
+    assert os.listdir(tmp_path) == ["taken"]
+
+
+def test_an_export_that_scores_differently_is_refused_and_nothing_is_left(run, tmp_path, monkeypatch):
+    other = PatchCore.load(run / "model")[0]
+    other.model.memory_bank += 0.1
+    right = exporting.write_onnx
+    monkeypatch.setattr(exporting, "write_onnx", lambda detector, target: right(other, target))
+    with pytest.raises(TgvigError, match="The onnx model scores differently"):
+        export(run, tmp_path / "wrong", Wishes(("onnx",)))
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_stopped_export_leaves_nothing(run, tmp_path):
+    import threading
+
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        export(run, tmp_path / "stopped.zip", stop=stop)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_library_that_is_missing_is_named_with_its_command(run, monkeypatch):
+    monkeypatch.setattr("tgvig_core.formats.find_spec", lambda name: None if name == "onnxscript" else object())
+    with pytest.raises(TgvigError, match="pip install onnxscript"):
+        Wishes(("onnx",))
+
+
+BLOCKED = """
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"torch", "torchvision", "timm", "anomalib", "transformers", "open_clip", "gradio"}:
+            raise ImportError("blocked: " + name)
+sys.meta_path.insert(0, Blocker())
+from tgvig_core.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_inspecting_with_an_exported_model_needs_no_torch(format, bundle, tmp_path):
+    broken = category("bottle") / "test" / "broken_large" / "000.jpg"
+    arguments = [
+        "inspect",
+        bundle,
+        broken,
+        normals("bottle", 1)[0],
+        "--format",
+        format,
+        "--out",
+        tmp_path / "out",
+        "--json",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, timeout=300
+    )
+    assert done.returncode == 1, done.stderr
+    rows = json.loads(done.stdout)["images"]
+    assert [row["is_anomalous"] for row in rows] == [True, False]
+    assert rows[0]["regions"] and rows[1]["regions"] == [] and Path(rows[0]["heatmap"]).is_file()
+
+
+def test_the_command_in_a_bundle_makes_the_same_detector_again(tmp_path, monkeypatch, capsys):
+    """From the bundle alone: its photos, its command; the same machine gives the same file, byte for byte."""
+    from tgvig_core.__main__ import main
+
+    def tgvig(*arguments: object) -> None:
+        monkeypatch.setattr(sys, "argv", ["tgvig", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code, capsys.readouterr().err
+
+    first = tmp_path / "first"
+    tgvig("run", normals("bottle", 1)[0], "--object", "bottle", "--pack", "embedded", "--images", 2, "--iterations", 2,
+          "--anchor", "view", "--flips", "--prompt", "a bottle from above", "--seed", 3, "--false-alarm", 0.1,
+          "--no-variance", "--device", "cpu", "--out", first, "--quiet")  # fmt: skip
+    made = export(first, tmp_path / "bundle", Wishes(("torch",), with_normals=True))
+    monkeypatch.chdir(made)
+    command = shlex.split(open_bundle(made).about["command"])
+    assert command[0] == "tgvig"
+    tgvig(*command[1:], "--quiet")
+    cards = [json.loads((path / "model" / "model.json").read_text()) for path in (first, made / "run")]
+    assert cards[0]["sha256"] == cards[1]["sha256"] and cards[0]["calibration"] == cards[1]["calibration"]

@@ -18,12 +18,12 @@ class ScoringGraph(nn.Module):
     """images N×3×S×S float32 in [0, 1], RGB → scores N and maps N×S×S, raw, as PatchCore.score gives them.
 
     Args:
-        detector: trained; its weights and bank are taken over, on the CPU.
+        detector: trained, on the CPU; its weights and bank are taken over.
     """
 
     def __init__(self, detector: PatchCore) -> None:
         super().__init__()
-        model = detector.model.cpu()
+        model = detector.model
         bank = model.memory_bank
         self.extractor, self.pooler, self.embedding = (
             model.feature_extractor,

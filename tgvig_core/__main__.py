@@ -135,6 +135,7 @@ def run(
 
 app.command()(line_commands.inspect)
 app.command()(line_commands.export)
+app.command()(line_commands.serve)
 
 
 @app.command()

@@ -142,3 +142,28 @@ def export(
             f"  {name}: scores within {found['score']:.1g}, heatmaps within {found['map']:.1g} of the trained detector"
         )
     print(f"Inspect photos with: tgvig inspect {out} PHOTOS --out DIR")
+
+
+def serve(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="what `tgvig export` made: a folder or a ZIP")],
+    host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 for other machines")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="port to listen on; 0 takes a free one")] = 8000,
+    format: Format = "auto", device: Device = "auto",
+    threads: Annotated[int, typer.Option(min=0, help="of the computation; 0: all cores")] = 0,
+    token_file: Annotated[Path | None, typer.Option(
+        help="file with the token that requests must show; or set TGVIG_TOKEN. The token itself is no option, because "
+             "every user of a machine can list the options of its processes")] = None,
+    max_mb: Annotated[float, typer.Option(help="largest request in MB")] = 20.0,
+    max_megapixels: Annotated[float, typer.Option(help="largest photo in megapixels")] = 64.0,
+    timeout: Annotated[float, typer.Option(help="seconds from a request to its answer, upload included")] = 30.0,
+    places: Annotated[int, typer.Option(help="photos taken in at once; the next one is told to come later")] = 32,
+    batch: Annotated[int, typer.Option(help="most photos scored in one call")] = 8,
+) -> None:  # fmt: skip
+    """Put a bundle behind a small HTTP API, described at /docs. Ctrl-C or SIGTERM finishes what was taken in."""
+    try:
+        from tgvig_serve import command
+        from tgvig_serve.settings import Settings, read_token
+    except ModuleNotFoundError as error:
+        raise TgvigError(f"tgvig serve needs {error.name}: pip install 'tgvig[serve]'.") from error
+    settings = Settings(max_mb, max_megapixels, timeout, places, batch, read_token(token_file))
+    command.serve(bundle, host, port, settings, format, device, threads or None)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import io
 import os
 import re
 from collections.abc import Sequence
@@ -47,6 +48,14 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION, _BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 274, 258, 262, 0
+
+
+class TooManyPixels(TgvigError):
+    """The photo is larger than the limit."""
+
+
+class UnknownFormat(TgvigError):
+    """The bytes are no photo of a format that is read."""
 
 
 def expand_inputs(inputs: Sequence[str | Path]) -> list[Path]:
@@ -129,7 +138,16 @@ def decode(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:
         raise TgvigError(f"{path} cannot be read ({error.strerror or error}); check its permissions.") from error
 
 
-def _decode(path: Path, file: BinaryIO, max_pixels: int) -> np.ndarray:
+def decode_bytes(name: str, content: bytes, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:
+    """The same for a photo that did not come as a file; `name` is what the messages call it.
+
+    Raises:
+        TgvigError: see `decode`.
+    """
+    return _decode(name, io.BytesIO(content), max_pixels), hashlib.sha256(content).hexdigest()
+
+
+def _decode(path: Path | str, file: BinaryIO, max_pixels: int) -> np.ndarray:
     start = file.read(8)
     if not start:
         raise TgvigError(f"{path} is empty (0 bytes); copy it again from the camera.")
@@ -142,16 +160,16 @@ def _decode(path: Path, file: BinaryIO, max_pixels: int) -> np.ndarray:
     except (TgvigError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TgvigError(_too_large(path, "far more pixels", max_pixels)) from error
+        raise TooManyPixels(_too_large(path, "far more pixels", max_pixels)) from error
     # A decoder meets a stranger's bytes here: a broken file makes Pillow raise anything from SyntaxError to KeyError.
     except Exception as error:
-        raise TgvigError(_broken(path, start, error)) from error
+        raise _broken(path, start, error) from error
 
 
-def _judge_header(path: Path, image: Image.Image, max_pixels: int) -> None:
+def _judge_header(path: Path | str, image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
-        raise TgvigError(_too_large(path, f"{width}×{height} pixels", max_pixels))
+        raise TooManyPixels(_too_large(path, f"{width}×{height} pixels", max_pixels))
     if min(width, height) < MIN_SIDE:
         raise TgvigError(
             f"{path} has {width}×{height} pixels, fewer than {MIN_SIDE} on a side; take a larger photo of the part."
@@ -161,25 +179,25 @@ def _judge_header(path: Path, image: Image.Image, max_pixels: int) -> None:
         raise TgvigError(f"{path} holds {frames} pictures (animated or several pages); save the one you mean as PNG.")
 
 
-def _too_large(path: Path, size: str, max_pixels: int) -> str:
+def _too_large(path: Path | str, size: str, max_pixels: int) -> str:
     return (
         f"{path} has {size}, over the limit of {max_pixels / 1e6:g} megapixels; crop it to the part or scale it down."
     )
 
 
-def _broken(path: Path, start: bytes, error: Exception) -> str:
+def _broken(path: Path | str, start: bytes, error: Exception) -> TgvigError:
     if not isinstance(error, UnidentifiedImageError):
-        return f"{path} is damaged or cut short ({error}); copy it again from the camera."
+        return TgvigError(f"{path} is damaged or cut short ({error}); copy it again from the camera.")
     # Pillow also says "cannot identify" of a known format whose header is cut short.
     if start.startswith(_MAGIC):
-        return f"{path} is damaged or cut short (its header cannot be read); copy it again from the camera."
-    return (
+        return TgvigError(f"{path} is damaged or cut short (its header cannot be read); copy it again from the camera.")
+    return UnknownFormat(
         f"{path} is not a photo of a known format ({_READS}), whatever its name says; "
         "open it in an image program and save it as PNG."
     )
 
 
-def _upright_rgb(path: Path, image: Image.Image) -> Image.Image:
+def _upright_rgb(path: Path | str, image: Image.Image) -> Image.Image:
     # Pillow turns a TIFF upright itself while loading and then forgets its orientation, so no photo is turned twice.
     orientation = image.getexif().get(_ORIENTATION)
     if image.mode == "F" or image.mode.startswith("I"):
@@ -192,7 +210,7 @@ def _upright_rgb(path: Path, image: Image.Image) -> Image.Image:
     return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
 
 
-def _from_deep_grey(path: Path, image: Image.Image) -> Image.Image:
+def _from_deep_grey(path: Path | str, image: Image.Image) -> Image.Image:
     tags = getattr(image, "tag_v2", {})
     values = np.asarray(image)
     white = 4095 if tags.get(_BITS) == (12,) else 65535

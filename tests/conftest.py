@@ -1,16 +1,32 @@
-"""What the tests of the web app share: one running app, one browser, and one page that walks through the five steps.
+"""What the tests share: a detector with its bundle; one running app, one browser, one page that walks through the steps.
 
 Each fixture takes the page one stage further: uploaded, ranked, generating, generated, trained, inspected.
 """
 
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
+import made_runs
 import pytest
 from browser import App, chromium, open_page, running
 from photos import category, normals
 from playwright.sync_api import Page, expect
 from walking import cells, entry, part_of, photos, start, status, step
+
+from tgvig_core.export import Wishes, export
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory) -> Path:
+    """The finished run of two bottles alone; not to be changed."""
+    return made_runs.photos_run(tmp_path_factory.mktemp("exported") / "run")
+
+
+@pytest.fixture(scope="session")
+def bundle(run) -> Path:
+    """That run's bundle as a folder, with every format and the photos; not to be changed."""
+    return export(run, run.parent / "bundle", Wishes(with_normals=True))
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,19 @@ def test_inspect_that_cannot_run_leaves_2_and_nothing_behind(trained, tmp_path, 
     assert not out.exists()
 
 
+def test_the_command_in_a_bundle_makes_the_same_detector_again(trained, tmp_path, here):
+    """From the bundle alone: its photos and its command; on the same machine byte for byte."""
+    made = tmp_path / "bundle"
+    code, out, err = here("export", trained, "--out", made, "--format", "torch", "--normals", "--json")
+    assert code == 0, err
+    arguments = shlex.split(json.loads(out)["command"])[1:]
+    command = [sys.executable, "-m", "tgvig_core", *arguments, "--quiet"]
+    done = subprocess.run(command, cwd=made, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    cards = [json.loads((run / "model" / "model.json").read_text()) for run in (trained, made / "run")]
+    assert cards[0]["sha256"] == cards[1]["sha256"] and cards[0]["calibration"] == cards[1]["calibration"]
+
+
 def test_check_compares_the_pools_of_a_run_and_can_train_the_recommended_one(trained, tmp_path, here):
     run = shutil.copytree(trained, tmp_path / "run")
     code, out, err = here("check", run, "--use", "--json")

@@ -7,36 +7,31 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from made_runs import photos_run
 from photos import category, normals
 
 from tgvig_core import export as exporting
+from tgvig_core.__main__ import main
+from tgvig_core.augment import ViewPolicy
 from tgvig_core.backbones import Backbone
 from tgvig_core.bundle import FORMATS, open_bundle
 from tgvig_core.detectors import PatchCore, PatchCoreSettings
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.export import Wishes, export
 from tgvig_core.exported import ScoringGraph
+from tgvig_core.generator import GeneratorSettings
 from tgvig_core.images import read_normals, read_photo, to_square
+from tgvig_core.integrator import IntegratorSettings
+from tgvig_core.manifest import command
 from tgvig_core.runtimes import load_inspector
+from tgvig_core.settings import RunSettings
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Path:
-    return photos_run(tmp_path_factory.mktemp("export") / "run")
-
-
-@pytest.fixture(scope="module")
-def bundle(run) -> Path:
-    """All formats and the photos, as a folder."""
-    return export(run, run.parent / "bundle", Wishes(with_normals=True))
 
 
 @pytest.fixture(scope="module")
@@ -274,24 +269,20 @@ def test_inspecting_with_an_exported_model_needs_no_torch(format, bundle, tmp_pa
     assert rows[0]["regions"] and rows[1]["regions"] == [] and Path(rows[0]["heatmap"]).is_file()
 
 
-def test_the_command_in_a_bundle_makes_the_same_detector_again(tmp_path, monkeypatch, capsys):
-    """From the bundle alone: its photos, its command; the same machine gives the same file, byte for byte."""
-    from tgvig_core.__main__ import main
-
-    def tgvig(*arguments: object) -> None:
-        monkeypatch.setattr(sys, "argv", ["tgvig", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert not ended.value.code, capsys.readouterr().err
-
-    first = tmp_path / "first"
-    tgvig("run", normals("bottle", 1)[0], "--object", "bottle", "--pack", "embedded", "--images", 2, "--iterations", 2,
-          "--anchor", "view", "--flips", "--prompt", "a bottle from above", "--seed", 3, "--false-alarm", 0.1,
-          "--no-variance", "--device", "cpu", "--out", first, "--quiet")  # fmt: skip
-    made = export(first, tmp_path / "bundle", Wishes(("torch",), with_normals=True))
-    monkeypatch.chdir(made)
-    command = shlex.split(open_bundle(made).about["command"])
-    assert command[0] == "tgvig"
-    tgvig(*command[1:], "--quiet")
-    cards = [json.loads((path / "model" / "model.json").read_text()) for path in (first, made / "run")]
-    assert cards[0]["sha256"] == cards[1]["sha256"] and cards[0]["calibration"] == cards[1]["calibration"]
+def test_the_command_asks_for_the_same_settings_again(tmp_path, monkeypatch):
+    """All options differ from their defaults; the command line reads them back."""
+    photos = tuple(map(str, normals("bottle", 2)))
+    settings = RunSettings(
+        photos, "metal nut", str(tmp_path / "run"), sense="nut.n.03", vocabulary="words", words=("steel nut", "a 'nut'"),
+        rule="paper", prompt="a nut; $HOME", pack="embedded", seed=7, device="cpu", false_alarm=0.01, arm="tgvig:2",
+        generating=GeneratorSettings(3, anchor="view", variance=False, policy=ViewPolicy(flips=True, turns=True)),
+        integrating=IntegratorSettings(4, False),
+    )  # fmt: skip
+    asked = []
+    monkeypatch.setattr("tgvig_core.pipeline.start", lambda settings, *watched: asked.append(settings) or {})
+    monkeypatch.setattr("tgvig_core.__main__.show_result", lambda result, out: None)
+    monkeypatch.setattr(sys, "argv", shlex.split(command(settings, "tgvig:2", 0.01, list(photos))))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert asked == [replace(settings, out="run")]

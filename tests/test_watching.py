@@ -11,11 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from made_runs import photos_run
 from photos import category, normals
 
 from tgvig_core.errors import TgvigError
-from tgvig_core.export import Wishes, export
 from tgvig_core.watching import arriving, heatmap_name, stamp_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,12 +76,6 @@ def test_a_folder_that_goes_away_is_named(tmp_path):
 def test_heatmaps_of_one_name_stay_apart():
     assert heatmap_name(Path("x/a.png"), (1, 2)) != heatmap_name(Path("x/a.png"), (1, 3))
     assert heatmap_name(Path("x/a.png"), (1, 2)) != heatmap_name(Path("x/a.jpg"), (1, 2))
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("watch")
-    return export(photos_run(folder / "run"), folder / "bundle.zip", Wishes(("onnx",)))
 
 
 def watching(bundle: Path, inbox: Path, out: Path, wanted: int) -> tuple[list[dict], int]:

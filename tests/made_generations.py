@@ -48,7 +48,9 @@ class Held:
 
     def __init__(self, folder: Path, service: object = None) -> None:
         self.go, self.done = threading.Event(), []
-        executor = Executor(dict.fromkeys(("rank", "generate", "train", "inspect", "check", "complete"), self._wait))
+        executor = Executor(
+            dict.fromkeys(("rank", "generate", "train", "inspect", "check", "export", "complete"), self._wait)
+        )
         self.server = Server(Store(folder / "parts"), service or SimpleNamespace(), executor, folder, local=True)
 
     def part(self, **choices) -> Part:

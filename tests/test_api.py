@@ -17,7 +17,7 @@ from tgvig_ui import api
 from tgvig_ui.launch import make
 from tgvig_ui.service import Options
 
-ENDPOINTS = ["check", "inspect", "rank", "result", "start", "status"]
+ENDPOINTS = ["check", "export", "inspect", "rank", "result", "start", "status"]
 PATIENCE = 600
 
 
@@ -56,7 +56,7 @@ def trained(client, part) -> dict:
     return client.predict(part, api_name="/result")
 
 
-def test_exactly_the_six_endpoints_are_offered_with_types_and_words(client):
+def test_exactly_the_seven_endpoints_are_offered_with_types_and_words(client):
     offered = client.view_api(return_format="dict", print_info=False)
     assert sorted(offered["named_endpoints"]) == [f"/{name}" for name in ENDPOINTS]
     assert offered["unnamed_endpoints"] == {}
@@ -106,6 +106,7 @@ def test_photos_are_inspected_and_the_broken_bottle_scores_highest(client, part,
         ("/start", ("0" * 12,), "no photos yet"),
         ("/inspect", ("0" * 12, []), "no photos yet"),
         ("/check", ("0" * 12,), "no photos yet"),
+        ("/export", ("0" * 12,), "no photos yet"),
         ("/rank", ([], "bottle"), "photo"),
     ],
 )

@@ -14,8 +14,8 @@ from PIL import Image
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import save_png
+from tgvig_core.report_parts import curve_svg
 from tgvig_ui.report import ReportFacts, ReportPhoto, write_report
-from tgvig_ui.report_parts import curve_svg
 
 HOSTILE = "<script>alert('1')<script> & \"2\".png"
 EVIL = "<i>\"M8\" & 'more'</i>"

@@ -156,6 +156,26 @@ def limits(held: HeldOut, false_alarm: float) -> Calibration:
     return Calibration(threshold, pixel, typical, steep, false_alarm, low, high, photos, words)
 
 
+def how_found(photos: int, false_alarm: float) -> str:
+    """What `held_out` and `limits` do with so many photos, in words for an auditor.
+
+    Args:
+        photos: n ≥ 1. false_alarm: α in (0, 1).
+    """
+    law = "The threshold comes from a law of good scores whose mean these scores tell and whose spread was measured on other parts."
+    if photos == 1:
+        return f"One photo can be compared with nothing but itself, so {HELD_OUT_VIEWS} unseen views of it were scored. {law}"
+    compared, remade = photos, "Each photo was scored against a memory bank that was made without it (cross-fitting)."
+    if photos > ALONE:
+        compared = photos if photos <= ONCE else math.ceil(photos / FOLDS)
+        share = "One fifth of the photos after the other" if photos <= ONCE else f"{compared} of the photos, a fifth,"
+        remade = f"{share} was scored against a memory bank that was made without it (cross-fitting)."
+    if (compared + 1) * false_alarm < LEAST_ABOVE:
+        return f"{remade} {law}"
+    rank = min(math.ceil((compared + 1) * (1 - false_alarm)), compared)
+    return f"{remade} The threshold is number {rank} of these {compared} scores, smallest first (split conformal prediction)."
+
+
 def conformal_threshold(scores: Tensor, false_alarm: float) -> float:
     """The ⌈(m+1)(1−α)⌉-th smallest of m scores; the largest where m is too small for α."""
     rank = min(math.ceil((len(scores) + 1) * (1 - false_alarm)), len(scores))

@@ -21,6 +21,7 @@ from tgvig_core.detectors import PatchCore
 from tgvig_core.errors import TgvigError
 from tgvig_core.pipeline import Work, opened
 from tgvig_core.progress import Progress, silent, track
+from tgvig_core.runs import detector_id
 from tgvig_core.settings import SIZE
 
 MOST_SETS = 5
@@ -39,7 +40,8 @@ def check(work: Work, normals: Tensor, detector: PatchCore, card: dict, thorough
 
     Returns:
         {"advice": Advice, "gate": {arm: words}, "thorough": bool, "detectability": Detectability, "arm": what the detector
-        learned from} as plain values, which are in RUN/check.json too, and under "check" in RUN/result.json where there is one.
+        learned from, "model": which detector (runs.detector_id)} as plain values, which are in RUN/check.json too, and under
+        "check" in RUN/result.json where there is one.
 
     Raises:
         Stopped: the stop event was set.
@@ -64,6 +66,7 @@ def check(work: Work, normals: Tensor, detector: PatchCore, card: dict, thorough
         "thorough": thorough,
         "detectability": asdict(seen),
         "arm": card["arm"],
+        "model": _model(work),
     }
     run.write_json("check.json", found)
     if result := run.read_json("result.json"):
@@ -129,8 +132,7 @@ class _Kept:
 
 def _model(work: Work) -> str:
     """The detector and its threshold, on which the gate rests."""
-    card = work.run.read_json("model/model.json")
-    return f"{card['sha256']} {card['calibration']['threshold']}"
+    return detector_id(work.run.read_json("model/model.json"))
 
 
 @dataclass

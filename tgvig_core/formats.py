@@ -6,11 +6,10 @@ import logging
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from tgvig_core.detectors import PatchCore
-from tgvig_core.exported import ScoringGraph
+if TYPE_CHECKING:
+    from tgvig_core.detectors import PatchCore  # what is missing is asked before torch has loaded
 
 NEEDS = {"torch": (), "onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("onnx", "onnxscript", "openvino")}
 """Packages by format, called the same in the registry and in Python."""
@@ -24,6 +23,10 @@ def missing(format: str) -> list[str]:
 
 def write_onnx(detector: PatchCore, target: Path) -> None:
     """images N×3×S×S float32 in [0, 1] → scores N, maps N×S×S; any N. One file, weights inside."""
+    import torch
+
+    from tgvig_core.exported import ScoringGraph
+
     graph = ScoringGraph(detector).eval()
     images = torch.zeros(2, 3, detector.size, detector.size)
     level = logging.getLogger("torch.onnx").level

@@ -30,6 +30,11 @@ MODEL_FORMAT = 2
 """Of the files in RUN/model; others are trained again."""
 
 
+def detector_id(card: dict) -> str:
+    """Tells a trained detector from any other by model.json: its weights and bank, and the threshold it was given."""
+    return f"{card['sha256']} {card['calibration']['threshold']}"
+
+
 @contextlib.contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Turn a full disk or a folder that may not be written to into a sentence.

@@ -1,4 +1,4 @@
-"""Named endpoints for programs (gradio_client, MCP): rank, start, status, result, check, inspect. All others are private."""
+"""Named endpoints for programs (gradio_client, MCP): rank, start, status, result, check, inspect, export; others are private."""
 
 # No `from __future__ import annotations` here: gradio reads the return types, and as strings they would be "Any".
 from pathlib import Path
@@ -7,8 +7,10 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from tgvig_core.errors import TgvigError
-from tgvig_ui import checking
+from tgvig_core.formats import missing
+from tgvig_ui import checking, taking_home
 from tgvig_ui.beginning import Asked, begin
+from tgvig_ui.bundling import made_of
 from tgvig_ui.executor import BUSY
 from tgvig_ui.generations import similarity
 from tgvig_ui.results import results
@@ -19,7 +21,7 @@ from tgvig_ui.training import model_card
 
 def add(server: Server) -> None:
     """Add the endpoints to the Blocks that is being built."""
-    for endpoint in (rank, start, status, result, check, inspect):
+    for endpoint in (rank, start, status, result, check, inspect, export):
         gr.api(bound(server, endpoint), api_name=endpoint.__name__)
 
 
@@ -93,7 +95,8 @@ def result(server: Server, part_id: str) -> dict:
     Returns:
         object, prompt, prompts (the first 20), similarity, best_iteration, threshold, false_alarm_estimate, lift,
         gate (which generated images were learned from; null where there were none), check (advice, detectability) once the
-        detector was checked, and images (photo, score, display, is_anomalous) once photos were inspected.
+        detector was checked, images (photo, score, display, is_anomalous) once photos were inspected, and bundle (address
+        on this server, bytes, sha256, formats, outdated: why it should be made again) once one was made.
     """
     part = server.part(part_id)
     choices, found, card, seen = part.choices, ranking(part), model_card(part), results(part)
@@ -108,6 +111,9 @@ def result(server: Server, part_id: str) -> dict:
         value |= {name: card[name] for name in ("lift", "gate")}
     if checked := checking.check_of(part):
         value["check"] = checked
+    if made := made_of(part):
+        facts = {name: getattr(made, name) for name in ("bytes", "sha256", "formats", "outdated")}
+        value["bundle"] = {"address": taking_home.address(made), **facts}
     if seen:
         # not "path": gradio_client takes a dict that has one for a file and tries to download it
         rows = [
@@ -130,6 +136,22 @@ def check(server: Server, part_id: str, thorough: bool = False) -> str:
         The part's id.
     """
     checking.check(server, part_id, thorough)
+    return part_id
+
+
+def export(server: Server, part_id: str, formats: list[str] | None = None, with_normals: bool = False) -> str:
+    """Put a trained part's detector into a bundle to take home. Poll `status`, then read `result` for its address.
+
+    Args:
+        part_id: from `rank`.
+        formats: some of torch, onnx and openvino; left out, all that can be made here.
+        with_normals: also put the good photos in.
+
+    Returns:
+        The part's id.
+    """
+    here = [name for name in taking_home.FORMATS.values() if not missing(name)]
+    taking_home.make(server, part_id, formats or here, with_normals)
     return part_id
 
 

@@ -16,6 +16,7 @@ from tgvig_ui import (
     normals_events,
     prompting_events,
     prompting_layout,
+    taking_home,
     training,
 )
 from tgvig_ui.follow import Head, follow
@@ -54,8 +55,10 @@ def build(server: Server) -> gr.Blocks:
                 fourth = training.build()
                 check = checking.build()
                 preview, judged = defect_preview.build()
+                home = taking_home.build()
             with gr.Tab("5 Inspect", id=5, elem_id="step-5"):
                 fifth = inspecting_layout.build(server)
+                to_home = taking_home.link()
         api.add(server)  # before the steps' private handlers: one of them is called start too and would take the name
         events = [
             *normals_events.wire(server, first, part_id),
@@ -64,11 +67,14 @@ def build(server: Server) -> gr.Blocks:
             *training.wire(server, fourth, part_id),
             *checking.wire(server, check, part_id),
             *defect_preview.wire(server, preview, part_id),
+            *taking_home.wire(server, home, part_id),
             *inspecting_events.wire(server, fifth, part_id),
         ]
         for place, step in enumerate((first, second, third, fourth), 2):
             step.next.click(_step_to(place), None, steps, api_visibility="private", queue=False)
-        forms = (first, second, third, fourth, fifth, check, preview, judged)
+        opened = to_home.click(_step_to(4), None, steps, api_visibility="private", queue=False)
+        opened.then(None, js=taking_home.SHOW, api_visibility="private")
+        forms = (first, second, third, fourth, fifth, check, preview, judged, home)
         follow(server, page, head, part_id, steps, forms, events)
     return page
 

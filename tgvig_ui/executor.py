@@ -26,7 +26,7 @@ class Status:
     """Where a part's latest job stands.
 
     Attributes:
-        kind: rank, generate, train, inspect, check or complete (generate and train).
+        kind: rank, generate, train, inspect, check, export or complete (generate and train).
         state: queued, running, stopping, done, stopped or failed.
         step, done, total: what is being done, in plain words and units.
         place: 0 for the running job, else how many are before it.

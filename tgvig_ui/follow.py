@@ -23,6 +23,7 @@ from tgvig_ui import (
     inspecting,
     normals,
     prompting,
+    taking_home,
     training,
 )
 from tgvig_ui.executor import Status
@@ -66,7 +67,7 @@ def follow(
 
     Args:
         forms: the five steps' components, first to last, then those of the sections that are drawn for themselves: the
-            check, the preview of defects and the verdict on it.
+            check, the preview of defects, the verdict on it and the bundle.
         events: what people do in the steps; the page looks again after each.
     """
     seen, timer = gr.State({}), gr.Timer(BUSY)
@@ -123,7 +124,7 @@ class Panel:
 
 
 def _panels(server: Server, forms: tuple) -> list[Panel]:
-    first, second, third, fourth, fifth, check, preview, judged = forms
+    first, second, third, fourth, fifth, check, preview, judged, home = forms
     return [
         Panel(lambda part, busy: normals.token(part), lambda part, busy: normals.show(first, part)),
         Panel(lambda part, busy: prompting.token(part), lambda part, busy: prompting.show(second, part)),
@@ -136,6 +137,7 @@ def _panels(server: Server, forms: tuple) -> list[Panel]:
             lambda part, busy: defect_preview.judged_token(part),
             lambda part, busy: defect_preview.judge(judged, server, part),
         ),
+        Panel(lambda part, busy: taking_home.token(part), lambda part, busy: taking_home.show(home, part)),
     ]
 
 

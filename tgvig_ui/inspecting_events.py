@@ -149,7 +149,10 @@ def learn(server: Server, id: str) -> None:
     marked = [row.path for row in found.rows if row.decision == "OK"] if found else []
     if not marked:
         raise TgvigError("No photo is marked OK: look at a good one and press O.")
+    before = set(part.photos())
     added = add_unknown_normals(part, marked)
+    fresh = [path.name for path in part.photos() if path not in before]
+    part.choose(learned=(*part.choices.learned, *fresh))
     gr.Info(_learned(added, len(marked) - added))
 
 

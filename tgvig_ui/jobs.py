@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.progress import Progress
+from tgvig_ui import bundling
 from tgvig_ui.executor import Watch
 from tgvig_ui.generations import best_set, lacks_sets, used_set
 from tgvig_ui.ranked import ranking_of
@@ -32,7 +33,7 @@ class Jobs:
     def work(self) -> dict:
         """What the executor runs."""
         return {"rank": self.rank, "generate": self.generate, "train": self.train, "inspect": self.inspect,
-                "check": self.check, "complete": self.complete}  # fmt: skip
+                "check": self.check, "export": self.export, "complete": self.complete}  # fmt: skip
 
     def rank(self, folder: Path, arguments: dict, watch: Watch) -> None:
         """Senses and prompts of the part into ranking.json, prompts.csv and prompt_map.json (Eq. 1, Fig. 7)."""
@@ -215,6 +216,11 @@ class Jobs:
         normals = work.normals.tensor(SIZE).to(work.device)
         with work.timed("check"):
             write_json(model / "check.json", check(work, normals, detector, card, thorough=arguments["thorough"]))
+
+    def export(self, folder: Path, arguments: dict, watch: Watch) -> None:
+        """The detector as a bundle, see bundling.py."""
+        self.service.pack()
+        bundling.make(Part(folder), arguments, watch)
 
 
 def _pack_of(backbone: str) -> str:

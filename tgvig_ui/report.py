@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from tgvig_core.errors import TgvigError
-from tgvig_ui.report_parts import CSS, MAX_SIDE, curve_svg, picture
+from tgvig_core.report_parts import CSS, MAX_SIDE, curve_svg, figures_table, picture, write_page
 
 SET_IMAGES = 12
-FIGURES = {
-    "image_auroc": ("Image AUROC", "1: every defective photo scores above every good one; 0.5: chance"),
-    "f1_max": ("Best F1", "balance of defects found and false alarms at the best threshold there is; 1 is perfect"),
-    "false_alarm": ("False alarms", "share of the good photos called anomalous at the threshold"),
-    "miss": ("Missed defects", "share of the defective photos called good at the threshold"),
-    "pixel_auroc": ("Pixel AUROC", "the same as image AUROC, for the pixels of the heatmaps"),
-    "pro": ("PRO", "how much of each defect the heatmaps cover, up to 30 % false pixels; 1 is perfect"),
-}
-"""Key of result.json: name, and what it says."""
-RATES = ("false_alarm", "miss")
 
 
 @dataclass(frozen=True)
@@ -65,7 +52,7 @@ class ReportFacts:
         threshold: raw score above which a photo is called anomalous.
         threshold_words: how sure its false-alarm rate is (Calibration.words).
         checked: what a check of the detector says, in sentences; empty where there was none.
-        figures: by the keys of FIGURES, in [0, 1]; None or missing where it could not be measured.
+        figures: by the keys of report_parts.FIGURES, in [0, 1]; None or missing where it could not be measured.
     """
 
     title: str
@@ -94,32 +81,16 @@ def write_report(target: Path, facts: ReportFacts) -> None:
     Raises:
         TgvigError: the file cannot be written.
     """
-    draft = target.with_name(f".{target.name}.draft")
-    try:
-        with draft.open("w", encoding="utf-8", errors="replace") as file:  # file names may hold bytes that are no text
-            file.writelines(_document(facts))
-        os.replace(draft, target)
-    except OSError as error:
-        raise TgvigError(f"{target} cannot be written ({error}). Choose a writable folder with room.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
+    write_page(target, facts.title, CSS, _body(facts))
 
 
-def _document(facts: ReportFacts) -> Iterator[str]:
-    title = escape(facts.title)
-    yield (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<main>\n"
-    )
-    yield f"<header><h1>{title}</h1><p>{_summary(facts.photos)}</p></header>\n"
+def _body(facts: ReportFacts) -> Iterator[str]:
+    yield f"<header><h1>{escape(facts.title)}</h1><p>{_summary(facts.photos)}</p></header>\n"
     yield _facts_list(facts)
     yield from _training(facts)
     yield _check(facts.checked)
     yield _figures(facts.figures)
     yield from _photos(facts.photos)
-    yield "</main>\n</body>\n</html>\n"
 
 
 def _summary(photos: Sequence[ReportPhoto]) -> str:
@@ -172,15 +143,8 @@ def _check(checked: Sequence[str]) -> str:
 
 def _figures(figures: Mapping[str, float | None]) -> str:
     """Figures of labelled photos; nothing where there are none."""
-    rows = []
-    for key, (name, meaning) in FIGURES.items():
-        value = figures.get(key)
-        if value is not None:
-            shown = f"{value:.1%}" if key in RATES else f"{value:.3f}"
-            rows.append(f'<tr><th scope="row">{name}</th><td class="number">{shown}</td><td>{meaning}</td></tr>')
-    if not rows:
-        return ""
-    return f'<section><h2>Against the labels</h2><table class="figures">{"".join(rows)}</table></section>\n'
+    table = figures_table(figures)
+    return f"<section><h2>Against the labels</h2>{table}</section>\n" if table else ""
 
 
 def _photos(photos: Sequence[ReportPhoto]) -> Iterator[str]:

@@ -5,6 +5,7 @@ torch and the models are imported inside the functions, so that the page is ther
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from tgvig_ui.store import Choices, Part, read_json
 
 if TYPE_CHECKING:
     from tgvig_core.pipeline import Work
+    from tgvig_core.runs import Run
     from tgvig_core.settings import RunSettings
 
 WARM_UP_AFTER = 3.0
@@ -151,6 +153,8 @@ class Service:
             "together": list(together or (number,)),
         }
         run = Run.create(part.generation(number), config)
+        if prompt:
+            _keep_ranking(part, run, prompt)
         run.journal("start", pack=settings.pack, device=self.device())
         part.choose(generation=number, chosen_set=None, viewed_set=None, picture=None, left_out=(), threshold=None)
         return number
@@ -180,6 +184,14 @@ class Service:
         if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
             raise TgvigError("The photos have changed since this generation began: start a new one.")
         return Work(settings, run, models, self.device(), normals, watch.progress, watch.stop, watch.finish)
+
+
+def _keep_ranking(part: Part, run: Run, prompt: str) -> None:
+    """Where a prompt comes from, kept with its generation as a run of the core has it: the part may be ranked anew."""
+    found = ranking(part)
+    if found and found.get("object") == part.choices.object_name:
+        run.write_json("prompt.json", {"prompt": prompt, "sense": found["sense"], "lookup": found["lookup"]})
+        shutil.copy(part.folder / "prompts.csv", run.folder)
 
 
 def ranking(part: Part) -> dict | None:

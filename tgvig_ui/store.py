@@ -36,7 +36,10 @@ _choosing = threading.Lock()  # the page and the worker may both change a part
 
 @dataclass(frozen=True)
 class Choices:
-    """What the person chose so far; every step reads it and writes its own fields."""
+    """What the person chose so far; every step reads it and writes its own fields.
+
+    `learned` are the names of the good photos that were inspected first and marked OK.
+    """
 
     object_name: str = ""
     flips: bool = False
@@ -57,6 +60,7 @@ class Choices:
     opacity: float = 0.85
     pitch: float | None = None
     decisions: dict[str, str] = field(default_factory=dict)
+    learned: tuple[str, ...] = ()
     defect_kind: str = ""
     defect_strength: float = 0.6
     defect_size: float | None = None

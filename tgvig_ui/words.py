@@ -14,6 +14,7 @@ KINDS = {
     "train": "Training the detector",
     "inspect": "Inspecting photos",
     "check": "Checking the detector",
+    "export": "Making the bundle",
     "complete": "Generating and training",
 }
 

@@ -1,11 +1,13 @@
-"""What a report is put together from: its style, pictures that lie inside the file, and the curve as SVG."""
+"""What reports are put together from: style, pictures that lie inside the file, the curve as SVG, figures against labels."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -19,6 +21,19 @@ MAX_SIDE = 480
 QUALITY = 82
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 480, 200, 68, 32, 16
 """Of the curve, in the SVG's units; LEFT, BOTTOM and TOP leave room for the numbers."""
+
+LABEL = 'font-size="15" fill="#52606d" font-family="sans-serif"'
+"""Of an SVG's text: written out, because a page's style does not reach inside it on paper (WeasyPrint)."""
+FIGURES = {
+    "image_auroc": ("Image AUROC", "1: every defective photo scores above every good one; 0.5: chance"),
+    "f1_max": ("Best F1", "balance of defects found and false alarms at the best threshold there is; 1 is perfect"),
+    "false_alarm": ("False alarms", "share of the good photos called anomalous at the threshold"),
+    "miss": ("Missed defects", "share of the defective photos called good at the threshold"),
+    "pixel_auroc": ("Pixel AUROC", "the same as image AUROC, for the pixels of the heatmaps"),
+    "pro": ("PRO", "how much of each defect the heatmaps cover, up to 30 % false pixels; 1 is perfect"),
+}
+"""Key of result.json: name, and what it says."""
+RATES = ("false_alarm", "miss")
 
 CSS = """
 :root { color-scheme: light; }
@@ -38,7 +53,6 @@ dt, figcaption, .missing { color: #52606d; }
 dd { margin: 0; }
 figure { margin: 12px 0; }
 svg { display: block; width: 100%; max-width: 480px; height: auto; }
-svg text { font-size: 15px; fill: #52606d; }
 img { display: block; width: auto; height: auto; max-width: 100%; border-radius: 4px; }
 .set { display: grid; grid-template-columns: repeat(auto-fill, minmax(110px, 1fr)); gap: 8px; }
 .set img { width: 100%; }
@@ -56,7 +70,7 @@ td, th { padding: 8px 12px 8px 0; vertical-align: top; border-bottom: 1px solid 
 .good, .bad { display: inline-block; border-radius: 4px; padding: 1px 8px; font-size: 13px; }
 .good { background: #e1f0fa; color: #00507d; border: 1px solid #0072b2; }
 .bad { background: #fde9dc; color: #8a3c00; border: 1px solid #d55e00; }
-@media (max-width: 600px) {
+@media screen and (max-width: 600px) {
   main { padding: 16px 14px 32px; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: 8px; }
@@ -74,6 +88,47 @@ td, th { padding: 8px 12px 8px 0; vertical-align: top; border-bottom: 1px solid 
   .set { grid-template-columns: repeat(6, 1fr); }
 }
 """
+
+
+def write_page(target: Path, title: str, style: str, body: Iterable[str]) -> None:
+    """Write one HTML file that asks nothing of any network and needs no script; it is there whole or not at all.
+
+    Args:
+        title: not escaped yet.
+        style: CSS.
+        body: pieces of HTML, written as they come: memory does not grow with the number of pictures.
+
+    Raises:
+        TgvigError: the file cannot be written.
+    """
+    head = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n"
+    )
+    draft = target.with_name(f".{target.name}.draft")
+    try:
+        with draft.open("w", encoding="utf-8", errors="replace") as file:  # file names may hold bytes that are no text
+            file.write(head)
+            file.writelines(body)
+            file.write("</main>\n</body>\n</html>\n")
+        os.replace(draft, target)
+    except OSError as error:
+        raise TgvigError(f"{target} cannot be written ({error}). Choose a writable folder with room.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def figures_table(figures: Mapping[str, float | None]) -> str:
+    """Figures of labelled photos by the keys of FIGURES; empty where none was measured."""
+    rows = []
+    for key, (name, meaning) in FIGURES.items():
+        value = figures.get(key)
+        if value is not None:
+            shown = f"{value:.1%}" if key in RATES else f"{value:.3f}"
+            rows.append(f'<tr><th scope="row">{name}</th><td class="number">{shown}</td><td>{meaning}</td></tr>')
+    return f'<table class="figures">{"".join(rows)}</table>' if rows else ""
 
 
 def picture(path: Path, words: str, side: int = MAX_SIDE) -> str:
@@ -112,12 +167,13 @@ def curve_svg(similarity: Sequence[float], best: int) -> str:
     dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#0072b2"/>' for x, y in points)
     every = math.ceil(len(points) / 12)  # at most 12 numbers below the axis
     numbers = "".join(
-        f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{place + 1}</text>'
+        f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle" {LABEL}>{place + 1}</text>'
         for place, (x, _) in enumerate(points) if place % every == 0
     )  # fmt: skip
     ends = {low: points[similarity.index(low)][1], high: points[similarity.index(high)][1]}
     scale = "".join(
-        f'<text x="{LEFT - 14}" y="{y + 4:.1f}" text-anchor="end">{value:.3f}</text>' for value, y in ends.items()
+        f'<text x="{LEFT - 14}" y="{y + 4:.1f}" text-anchor="end" {LABEL}>{value:.3f}</text>'
+        for value, y in ends.items()
     )
     x, y = points[best - 1]
     return (

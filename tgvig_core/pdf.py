@@ -1,0 +1,42 @@
+"""A report as PDF: the same HTML, laid out on A4 pages by WeasyPrint (https://weasyprint.org, BSD)."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from pathlib import Path
+
+from tgvig_core.errors import TgvigError
+
+MISSING = (
+    'A PDF needs WeasyPrint: pip install "tgvig[pdf]", and on Debian or Ubuntu '
+    "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0."
+)
+
+
+def write_pdf(html: Path, target: Path) -> None:
+    """Write a report as PDF; it is there whole or not at all. Nothing is fetched: pictures lie inside the report.
+
+    Args:
+        html: what report_parts.write_page wrote.
+        target: the PDF file.
+
+    Raises:
+        TgvigError: WeasyPrint or a library it needs is missing, or the file cannot be written.
+    """
+    try:
+        from weasyprint import HTML
+        from weasyprint.urls import URLFetcher
+    except (ImportError, OSError) as error:  # OSError: WeasyPrint is there, Pango is not
+        raise TgvigError(MISSING) from error
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of each rule that only screens know
+    draft = target.with_name(f".{target.name}.draft")
+    try:
+        HTML(html, url_fetcher=URLFetcher(allowed_protocols=("data",))).write_pdf(draft)
+        os.replace(draft, target)
+    except OSError as error:
+        raise TgvigError(f"{target} cannot be written ({error}). Choose a writable folder with room.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Bundles: every format scores like the trained detector, says what it is, and is refused when it was changed."""
 
+import html
 import json
 import os
 import shlex
@@ -93,6 +94,12 @@ def test_the_manifest_says_what_the_detector_is(run, bundle):
     assert any("EfficientNet-Lite0" in row["what"] and row["licence"] == "Apache-2.0" for row in about["licences"])
     words = (bundle / "README.txt").read_text()
     assert about["command"] in words and card["calibration"]["words"] in words and about["meaning"] in words
+
+
+def test_the_report_goes_along_as_html_and_pdf(bundle):
+    about, page = open_bundle(bundle).about, (bundle / "report.html").read_text()
+    assert about["files"]["onnx/model.onnx"]["sha256"] in page and about["command"] in html.unescape(page)
+    assert (bundle / "report.pdf").read_bytes().startswith(b"%PDF-")
 
 
 def test_the_checksums_hold_and_cover_every_file(bundle):
@@ -208,11 +215,12 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_left(run, tmp_path):
     assert os.listdir(tmp_path) == ["taken"]
 
 
-def test_an_export_that_scores_differently_is_refused_and_nothing_is_left(run, tmp_path, monkeypatch):
-    other = PatchCore.load(run / "model")[0]
-    other.model.memory_bank += 0.1
-    right = exporting.write_onnx
-    monkeypatch.setattr(exporting, "write_onnx", lambda detector, target: right(other, target))
+def test_an_export_that_scores_differently_is_refused_and_nothing_is_left(run, bundle, tmp_path, monkeypatch):
+    """The bundle's own ONNX file beside a detector whose memory differs a little."""
+    detector, card = PatchCore.load(run / "model")
+    detector.model.memory_bank += 0.1
+    monkeypatch.setattr(exporting.PatchCore, "load", lambda folder: (detector, card))
+    monkeypatch.setattr(exporting, "write_onnx", lambda _, target: shutil.copy(bundle / "onnx" / "model.onnx", target))
     with pytest.raises(TgvigError, match="The onnx model scores differently"):
         export(run, tmp_path / "wrong", Wishes(("onnx",)))
     assert os.listdir(tmp_path) == []

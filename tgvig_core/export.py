@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tgvig_core import __version__
+from tgvig_core import __version__, pdf
+from tgvig_core.audit import write_audit
 from tgvig_core.bundle import FORMAT, FORMATS, KIND, MODELS, Bundle
 from tgvig_core.detectors import PatchCore
 from tgvig_core.errors import TgvigError
@@ -193,12 +194,10 @@ def _write_words(draft: Path, about: dict) -> None:
 
 
 def _write_report(draft: Path, run: Run, about: dict) -> None:
-    try:
-        from tgvig_core.audit import write_audit
-    except ImportError:
-        return  # TODO remove
-
+    """report.html, and report.pdf where the extra `pdf` is installed."""
     write_audit(run.folder, about, draft / "report.html")
+    if pdf.available():
+        pdf.write_pdf(draft / "report.html", draft / "report.pdf")
 
 
 def _put(draft: Path, out: Path) -> None:

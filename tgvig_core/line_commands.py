@@ -121,14 +121,16 @@ def export(
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="torch, onnx or openvino, once or more; left out: all")
     ] = None,
-    normals: Annotated[bool, typer.Option("--normals", help="put the good photos in, so that the run can be repeated")] = False,
+    normals: Annotated[bool, typer.Option("--normals", help="put the good photos in: the run can be repeated")] = False,
     threshold: Annotated[float | None, typer.Option(help="raw score in place of the calibrated threshold")] = None,
     as_json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Take a detector home: models, thresholds and their meaning, report, checksums, the command that made it."""
+    """Take a detector home: models, thresholds and their meaning, checksums, the command that made it, an audit report (with
+    small pictures of the good photos)."""
     from tgvig_core.bundle import FORMATS, open_bundle
     from tgvig_core.export import Wishes
     from tgvig_core.export import export as write
+    from tgvig_core.pdf import MISSING
 
     wishes = Wishes(tuple(formats or FORMATS), normals, threshold)
     with stoppable() as stop, Bars(quiet or as_json) as progress:
@@ -141,6 +143,8 @@ def export(
         print(
             f"  {name}: scores within {found['score']:.1g}, heatmaps within {found['map']:.1g} of the trained detector"
         )
+    if "report.pdf" not in about["files"]:
+        print(f"  report.html only. {MISSING}")
     print(f"Inspect photos with: tgvig inspect {out} PHOTOS --out DIR")
 
 

@@ -15,6 +15,15 @@ MISSING = (
 )
 
 
+def available() -> bool:
+    """Whether WeasyPrint and the libraries that it needs are here."""
+    try:
+        import weasyprint  # noqa: F401
+    except (ImportError, OSError):  # OSError: WeasyPrint is there, Pango is not
+        return False
+    return True
+
+
 def write_pdf(html: Path, target: Path) -> None:
     """Write a report as PDF; it is there whole or not at all. Nothing is fetched: pictures lie inside the report.
 
@@ -25,11 +34,11 @@ def write_pdf(html: Path, target: Path) -> None:
     Raises:
         TgvigError: WeasyPrint or a library it needs is missing, or the file cannot be written.
     """
-    try:
-        from weasyprint import HTML
-        from weasyprint.urls import URLFetcher
-    except (ImportError, OSError) as error:  # OSError: WeasyPrint is there, Pango is not
-        raise TgvigError(MISSING) from error
+    if not available():
+        raise TgvigError(MISSING)
+    from weasyprint import HTML
+    from weasyprint.urls import URLFetcher
+
     logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of each rule that only screens know
     draft = target.with_name(f".{target.name}.draft")
     try:

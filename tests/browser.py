@@ -40,11 +40,9 @@ class App:
     def start(self) -> App:
         """Start the process and wait until its page answers."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "app.py", "--pack", "embedded", "--device", "cpu", "--runs", str(self.runs)]
-        command += ["--port", str(self.port), *self.options]
-        environment = os.environ | {"TGVIG_CACHE": str(self.cache)}
+        command = [sys.executable, "app.py", *self.arguments()]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment(), stdout=log, stderr=log)
         deadline = time.monotonic() + STARTS_WITHIN
         while not self._answers():
             ended = self.process.poll() is not None
@@ -54,6 +52,15 @@ class App:
                 raise AssertionError(f"the app {why}; its log:\n{self.log.read_text()[-4000:]}")
             time.sleep(0.1)
         return self
+
+    def arguments(self) -> list[str]:
+        """What app.py is given."""
+        given = ["--pack", "embedded", "--device", "cpu", "--runs", str(self.runs), "--port", str(self.port)]
+        return [*given, *self.options]
+
+    def environment(self) -> dict[str, str]:
+        """Its environment variables."""
+        return os.environ | {"TGVIG_CACHE": str(self.cache)}
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the process and wait for it; SIGKILL leaves it no time to tidy up."""

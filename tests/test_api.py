@@ -101,12 +101,12 @@ def test_photos_are_inspected_and_the_broken_bottle_scores_highest(client, part,
 @pytest.mark.parametrize(
     ("endpoint", "given", "words"),
     [
-        ("/status", ("0" * 12,), "no photos yet"),
+        ("/status", ("0" * 12,), "not here"),
         ("/result", ("../../etc",), "no photos yet"),
-        ("/start", ("0" * 12,), "no photos yet"),
-        ("/inspect", ("0" * 12, []), "no photos yet"),
-        ("/check", ("0" * 12,), "no photos yet"),
-        ("/export", ("0" * 12,), "no photos yet"),
+        ("/start", ("0" * 12,), "not here"),
+        ("/inspect", ("0" * 12, []), "not here"),
+        ("/check", ("0" * 12,), "not here"),
+        ("/export", ("0" * 12,), "not here"),
         ("/rank", ([], "bottle"), "photo"),
     ],
 )

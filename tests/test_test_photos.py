@@ -220,10 +220,12 @@ def test_a_file_is_of_the_state_in_which_it_is_asked_for(server, part):
 def test_a_file_that_cannot_be_finished_is_not_handed_out_later(server, part):
     inspected(part, [0.5, 1.5])
     found = results(part)
-    (found.folder / "heatmaps" / found.rows[0].heatmap).rename(found.folder / "away.png")
+    file, map_ = found.folder / "heatmaps" / found.rows[0].heatmap, found.rows[0].map
+    file.unlink()
+    map_.rename(found.folder / "away.npy")  # without it the heatmap cannot be drawn again either
     with pytest.raises(OSError):
         inspecting_events.fetch(server, "heatmaps.zip", part.id)
-    (found.folder / "away.png").rename(found.folder / "heatmaps" / found.rows[0].heatmap)
+    (found.folder / "away.npy").rename(map_)
     assert len(zipfile.ZipFile(inspecting_events.fetch(server, "heatmaps.zip", part.id)).namelist()) == 2
 
 

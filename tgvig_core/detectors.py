@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from tgvig_core.backbones import Backbone, patchcore_model
 from tgvig_core.checkpoints import sha256, write_tensors
+from tgvig_core.completing import complete
 from tgvig_core.coreset import select
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import to_tensor
@@ -212,6 +213,7 @@ class PatchCore:
         Raises:
             TgvigError: the folder is no saved model, or a file in it was changed.
         """
+        complete(folder)
         return cls.read(lambda name: (folder / name).read_bytes(), str(folder), device)
 
     @classmethod

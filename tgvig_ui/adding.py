@@ -26,6 +26,22 @@ def only_local(server: Server) -> None:
         raise TgvigError("Folders on the server's disk are not read for visitors: upload the photos instead.")
 
 
+def check_given(server: Server, part: Part | None, given: Sequence[Path], tests: bool = False) -> None:
+    """Refuse more or larger photos than a public server takes.
+
+    Args:
+        part: where they would be added; None for a new part.
+        tests: photos to inspect, not of good parts.
+
+    Raises:
+        TgvigError: names the limit.
+    """
+    if server.limits:
+        present = (part.tests() if tests else part.photos()) if part else ()
+        server.limits.check_photos(len(present), given, tests)
+        server.limits.check_room(part.bytes() if part else 0)
+
+
 def add_normals(part: Part, given: Sequence[Path]) -> None:
     """Copy photos to the normals.
 

@@ -9,6 +9,7 @@ from gradio.utils import get_upload_folder
 from tgvig_core.errors import TgvigError
 from tgvig_core.formats import missing
 from tgvig_ui import checking, taking_home
+from tgvig_ui.adding import check_given
 from tgvig_ui.beginning import Asked, begin
 from tgvig_ui.bundling import made_of
 from tgvig_ui.executor import BUSY
@@ -42,6 +43,7 @@ def rank(server: Server, photos: list[gr.FileData], object_name: str) -> str:
     from tgvig_core.vocabulary import clean_name
 
     paths, name = _files(server, photos), clean_name(object_name)
+    check_given(server, None, paths)
     read_normals(paths)
     part = server.store.new()  # only when all that was given can be used
     part.add_photos(paths)
@@ -178,6 +180,7 @@ def inspect(server: Server, part_id: str, photos: list[gr.FileData]) -> str:
             "the page, or begin another part with `rank`."
         )
     paths = _files(server, photos)
+    check_given(server, part, paths, tests=True)
     for path in paths:
         read_photo(path)
     part.add_photos(paths, "tests/test")

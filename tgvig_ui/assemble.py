@@ -41,7 +41,9 @@ document.addEventListener('keydown', (event) => {
 
 def build(server: Server) -> gr.Blocks:
     """All of the page."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=False) as page:
+    hours = server.store.hours
+    uploads = (3600, int(hours * 3600)) if hours else None  # gradio's copies of what was uploaded go, too
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=False, delete_cache=uploads) as page:
         part_id = gr.State("")
         head = _head()
         with gr.Tabs(selected=1, elem_id="steps") as steps:
@@ -50,9 +52,9 @@ def build(server: Server) -> gr.Blocks:
             with gr.Tab("2 Prompt", id=2, elem_id="step-2"):
                 second = prompting_layout.build()
             with gr.Tab("3 Generate", id=3, elem_id="step-3"):
-                third = generating_layout.build()
+                third = generating_layout.build(server.limits)
             with gr.Tab("4 Train", id=4, elem_id="step-4"):
-                fourth = training.build()
+                fourth = training.build(server.limits)
                 check = checking.build()
                 preview, judged = defect_preview.build()
                 home = taking_home.build()
@@ -93,11 +95,12 @@ def _head() -> Head:
         )
         fresh = gr.Button("New part", size="sm", elem_id="new-part", min_width=110, scale=0)
     banner = gr.HTML(BANNER, elem_id="banner")
+    gone = gr.HTML("", elem_id="gone")
     with gr.Row(equal_height=False, elem_id="status-row"):
         status = gr.HTML("", elem_id="status")
         finish = gr.Button("Finish this iteration", size="sm", visible=False, elem_id="finish", min_width=150, scale=0)
         stop = gr.Button("Stop", size="sm", variant="stop", visible=False, elem_id="stop", min_width=90, scale=0)
-    return Head(recent, fresh, banner, status, finish, stop)
+    return Head(recent, fresh, banner, gone, status, finish, stop)
 
 
 def _step_to(place: int):

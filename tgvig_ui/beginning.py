@@ -37,8 +37,9 @@ def begin(server: Server, part: Part, prompts: Sequence[str | None], asked: Aske
         kind: the kind of job; it gets the generations' numbers and the further arguments.
 
     Raises:
-        TgvigError: the part has a job already, or a setting is out of range.
+        TgvigError: the part has a job already, or a setting is out of range, or more than a public server allows.
     """
+    _check_limits(server, part, prompts, asked)
     with _one_at_a_time:
         if server.busy(part):
             raise TgvigError(BUSY)
@@ -54,3 +55,11 @@ def begin(server: Server, part: Part, prompts: Sequence[str | None], asked: Aske
                 shutil.rmtree(part.generation(number), ignore_errors=True)
             part.choose(**{name: getattr(before, name) for name in SHOWN})
             raise
+
+
+def _check_limits(server: Server, part: Part, prompts: Sequence[str | None], asked: Asked) -> None:
+    if limits := server.limits:
+        generated = sum(prompt is not None for prompt in prompts)
+        limits.check_sets(asked.images, asked.iterations if generated else 0, generated)
+        limits.check_models(asked.pack)
+        limits.check_room(part.bytes())

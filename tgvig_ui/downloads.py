@@ -13,7 +13,7 @@ from pathlib import Path
 from tgvig_ui.checking import check_of, sentences
 from tgvig_ui.generations import set_files, settings_of, similarity
 from tgvig_ui.report import ReportFacts, ReportPhoto, write_report
-from tgvig_ui.results import Results, csv_text, heatmaps_zip, region_rows
+from tgvig_ui.results import Results, csv_text, heatmap_file, heatmaps_zip, region_rows
 from tgvig_ui.store import Part
 from tgvig_ui.training import learned_from
 
@@ -80,7 +80,7 @@ def facts(part: Part, found: Results) -> ReportFacts:
     chosen = found.card["best_iteration"] if found.card["arm"] == "tgvig" else None
     moved, checked = found.threshold != found.calibrated, check_of(part)
     photos = tuple(
-        ReportPhoto(row.path, row.name, row.score, row.display, row.anomalous, row.decision or None, _heatmap(found, row),
+        ReportPhoto(row.path, row.name, row.score, row.display, row.anomalous, row.decision or None, heatmap_file(found, row),
                     _regions(found, row, choices.pitch) if row.anomalous and place < DETAILED else ())
         for place, row in enumerate(found.rows)
     )  # fmt: skip
@@ -94,10 +94,6 @@ def facts(part: Part, found: Results) -> ReportFacts:
         threshold_words="The threshold was moved by hand." if moved else found.card["calibration"]["words"],
         photos=photos, checked=sentences(checked) if checked else (), figures=found.figures,
     )  # fmt: skip
-
-
-def _heatmap(found: Results, row) -> Path:
-    return found.folder / "heatmaps" / row.heatmap
 
 
 def _regions(found: Results, row, pitch: float | None) -> tuple[str, ...]:

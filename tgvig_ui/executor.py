@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.memory import NOTES, free, is_short
+from tgvig_ui.public import Limits
 from tgvig_ui.store import Store, read_json, write_json
 
 Work = Callable[[Path, dict, "Watch"], None]
@@ -105,6 +106,7 @@ class _Job:
     folder: Path
     kind: str
     arguments: dict
+    visitor: str = ""
     state: str = "queued"
     message: str = ""  # once it has ended
     watch: Watch = field(default_factory=Watch)
@@ -115,10 +117,13 @@ class Executor:
 
     A part has one job at a time. Its last job stays in `job.json`; one that was waiting or running when the server ended
     is queued again by `recover`.
+
+    Args:
+        limits: how many jobs may wait or run, None for any number.
     """
 
-    def __init__(self, work: Mapping[str, Work]) -> None:
-        self.work = dict(work)
+    def __init__(self, work: Mapping[str, Work], limits: Limits | None = None) -> None:
+        self.work, self.limits = dict(work), limits
         self._jobs: dict[Path, _Job] = {}
         self._waiting: list[_Job] = []
         self._running: _Job | None = None
@@ -127,21 +132,41 @@ class Executor:
         self._thread = threading.Thread(target=self._run, name="tgvig-worker", daemon=True)
         self._thread.start()
 
-    def submit(self, folder: Path, kind: str, arguments: dict | None = None) -> None:
+    def submit(self, folder: Path, kind: str, arguments: dict | None = None, visitor: str = "") -> None:
         """Queue a job.
 
+        Args:
+            visitor: who asks for it, as `public.visitor` tells.
+
         Raises:
-            TgvigError: the part has a job already.
+            TgvigError: the part has a job already, or there are as many as the limits allow.
         """
         with self._changed:
-            held = self._jobs.get(folder)
-            if held and held.state in ACTIVE:
+            if self._active(folder):
                 raise TgvigError(BUSY)
-            job = _Job(folder, kind, arguments or {})
-            self._jobs[folder] = job
-            self._waiting.append(job)
-            self._keep(job)
-            self._changed.notify_all()
+            if self.limits:
+                others = [job.visitor for job in self._jobs.values() if job.state in ACTIVE]
+                self.limits.check_queue(len(others), others.count(visitor))
+            self._queue(_Job(folder, kind, arguments or {}, visitor))
+
+    def without_job(self, folder: Path, then: Callable[[], None]) -> bool:
+        """Do something quick to a part unless a job of it waits or runs; none can begin meanwhile. Returns whether."""
+        with self._changed:
+            if self._active(folder):
+                return False
+            self._jobs.pop(folder, None)
+            then()
+            return True
+
+    def _active(self, folder: Path) -> bool:
+        held = self._jobs.get(folder)
+        return bool(held and held.state in ACTIVE)
+
+    def _queue(self, job: _Job) -> None:
+        self._jobs[job.folder] = job
+        self._waiting.append(job)
+        self._keep(job)
+        self._changed.notify_all()
 
     def status(self, folder: Path) -> Status | None:
         """The part's latest job, None where it never had one."""
@@ -179,8 +204,9 @@ class Executor:
         held = [(file.parent, job) for file in files if (job := read_json(file)) and job["kind"] in self.work]
         left = [entry for entry in held if entry[1]["state"] in ACTIVE]
         left.sort(key=lambda entry: entry[1]["state"] == "queued")  # what ran comes first again
-        for folder, job in left:
-            self.submit(folder, job["kind"], job["arguments"])
+        with self._changed:
+            for folder, job in left:
+                self._queue(_Job(folder, job["kind"], job["arguments"]))
         return len(left)
 
     def close(self) -> None:

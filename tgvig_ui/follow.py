@@ -5,7 +5,6 @@ A run is never tied to a page's event: the page asks, the server's worker works 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -27,8 +26,10 @@ from tgvig_ui import (
     training,
 )
 from tgvig_ui.executor import Status
+from tgvig_ui.ready import open_ready
+from tgvig_ui.recent import gone, known_by, recent
 from tgvig_ui.restoring import fields, restored
-from tgvig_ui.server import Server
+from tgvig_ui.server import Server, bound
 from tgvig_ui.store import Part
 from tgvig_ui.words import note, status_line
 
@@ -55,6 +56,7 @@ class Head:
     recent: gr.Dropdown
     fresh: gr.Button
     banner: gr.HTML
+    gone: gr.HTML
     status: gr.HTML
     finish: gr.Button
     stop: gr.Button
@@ -72,6 +74,8 @@ def follow(
     """
     seen, timer = gr.State({}), gr.Timer(BUSY)
     kept = gr.BrowserState("", storage_key="tgvig-part")
+    mine = gr.BrowserState([], storage_key="tgvig-parts")
+    told = [kept, mine, head.recent, head.gone]
     landing = gr.Number(0, visible=False)  # a State never reaches the browser's scripts
     panels = _panels(server, forms)
     # hidden texts, because a State that changes in a call beside the queue calls nothing
@@ -84,23 +88,32 @@ def follow(
     estimating, asked = partial(generating_events.estimate_now, server), generating_events.estimated(third)
     tokens[2].change(estimating, [part_id, *asked], third.estimate, **QUIET)
 
-    def attach(kept_id: str, request: gr.Request) -> dict:
-        part = server.store.part(request.query_params.get("part")) or server.store.part(kept_id)
+    def attach(kept_id: str, known: list[str], request: gr.Request) -> dict:
+        linked = request.query_params.get("part")
+        asked = linked if server.store.part(linked) or server.store.gone(linked) else kept_id
+        part = server.store.part(asked)
         if part is None:  # whoever adds a photo before this answer comes must not lose it
-            return {head.recent: _recent(server, "")}
+            return {head.recent: recent(server, "", known), head.gone: gone(server, asked)}
         step = _step_of(part)
         first = tick(part.id, {}, only=step)  # what is seen first; the timer brings the other steps
-        return first | {part_id: part.id, kept: part.id, head.recent: _recent(server, part.id), landing: step}
+        return first | {
+            part_id: part.id,
+            landing: step,
+            **dict(zip(told, known_by(server, known, part.id), strict=True)),
+        }
 
-    attached = page.load(attach, kept, [part_id, kept, head.recent, landing, *outputs], **QUIET)
+    attached = page.load(attach, [kept, mine], [part_id, landing, *told, *outputs], **QUIET)
     attached.then(None, landing, steps, js=LAND, api_visibility="private")
     # after the part: this waits for the models, and nobody waits for it
     attached.then(lambda: _banner(server), None, head.banner, **QUIET)
-    known = part_id.change(lambda id: (id, _recent(server, id)), part_id, [kept, head.recent], **QUIET)
-    found = [part_id, kept, head.recent, seen, steps]
+    if server.lender:  # in the queue, because gradio's page tells ZeroGPU there who the visitor is
+        attached.then(server.lend, part_id, None, concurrency_limit=None, **QUIET | {"queue": True})
+    known = part_id.change(partial(known_by, server), [mine, part_id], told, **QUIET)
+    found = [part_id, *told, seen, steps]
     turned = [
-        head.recent.input(partial(_open, server), head.recent, found, **QUIET),
-        head.fresh.click(partial(_open, server, ""), None, found, **QUIET),
+        head.recent.input(partial(_open, server), [mine, head.recent], found, **QUIET),
+        head.fresh.click(partial(_open, server), mine, found, **QUIET),
+        forms[0].ready.click(bound(server, _open_ready), mine, found, **QUIET),
     ]
     for event in (known, *turned):
         event.then(None, kept, None, js=LINK, api_visibility="private")
@@ -164,7 +177,7 @@ def _tick(
     part = server.store.part(id)
     state = server.status(part)
     busy = bool(state and state.busy)
-    now = {"line": status_line(state, held()), "buttons": _buttons(state)}
+    now = {"line": status_line(state, held()) or gone(server, id), "buttons": _buttons(state)}
     looked = list(panels.items())[only - 1 : only] if only else panels.items()
     changed: dict = {component: _short(panel.token(part, busy)) for component, panel in looked}
     if now["line"] != before.get("line"):
@@ -182,27 +195,20 @@ def _buttons(state: Status | None) -> tuple[bool, bool]:
     return busy and state.state != "stopping", busy and state.state == "running" and state.iterating
 
 
-def _open(server: Server, id: str | None) -> tuple:
+def _open(server: Server, mine: list[str], id: str | None = "") -> tuple:
     """Another part, or none; everything is drawn anew."""
-    part = server.store.part(id)
-    known = part.id if part else ""
-    return known, known, _recent(server, known), {}, gr.Tabs(selected=_step_of(part))
+    known, *told = known_by(server, mine, id)
+    return known, known, *told, {}, gr.Tabs(selected=_step_of(server.store.part(known)))
+
+
+def _open_ready(server: Server, mine: list[str]) -> tuple:
+    """A copy of the finished walk."""
+    return _open(server, mine, open_ready(server).id)
 
 
 def _stop(server: Server, id: str, finish: bool) -> None:
     if part := server.store.part(id):
         server.executor.stop(part.folder, finish)
-
-
-def _recent(server: Server, id: str) -> gr.Dropdown:
-    choices = []
-    for part in server.store.recent():
-        when = time.strftime("%d %b %H:%M", time.localtime((part.folder / "part.json").stat().st_mtime))
-        choices.append((f"{part.choices.object_name or 'unnamed part'} · {when}", part.id))
-    known = id if any(value == id for _, value in choices) else None
-    return gr.Dropdown(
-        [("Recent parts…", ""), *choices] if not known else choices, value=known or "", visible=bool(choices)
-    )
 
 
 def _step_of(part: Part | None) -> int:

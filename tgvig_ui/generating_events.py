@@ -23,9 +23,15 @@ def wire(server: Server, step: Generating, part_id: gr.State) -> list:
     options = [step.images, step.iterations, step.seed, step.variance, step.text, step.pack, step.others]
     for entry in (step.images, step.iterations, step.others, step.pack):
         entry.change(partial(estimate_now, server), [part_id, *estimated(step)], step.estimate, queue=False, **private)
-    return [
+    begun = [
         step.start.click(on(start), [part_id, *options], None, **private),
         step.more.click(on(more), [part_id], None, **private),
+    ]
+    if server.lender:
+        for event in begun:
+            event.then(server.lend, part_id, None, concurrency_limit=None, **private)
+    return [
+        *begun,
         step.generation.input(on(look), [part_id, step.generation], None, **private),
         step.set.input(on(see), [part_id, step.set], None, **private),
         step.use.click(on(use), [part_id, step.set], None, **private),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from tgvig_ui.forms import Form
+from tgvig_ui.public import Limits
 from tgvig_ui.words import note
 
 EMPTY = note(
@@ -48,15 +49,15 @@ class Generating(Form):
     next: gr.Button
 
 
-def build() -> Generating:
-    """The step's page."""
+def build(limits: Limits | None = None) -> Generating:
+    """The step's page; a public server's limits end the sliders."""
     gr.Markdown(
         "### Generate good images\nEach iteration adapts the generator to your photos, then makes a set. The set that fits "
         "the prompt best is used."
     )
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
-            settings = _settings()
+            settings = _settings(limits)
         with gr.Column(scale=3, min_width=280):
             curve = gr.Plot(show_label=False, elem_id="curve")
             said = gr.HTML(EMPTY, elem_id="curve-said")
@@ -66,13 +67,18 @@ def build() -> Generating:
     return Generating(**settings, curve=curve, said=said, **sets, **pictures, compared=compared, next=next_)
 
 
-def _settings() -> dict:
+def _settings(limits: Limits | None) -> dict:
     """What is asked for, how long it takes, and the buttons that begin it."""
+    most_images, most_iterations = (limits.images, limits.iterations) if limits else (100, 50)
     prompt = gr.HTML("", elem_id="generate-prompt")
-    images = gr.Slider(1, 100, value=20, step=1, label="Images in a set", elem_id="images")
-    iterations = gr.Slider(1, 50, value=5, step=1, label="Iterations", elem_id="iterations")
+    images = gr.Slider(1, most_images, value=min(20, most_images), step=1, label="Images in a set", elem_id="images")
+    iterations = gr.Slider(
+        1, most_iterations, value=min(5, most_iterations), step=1, label="Iterations", elem_id="iterations"
+    )
+    if limits:
+        gr.HTML(note(limits.sets_line, "hint"), elem_id="limits-sets")
     with gr.Accordion("More choices", open=False):
-        choices = _more_choices()
+        choices = _more_choices(limits)
     estimate = gr.HTML("", elem_id="estimate")
     with gr.Row():
         start = gr.Button("Start", variant="primary", elem_id="start-generate", interactive=False)
@@ -82,7 +88,7 @@ def _settings() -> dict:
     )
 
 
-def _more_choices() -> dict:
+def _more_choices(limits: Limits | None) -> dict:
     """What few people change."""
     seed = gr.Number(
         0, label="Seed", info="The same seed gives the same images.", precision=0, minimum=0, elem_id="seed"
@@ -101,7 +107,7 @@ def _more_choices() -> dict:
     )
     others = gr.CheckboxGroup(list(NAMED), label="Also generate for these prompts, to compare", elem_id="others")
     pack = gr.Dropdown(
-        MODELS, value="", label="Models", elem_id="pack",
+        MODELS, value="", label="Models", elem_id="pack", visible=limits is None,
         info="paper and strong are fetched once (1.3 and 2.6 GB) where a network allows it.",
     )  # fmt: skip
     return dict(seed=seed, variance=variance, text=text, others=others, pack=pack)

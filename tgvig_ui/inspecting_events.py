@@ -11,7 +11,7 @@ import gradio as gr
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_photo
 from tgvig_ui import downloads
-from tgvig_ui.adding import add_unknown_normals, only_local
+from tgvig_ui.adding import add_unknown_normals, check_given, only_local
 from tgvig_ui.inspecting_layout import DECISIONS, Inspecting
 from tgvig_ui.looking import looked_row
 from tgvig_ui.results import results
@@ -79,7 +79,9 @@ def add(server: Server, id: str, given: list[str] | None) -> None:
     part, good = server.part(id), []
     if (part.folder / "tests" / "test" / "good").is_dir():
         raise TgvigError("The photos here came from a folder with labels: remove them before you add others.")
-    for path in map(Path, given or ()):
+    paths = [Path(path) for path in given or ()]
+    check_given(server, part, paths, tests=True)
+    for path in paths:
         try:
             read_photo(path)
             good.append(path)
@@ -149,6 +151,7 @@ def learn(server: Server, id: str) -> None:
     marked = [row.path for row in found.rows if row.decision == "OK"] if found else []
     if not marked:
         raise TgvigError("No photo is marked OK: look at a good one and press O.")
+    check_given(server, part, marked)
     before = set(part.photos())
     added = add_unknown_normals(part, marked)
     fresh = [path.name for path in part.photos() if path not in before]

@@ -74,6 +74,8 @@ def _adding(server: Server) -> dict:
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=280):
             upload = gr.File(label="Add photos to inspect", file_count="multiple", height=150, elem_id="upload-tests")
+            if server.limits:
+                gr.HTML(note(server.limits.tests_line, "hint"), elem_id="limits-tests")
         with gr.Column(scale=2, min_width=280):
             count = gr.HTML(EMPTY, elem_id="tests-count")
             sample = gr.Button("Use the sample part's 20 test photos", size="sm", visible=False, elem_id="sample-tests")

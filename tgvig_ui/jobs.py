@@ -18,16 +18,21 @@ from tgvig_ui.generations import best_set, lacks_sets, used_set
 from tgvig_ui.ranked import ranking_of
 from tgvig_ui.service import Service
 from tgvig_ui.store import Part, write_json
+from tgvig_ui.zero_gpu import Lender, borrow
 
 if TYPE_CHECKING:
     from tgvig_core.pipeline import Work
 
 
 class Jobs:
-    """The kinds of job that the executor runs."""
+    """The kinds of job that the executor runs.
 
-    def __init__(self, service: Service) -> None:
-        self.service = service
+    Args:
+        lender: lends ZeroGPU's time to a generation, None on every other machine.
+    """
+
+    def __init__(self, service: Service, lender: Lender | None = None) -> None:
+        self.service, self.lender = service, lender
 
     @property
     def work(self) -> dict:
@@ -109,7 +114,8 @@ class Jobs:
         normals = work.normals.tensor(SIZE).to(work.device)
         try:
             with work.timed("generate"):
-                generate_sets(work, normals, work.settings.prompt)
+                if not (self.lender and borrow(self.lender, work, part, number, watch)):
+                    generate_sets(work, normals, work.settings.prompt)
         finally:  # a stopped generation has its best set, too
             _settle(part, number)
         self._compare(part, normals, watch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,43 +12,64 @@ import typer
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.paths import cache_dir
-from tgvig_ui import assemble
+from tgvig_ui import assemble, expiry, zero_gpu
 from tgvig_ui.alone import alone, check_port
 from tgvig_ui.executor import Executor
 from tgvig_ui.jobs import Jobs
+from tgvig_ui.public import Limits, on_a_space
 from tgvig_ui.server import Server
 from tgvig_ui.service import Options, Service
 from tgvig_ui.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 STYLE = Path(__file__).with_name("style.css")
+SPACE_DISK = Path("/data")
+"""The lasting disk of a Space that has one."""
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 lets other machines in")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port")] = 7860,
+    host: Annotated[
+        str, typer.Option(envvar="GRADIO_SERVER_NAME", help="address to listen on; 0.0.0.0 lets other machines in")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="GRADIO_SERVER_PORT", help="port")] = 7860,
     runs: Annotated[Path | None, typer.Option(help="where parts and their runs are kept")] = None,
     models_dir: Annotated[Path | None, typer.Option(help="folder with model files brought by hand")] = None,
-    pack: Annotated[str, typer.Option(help="models: auto, embedded, paper or strong")] = "auto",
+    pack: Annotated[str, typer.Option(envvar="TGVIG_PACK", help="models: auto, embedded, paper or strong")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     auth: Annotated[str, typer.Option(help="USER:PASSWORD that visitors must give")] = "",
     max_upload: Annotated[str, typer.Option(help="largest file that may be uploaded")] = "100mb",
+    public: Annotated[
+        bool | None,
+        typer.Option(
+            envvar="TGVIG_PUBLIC", help="limits for strangers (by itself on a Hugging Face Space)", show_default=False
+        ),
+    ] = None,
+    expire_hours: Annotated[
+        float | None,
+        typer.Option(
+            help="remove parts that nobody looks at for so long (--public: 24; else never)", show_default=False
+        ),
+    ] = None,
     share: Annotated[
         bool, typer.Option(help="a public link through gradio's relay (off: nothing leaves this machine)")
     ] = False,
     mcp: Annotated[bool, typer.Option("--mcp", help="also offer the named endpoints as MCP tools")] = False,
 ) -> None:
     """Open the web app."""
-    options, user, folder = Options(pack, models_dir, device), _user(auth), runs or cache_dir() / "parts"
+    limits = _limits(on_a_space() if public is None else public, expire_hours)
+    options, user, folder = _options(pack, models_dir, device), _user(auth), runs or default_runs()
     with alone(folder):
         check_port(port)  # before `make`, which takes up an earlier server's jobs
-        server = make(folder, options, host in LOCAL and not share)
+        hours = limits.hours if limits else expire_hours
+        server = make(folder, options, host in LOCAL and not share and not limits, limits, hours)
         page = _page(server)
         server.service.warm_up()
+        expired = expiry.begin(server.store, server.executor, hours) if hours else None
         try:
             page.launch(
-                server_name=host, server_port=port, share=share, auth=user, max_file_size=max_upload, mcp_server=mcp,
+                server_name=host, server_port=port, share=share, auth=user, mcp_server=mcp,
+                max_file_size=f"{limits.megabytes}mb" if limits else max_upload,
                 ssr_mode=False, css_paths=STYLE, head=assemble.SCRIPT, footer_links=["api"], show_error=True,
                 theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
             )  # fmt: skip
@@ -56,7 +78,30 @@ def serve(
                 raise
             raise TgvigError(f"No page can be served at {host}, port {port}: give another --host or --port.") from error
         finally:
+            if expired:
+                expired.set()
             server.executor.close()
+
+
+def default_runs() -> Path:
+    """The folder of parts that nobody chose: on a Space its lasting disk where it has one, else the cache folder."""
+    lasting = on_a_space() and os.access(SPACE_DISK, os.W_OK)
+    return (SPACE_DISK / "tgvig" if lasting else cache_dir()) / "parts"
+
+
+def _limits(public: bool, hours: float | None) -> Limits | None:
+    if hours is not None and hours <= 0:
+        raise TgvigError(f"{hours:g} is no time after which parts could be removed: give --expire-hours above 0.")
+    if not public:
+        return None
+    return Limits() if hours is None else Limits(hours=hours)
+
+
+def _options(pack: str, models_dir: Path | None, device: str) -> Options:
+    """ZeroGPU has a GPU only inside `zero_gpu.iterate`: all else runs on the processor, with models that suit one."""
+    if zero_gpu.ACTIVE:
+        return Options("embedded" if pack == "auto" else pack, models_dir, "cpu")
+    return Options(pack, models_dir, device)
 
 
 def _user(auth: str) -> tuple | None:
@@ -68,14 +113,21 @@ def _user(auth: str) -> tuple | None:
 def _page(server: Server) -> gr.Blocks:
     gr.set_static_paths(server.store.root)  # pictures are served where they lie, not hashed and copied for every look
     page = assemble.build(server)
-    page.queue(default_concurrency_limit=8)
+    page.queue(max_size=64, default_concurrency_limit=8)  # on ZeroGPU gradio would let one event wait, and not more
     return page
 
 
-def make(runs: Path, options: Options, local: bool) -> Server:
-    """The server's parts; jobs that an earlier server left unfinished are queued again."""
-    service = Service(options)
-    server = Server(Store(runs), service, Executor(Jobs(service).work), ROOT / "assets" / "samples", local)
+def make(
+    runs: Path, options: Options, local: bool, limits: Limits | None = None, hours: float | None = None
+) -> Server:  # fmt: skip
+    """The server's parts; jobs that an earlier server left unfinished are queued again.
+
+    Args:
+        limits: of a server for strangers. hours: after which a part that nobody looks at may be removed.
+    """
+    service, lender = Service(options), zero_gpu.Lender() if zero_gpu.ACTIVE else None
+    executor = Executor(Jobs(service, lender).work, limits)
+    server = Server(Store(runs, hours), service, executor, ROOT / "assets" / "samples", local, limits, lender)
     server.executor.recover(server.store)
     return server
 

@@ -34,6 +34,7 @@ class Normals(Form):
 
     upload: gr.File
     samples: gr.Radio
+    ready: gr.Button
     path: gr.Textbox
     take_path: gr.Button
     gallery: gr.Gallery
@@ -59,9 +60,12 @@ def build(server: Server) -> Normals:
                 height=170,
                 elem_id="upload-normals",
             )
+            if server.limits:
+                gr.HTML(note(server.limits.photos_line, "hint"), elem_id="limits-photos")
             samples = gr.Radio(
                 names, label="No photos at hand? Try a sample part (rendered, not photographed)", elem_id="samples"
             )
+            ready = gr.Button("Look at a finished example", size="sm", elem_id="ready")
             with gr.Accordion("Photos in a folder of this computer", open=False, visible=server.local):
                 path = gr.Textbox(label="Folder or file", placeholder="/home/me/photos/good", elem_id="normals-path")
                 take_path = gr.Button("Add the photos of this folder", size="sm", elem_id="take-path")
@@ -86,7 +90,7 @@ def build(server: Server) -> Normals:
             notes = gr.HTML(EMPTY, elem_id="normal-notes")
             remove = gr.Button("Remove the selected photo", size="sm", visible=False, elem_id="remove-normal")
     next_ = gr.Button("Next: describe the part", variant="primary", interactive=False, elem_id="to-prompts")
-    return Normals(upload, samples, path, take_path, gallery, notes, remove, gr.State(None), flips, turns, next_)
+    return Normals(upload, samples, ready, path, take_path, gallery, notes, remove, gr.State(None), flips, turns, next_)
 
 
 def token(part: Part | None) -> list:
@@ -102,7 +106,7 @@ def show(step: Normals, part: Part | None) -> dict:
     poses = {step.flips: bool(part and part.choices.flips), step.turns: bool(part and part.choices.turns)}
     if not photos:  # the boxes, too: a new part must not seem to have the poses of the one before it
         return poses | {step.gallery: gr.Gallery([]), step.notes: EMPTY, step.remove: gr.Button(visible=False),
-                        step.next: gr.Button(interactive=False)}  # fmt: skip
+                        step.next: gr.Button(interactive=False), step.ready: gr.Button(visible=True)}  # fmt: skip
     pictures = [(str(thumb(path, part.folder / "thumbs")), name) for path, name in own_names(photos).items()]
     texts = "".join(_notes(part, photos)) or note("The photos look fine: sharp, well lit, no duplicates.")
     few = "One photo works, but how often good parts will be rejected can then only be guessed; 3 to 5 are better."
@@ -110,6 +114,7 @@ def show(step: Normals, part: Part | None) -> dict:
         step.gallery: gr.Gallery(pictures, selected_index=None),  # the frame must not pass to the next photo
         step.notes: texts + (note(few, "hint") if len(photos) < 3 else ""),
         step.remove: gr.Button(visible=True),
+        step.ready: gr.Button(visible=False),
         step.next: gr.Button(interactive=True),
     }
 

@@ -10,7 +10,7 @@ import gradio as gr
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_photo
-from tgvig_ui.adding import add_normals, only_local
+from tgvig_ui.adding import add_normals, check_given, only_local
 from tgvig_ui.normals import Normals
 from tgvig_ui.server import Server, bound
 from tgvig_ui.store import local_photos
@@ -80,6 +80,8 @@ def pose(server: Server, id: str, flips: bool, turns: bool) -> None:
 
 def _take(server: Server, id: str, given: list[Path]) -> str:
     """Copy what can be read; name what cannot. Nothing is copied if all of it is bad."""
+    known = server.store.part(id)
+    check_given(server, known, given)
     good, bad = [], []
     for path in given:
         try:
@@ -89,7 +91,6 @@ def _take(server: Server, id: str, given: list[Path]) -> str:
             bad.append(str(error).replace(str(path), path.name))
     if not good:
         raise TgvigError(bad[0] if bad else "No photo was given: choose at least one.")
-    known = server.store.part(id)
     part = known or server.store.new()
     try:
         add_normals(part, good)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from tgvig_core.display import shown
-from tgvig_core.images import from_square, read_photo
+from tgvig_core.images import from_square, read_photo, save_png
 from tgvig_ui.store import Part, read_json
 from tgvig_ui.thumbs import VIEW
 from tgvig_ui.training import model_card
@@ -156,9 +156,21 @@ def csv_text(found: Results) -> str:
     return out.getvalue()
 
 
+def heatmap_file(found: Results, row: Row) -> Path:
+    """The photo under its map at full size; drawn now where the inspection came without it (ready.py)."""
+    file = found.folder / "heatmaps" / row.heatmap
+    if not file.exists():
+        from tgvig_core.inspection import heatmap
+
+        file.parent.mkdir(exist_ok=True)
+        limit = found.card["calibration"]["pixel_threshold"]
+        save_png(heatmap(read_photo(row.path).pixels, np.load(row.map).astype(np.float32), limit), file)
+    return file
+
+
 def heatmaps_zip(found: Results, target: Path) -> Path:
     """The heatmaps of these photos, at their own size, in one archive; the folder may hold some of former inspections."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
-        for name in sorted(row.heatmap for row in found.rows):
-            archive.write(found.folder / "heatmaps" / name, name)
+        for row in sorted(found.rows, key=lambda row: row.heatmap):
+            archive.write(heatmap_file(found, row), row.heatmap)
     return target

@@ -12,19 +12,29 @@ import gradio as gr
 
 from tgvig_core.errors import TgvigError
 from tgvig_ui.executor import Executor, Status
+from tgvig_ui.public import Limits, visitor
 from tgvig_ui.service import Service
 from tgvig_ui.store import Part, Store
+from tgvig_ui.zero_gpu import Lender
+
+ITERATING = ("generate", "complete")
+"""The kinds of job that make iterations."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """One running app. `local` tells whether a person at this machine uses it: then paths on its disk may be typed."""
+    """One running app. `local` tells whether a person at this machine uses it: then paths on its disk may be typed.
+
+    `limits` are those of a server for strangers, None for people of one's own. `lender` is there on ZeroGPU only.
+    """
 
     store: Store
     service: Service
     executor: Executor
     samples: Path
     local: bool
+    limits: Limits | None = None
+    lender: Lender | None = None
 
     def part(self, id: str) -> Part:
         """The part of an id.
@@ -34,7 +44,8 @@ class Server:
         """
         part = self.store.part(id)
         if part is None:
-            raise TgvigError("There are no photos yet: add 1 to 5 photos of good parts in step 1.")
+            first = "There are no photos yet: add 1 to 5 photos of good parts in step 1."
+            raise TgvigError(self.store.gone(id) or first)
         return part
 
     def status(self, part: Part | None) -> Status | None:
@@ -46,9 +57,15 @@ class Server:
         state = self.status(part)
         return bool(state and state.busy)
 
+    def lend(self, id: str) -> None:
+        """On ZeroGPU: give a part's generation the GPU's time that this event has, while it waits or runs."""
+        part = self.store.part(id)
+        if part and self.lender:
+            self.lender.lend(part.folder, lambda: self.busy(part) and self.status(part).kind in ITERATING)
+
     def submit(self, part: Part, kind: str, arguments: dict | None = None) -> None:
         """Queue a job of this part."""
-        self.executor.submit(part.folder, kind, arguments)
+        self.executor.submit(part.folder, kind, arguments, visitor())
 
 
 def plain(handler: Callable) -> Callable:

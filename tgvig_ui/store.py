@@ -9,6 +9,7 @@ PARTS/<id>/tests/             photos to inspect
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -24,6 +25,8 @@ from tgvig_core.errors import TgvigError
 from tgvig_core.photo_files import SUFFIXES, expand_inputs
 from tgvig_ui.own_names import own_name
 
+SEEN = "seen"
+"""A file of a part that is touched when somebody looks at it."""
 ID = re.compile(r"[0-9a-f]{12}")
 MAX_PHOTOS = 200
 MAX_TESTS = 2000
@@ -95,6 +98,18 @@ class Part:
             write_json(self.folder / "part.json", asdict(chosen))
         return chosen
 
+    def look(self) -> None:
+        """Note that somebody looks at it, at most once a minute: the page looks every second."""
+        file = self.folder / SEEN
+        with contextlib.suppress(OSError):  # a full disk; or it has just been removed
+            if not file.exists() or time.time() - file.stat().st_mtime > 60:
+                file.touch()
+
+    def last_used(self) -> float:
+        """When somebody looked at it or its job changed, in seconds since 1970; 0 where there is nothing of it."""
+        found = [self.folder / name for name in (SEEN, "part.json", "job.json")]
+        return max((file.stat().st_mtime for file in found if file.exists()), default=0.0)
+
     def photos(self) -> list[Path]:
         """The photos of good parts, in the order they came."""
         return sorted(path for path in (self.folder / "photos").glob("*") if path.suffix.lower() in SUFFIXES)
@@ -144,13 +159,17 @@ class Part:
         shutil.rmtree(self.folder / "tests", ignore_errors=True)
         self.choose(decisions={}, looked_at="")
 
+    def bytes(self) -> int:
+        """What it takes on the disk."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
     def check_room(self, given: Sequence[str | Path]) -> None:
         """Refuse photos that would take too much of the disk.
 
         Raises:
             TgvigError: too many bytes or photos.
         """
-        size = sum(Path(path).stat().st_size for path in given) + _bytes(self.folder)
+        size = sum(Path(path).stat().st_size for path in given) + self.bytes()
         if size > MAX_BYTES:
             raise TgvigError(
                 f"{size / 1e9:.1f} GB are more than the {MAX_BYTES / 1e9:g} GB that a part may take: give fewer photos."
@@ -160,10 +179,14 @@ class Part:
 
 
 class Store:
-    """All parts of a server."""
+    """All parts of a server.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
+    Args:
+        hours: after which a part that nobody looks at is removed (expiry.py); None to keep all.
+    """
+
+    def __init__(self, root: Path, hours: float | None = None) -> None:
+        self.root, self.hours = root.resolve(), hours
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -180,7 +203,25 @@ class Store:
         """The part of an id, None where there is none. Only names that this store gives out reach the disk."""
         if not id or not ID.fullmatch(id) or not (self.root / id / "part.json").is_file():
             return None
-        return Part(self.root / id)
+        part = Part(self.root / id)
+        if self.hours:
+            part.look()
+        return part
+
+    def all(self) -> list[Part]:
+        """Every part, in no order; looks at none."""
+        return [Part(folder) for folder in self.root.iterdir() if ID.fullmatch(folder.name)]
+
+    def gone(self, id: str | None) -> str:
+        """What to say of an id that this store gave out once, or another one did; empty where its part is here."""
+        if not id or not ID.fullmatch(id) or (self.root / id).is_dir():
+            return ""
+        if self.hours:
+            return (
+                f"This part is not here any more: parts that nobody looks at for {self.hours:g} hours are removed with all "
+                "their photos and results. Begin a new one."
+            )
+        return "This part is not here: it was removed, or belongs to another server. Begin a new one, or choose a recent one."
 
     def recent(self, count: int = 20) -> list[Part]:
         """The parts touched last, newest first; those without a photo are left out."""
@@ -213,7 +254,3 @@ def write_json(file: Path, value: dict) -> None:
     part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
     part.write_text(json.dumps(value, indent=2), encoding="utf-8")
     os.replace(part, file)
-
-
-def _bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -13,6 +13,7 @@ from tgvig_ui import odd_photos
 from tgvig_ui.beginning import Asked, begin
 from tgvig_ui.forms import Form
 from tgvig_ui.generations import settings_of
+from tgvig_ui.public import Limits
 from tgvig_ui.server import Server, bound
 from tgvig_ui.store import Part, read_json
 from tgvig_ui.words import note
@@ -49,8 +50,8 @@ class Training(Form):
     next: gr.Button
 
 
-def build() -> Training:
-    """The step's page."""
+def build(limits: Limits | None = None) -> Training:
+    """The step's page; a public server fetches no other network than its own."""
     gr.Markdown(
         "### Train the detector\nPatchCore remembers small patches of good images. A photo's score is the distance of its "
         "strangest patch to the nearest remembered one: larger is stranger, and there is no upper end."
@@ -67,7 +68,7 @@ def build() -> Training:
                 elem_id="false-alarm",
                 info="The threshold is set for this rate. From few photos it can only be met roughly.",
             )
-            with gr.Accordion("More choices", open=False):
+            with gr.Accordion("More choices", open=False, visible=limits is None):
                 backbone = gr.Dropdown(
                     BACKBONES,
                     value="",
@@ -94,6 +95,8 @@ def train(server: Server, id: str, arm: str | None, rate: float, backbone: str) 
     if arm is None:
         raise TgvigError(UNCHOSEN)
     part = server.part(id)
+    if server.limits:
+        server.limits.check_models(backbone)
     choices = part.choices
     # all of it as it is now: the job may wait in the queue while the person looks at other sets
     images = {"set": choices.chosen_set, "left_out": list(choices.left_out)}

@@ -1,0 +1,117 @@
+"""Make assets/walk: the sample part hex_nut through all five steps with the embedded pack, on one thread (ready.py opens it).
+
+    python tools/make_walk.py [--out assets/walk]
+
+About three minutes. The page's own handlers and jobs do the work; every figure in the walk is from this run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.numpy import load_file, save_file
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tgvig_core.completing import BANK  # noqa: E402
+from tgvig_ui import checking, inspecting_events, normals_events, ready, training  # noqa: E402
+from tgvig_ui.beginning import Asked, begin  # noqa: E402
+from tgvig_ui.generations import set_files, similarity  # noqa: E402
+from tgvig_ui.launch import make  # noqa: E402
+from tgvig_ui.server import Server  # noqa: E402
+from tgvig_ui.service import Options  # noqa: E402
+from tgvig_ui.store import Part, read_json, write_json  # noqa: E402
+
+ASKED = Asked(images=8, iterations=4)
+TEXTS = ("part.json", "ranking.json", "prompt_map.json", "prompts.csv", "odd/notes.json")
+OF_THE_RUN = (
+    "config.json",
+    "journal.jsonl",
+    "check.json",
+    "model/model.json",
+    "model/check.json",
+    "inspect/scores.json",
+)
+
+
+def main() -> None:
+    """Run and pack."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=ready.WALK)
+    o = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        server = make(Path(folder), Options("embedded", device="cpu"), local=True)
+        part = walked(server)
+        shutil.rmtree(o.out, ignore_errors=True)
+        pack(part, o.out)
+        server.executor.close()
+    print(f"{o.out}: {sum(file.stat().st_size for file in o.out.rglob('*') if file.is_file()) / 1e6:.2f} MB")
+
+
+def walked(server: Server) -> Part:
+    """The part after five steps."""
+    id, _ = normals_events.sample(server, "", ready.SAMPLE.replace("_", " "))
+    part = server.part(id)
+    wait(server, part, lambda: server.submit(part, "rank"))
+    wait(server, part, lambda: begin(server, part, [part.choices.prompt], ASKED, "generate"))
+    wait(server, part, lambda: training.train(server, id, next(iter(training.ARMS)), 5, ""))
+    wait(server, part, lambda: checking.check(server, id, False))
+    inspecting_events.sample(server, id)
+    wait(server, part, lambda: inspecting_events.go(server, id))
+    return part
+
+
+def wait(server: Server, part: Part, begin_job) -> None:
+    """Begin a job and wait until it is done."""
+    start = time.perf_counter()
+    begin_job()
+    while server.busy(part):
+        time.sleep(0.1)
+    state = server.status(part)
+    if state.state != "done":
+        raise SystemExit(f"{state.kind} {state.state}: {state.message}")
+    print(f"{state.kind}: {time.perf_counter() - start:.0f} s {state.message}")
+
+
+def pack(part: Part, out: Path) -> None:
+    """Write what `ready.open_ready` makes a part of."""
+    run = part.generation(ready.NUMBER)
+    for name in (*TEXTS, *(f"generations/{ready.NUMBER}/{name}" for name in OF_THE_RUN)):
+        target = out / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text((part.folder / name).read_text().replace(str(part.folder), ready.HERE))
+    target = out / "generations" / str(ready.NUMBER)
+    state = load_file(run / "model" / "model.safetensors")
+    save_file({k: v for k, v in state.items() if not k.startswith("feature_extractor.")}, target / "model" / BANK)
+    (target / "sets").mkdir()
+    for number in range(1, len(similarity(part, ready.NUMBER)) + 1):
+        images = [np.array(Image.open(file)) for file in set_files(part, ready.NUMBER, number)]
+        strip = Image.fromarray(np.concatenate(images))
+        strip.save(target / "sets" / f"{number:03d}.webp", lossless=True, quality=100, method=6, exact=True)
+    rows = read_json(run / "inspect" / "scores.json")["images"]
+    maps = [np.load(run / "inspect" / "maps" / f"{place}.npy") for place in range(len(rows))]
+    ready.packed_maps(maps, target / "inspect" / "maps.npz")
+    write_json(out / "job.json", {"kind": "inspect", "arguments": {}, "state": "done", "message": told(part)})
+
+
+def told(part: Part) -> str:
+    """What the line about the job says of the walk."""
+    return (
+        f"This is a finished example: a rendered hex nut, {len(part.photos())} good photos, "
+        f"{len(similarity(part, ready.NUMBER))} sets of {ASKED.images} images, trained, checked and inspected. The copy is "
+        "yours: change what you like."
+    )
+
+
+if __name__ == "__main__":
+    main()

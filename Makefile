@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses an interpreter; otherwise tools/setup.sh finds one.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app demo test lint clean
+.PHONY: help setup app demo test lint docs clean
 
 READY := .venv/.ready
 SAMPLE := assets/samples/hex_nut
@@ -12,8 +12,9 @@ help:
 	@echo "make demo    set up, then inspect the sample part hex_nut from one photo (results in runs/demo)"
 	@echo "make test    set up, then run the tests (ARGS='-k coreset' for some of them)"
 	@echo "make lint    set up, then check the style with ruff"
+	@echo "make docs    set up, then build the documentation as a site (site/index.html)"
 	@echo "make setup   set up only: .venv, packages, WordNet"
-	@echo "make clean   remove .venv, runs/demo and caches"
+	@echo "make clean   remove .venv, runs/demo, site and caches"
 
 setup: $(READY)
 
@@ -41,6 +42,9 @@ test: $(READY)
 lint: $(READY)
 	.venv/bin/ruff check .
 
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
+
 clean:
-	rm -rf .venv runs/demo build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv runs/demo site build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find tgvig_core tgvig_ui tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

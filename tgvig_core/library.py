@@ -1,0 +1,65 @@
+"""The whole method (Lee and Choi, CVPR 2024) from Python in two calls, with the command line's defaults: run it, take it home."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from tgvig_core import pipeline
+from tgvig_core.export import FORMATS, Wishes, export
+from tgvig_core.generator import GeneratorSettings
+from tgvig_core.images import expand_inputs
+from tgvig_core.integrator import IntegratorSettings
+from tgvig_core.progress import Progress, silent
+from tgvig_core.settings import RunSettings
+
+
+def run(
+    photos: str | Path | Sequence[str | Path], object_name: str, out: str | Path, *, test: str | Path | None = None,
+    images: int = 20, iterations: int = 10, progress: Progress = silent, stop: threading.Event | None = None, **others,
+) -> dict:  # fmt: skip
+    """Photos to prompt, generated sets, a detector, scores and heatmaps, as `tgvig run` does it.
+
+    Args:
+        photos: of good parts: files, folders or patterns.
+        object_name: what the part is called, such as "metal nut".
+        out: folder of the run, new or empty.
+        test: folder of photos to inspect; in MVTec AD's layout it also gives figures.
+        images: M, generated images per iteration, 1 to 1000.
+        iterations: L, 1 to 1000.
+        progress: called as progress(step, done, total). stop: when set, ends the run within a batch.
+        others: further fields of RunSettings: prompt, sense, words, pack, models_dir, seed, device, false_alarm, ...
+
+    Returns:
+        What RUN/result.json holds: best_prompt, similarity (a value per set), best_iteration, threshold,
+        false_alarm_estimate, seconds, notes, and with `test` every photo's score, display (0 to 1) and verdict.
+
+    Raises:
+        TgvigError: something given cannot be used. Stopped: stop was set; `resume(out)` finishes the run.
+    """
+    given = [photos] if isinstance(photos, str | Path) else photos
+    settings = RunSettings(
+        tuple(str(path.absolute()) for path in expand_inputs(given)), object_name, str(out),
+        test=str(Path(test).absolute()) if test is not None else None,
+        generating=GeneratorSettings(images), integrating=IntegratorSettings(iterations), **others,
+    )  # fmt: skip
+    return pipeline.start(settings, progress, stop)
+
+
+def export_bundle(
+    run: str | Path, out: str | Path, formats: Sequence[str] = FORMATS, *, with_normals: bool = False,
+    progress: Progress = silent, stop: threading.Event | None = None,
+) -> Path:  # fmt: skip
+    """Write the bundle of a run's detector, as `tgvig export` does, and return its path.
+
+    Args:
+        run: folder of a finished run.
+        out: a new folder, or a new file that ends with .zip.
+        formats: some of torch, onnx and openvino.
+        with_normals: whether the good photos go along.
+
+    Raises:
+        TgvigError, Stopped: see export.export.
+    """
+    return export(Path(run), Path(out), Wishes(tuple(formats), with_normals), progress, stop)

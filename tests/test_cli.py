@@ -187,10 +187,12 @@ def test_the_readmes_commands_run(tmp_path, here, monkeypatch):
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     commands = [line.strip() for line in lines if line.strip().startswith("tgvig ")]
-    assert {line.split()[1] for line in commands} == {"doctor", "prompts", "run", "check", "inspect"}
+    assert {line.split()[1] for line in commands} == {
+        "doctor", "prompts", "run", "check", "inspect", "export", "serve",
+    }  # fmt: skip
     shutil.copytree(ROOT / "assets", tmp_path / "assets")
     monkeypatch.chdir(tmp_path)
-    for line in commands:
+    for line in (line for line in commands if not line.startswith("tgvig serve")):  # it never ends: test_serving_bundle
         line = re.sub(r"--(images|iterations) \d+", r"--\1 2", line.split("#")[0])
         arguments = shlex.split(line)[1:]
         code, _, err = here(*arguments)

@@ -236,6 +236,27 @@ def test_a_stopped_export_leaves_nothing(run, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_writing_the_formats_leaves_nothing_for_their_makers(run, tmp_path):
+    """Both libraries queue facts about the machine in the home folder, unless they are kept from it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    code = f"""
+from pathlib import Path
+from tgvig_core.export import Wishes, export
+export(Path({str(run)!r}), Path({str(tmp_path / "made.zip")!r}), Wishes(("openvino",)))
+import onnxruntime, openvino
+"""
+    environment = os.environ | {
+        "HOME": str(home),
+        "MPLCONFIGDIR": str(tmp_path / "mpl"),
+        "XDG_CACHE_HOME": str(tmp_path),
+    }
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, env=environment, check=True, timeout=300)
+    assert (tmp_path / "made.zip").is_file()
+    told = [path for path in home.rglob("*") if "intel" in path.parts or "Microsoft" in path.parts]
+    assert told == [] and not (tmp_path / "Microsoft").exists()
+
+
 def test_a_library_that_is_missing_is_named_with_its_command(run, monkeypatch):
     monkeypatch.setattr("tgvig_core.formats.find_spec", lambda name: None if name == "onnxscript" else object())
     with pytest.raises(TgvigError, match="pip install onnxscript"):
@@ -268,10 +289,14 @@ def test_inspecting_with_an_exported_model_needs_no_torch(format, bundle, tmp_pa
         tmp_path / "out",
         "--json",
     ]
+    home = tmp_path / "home"
+    home.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", BLOCKED, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, timeout=300
-    )
+        [sys.executable, "-c", BLOCKED, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, timeout=300,
+        env=os.environ | {"HOME": str(home), "MPLCONFIGDIR": str(tmp_path / "mpl")},
+    )  # fmt: skip
     assert done.returncode == 1, done.stderr
+    assert list(home.iterdir()) == []  # where the runtimes keep what they would tell their makers
     rows = json.loads(done.stdout)["images"]
     assert [row["is_anomalous"] for row in rows] == [True, False]
     assert rows[0]["regions"] and rows[1]["regions"] == [] and Path(rows[0]["heatmap"]).is_file()

@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tgvig_core import no_telemetry  # noqa: F401  # before either library
+
 if TYPE_CHECKING:
     from tgvig_core.detectors import PatchCore  # what is missing is asked before torch has loaded
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from tgvig_core import no_telemetry  # noqa: F401  # before either runtime
 from tgvig_core.bundle import MODELS, Bundle
 from tgvig_core.errors import TgvigError
 from tgvig_core.inspection import Inspector, Scorer

@@ -1,5 +1,6 @@
 """Bundles: every format scores like the trained detector, says what it is, and is refused when it was changed."""
 
+import hashlib
 import html
 import json
 import os
@@ -10,6 +11,7 @@ import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -117,9 +119,19 @@ def test_no_folder_of_this_machine_goes_along(run, bundle):
             assert str(category("bottle")).encode() not in file.read_bytes(), file
 
 
+def summed(bundle: Path, manifest: bytes) -> bytes:
+    """checksums.sha256 of a bundle with another bundle.json."""
+    former = hashlib.sha256((bundle / "bundle.json").read_bytes()).hexdigest()
+    return (
+        (bundle / "checksums.sha256")
+        .read_bytes()
+        .replace(former.encode(), hashlib.sha256(manifest).hexdigest().encode())
+    )
+
+
 def zipped(bundle: Path, target: Path, changes: dict[str, bytes | None]) -> Path:
     """The bundle as a ZIP, some files replaced or (None) left out."""
-    with zipfile.ZipFile(target, "w") as made:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as made:
         for file in sorted(bundle.rglob("*")):
             name = file.relative_to(bundle).as_posix()
             if file.is_file() and changes.get(name, b"") is not None:
@@ -166,7 +178,35 @@ def test_a_changed_file_is_refused_by_name(name, format, said, bundle, tmp_path)
 def test_a_manifest_that_does_not_fit_is_refused(change, said, bundle, tmp_path):
     about = json.dumps(change(json.loads((bundle / "bundle.json").read_text()))).encode()
     with pytest.raises(TgvigError, match=said):
-        open_bundle(zipped(bundle, tmp_path / "other.zip", {"bundle.json": about}))
+        open_bundle(
+            zipped(bundle, tmp_path / "other.zip", {"bundle.json": about, "checksums.sha256": summed(bundle, about)})
+        )
+
+
+def test_a_manifest_that_was_changed_is_refused(bundle, tmp_path):
+    about = (bundle / "bundle.json").read_bytes()
+    changed = about.replace(b'"threshold": ', b'"threshold": 9')
+    assert changed != about
+    with pytest.raises(TgvigError, match="bundle.json in .* was changed"):
+        open_bundle(zipped(bundle, tmp_path / "other.zip", {"bundle.json": changed}))
+
+
+def test_a_damaged_zip_is_refused_or_gives_what_was_packed(bundle, tmp_path):
+    """Single bits flipped all over it: never another error, never another model."""
+    data = zipped(
+        bundle, tmp_path / "whole.zip", {"torch/model.safetensors": None, "openvino/model.bin": None}
+    ).read_bytes()
+    whole, places = (bundle / "onnx" / "model.onnx").read_bytes(), np.random.default_rng(0).integers(0, len(data), 60)
+    refused = 0
+    for place in [*places, *range(len(data) - 40, len(data))]:
+        broken = bytearray(data)
+        broken[place] ^= 4
+        (tmp_path / "broken.zip").write_bytes(broken)
+        try:
+            assert open_bundle(tmp_path / "broken.zip").read("onnx/model.onnx") == whole
+        except TgvigError:
+            refused += 1
+    assert refused > 20
 
 
 def test_no_file_outside_the_bundle_is_read(bundle, tmp_path):
@@ -174,7 +214,9 @@ def test_no_file_outside_the_bundle_is_read(bundle, tmp_path):
     (tmp_path / "secret").write_bytes(b"secret")
     about = json.loads((copy / "bundle.json").read_text())
     about["files"]["../secret"] = {"sha256": "0", "bytes": 6}
-    (copy / "bundle.json").write_text(json.dumps(about))
+    manifest = json.dumps(about).encode()
+    (copy / "checksums.sha256").write_bytes(summed(copy, manifest))
+    (copy / "bundle.json").write_bytes(manifest)
     with pytest.raises(TgvigError, match="outside the bundle"):
         open_bundle(copy).read("../secret")
     with pytest.raises(TgvigError, match="lists no file"):
@@ -197,7 +239,46 @@ def test_a_moved_threshold_goes_along_and_is_told(run, tmp_path):
     assert made.limits.threshold == wanted
     assert made.limits.pixel_threshold == pytest.approx(2 * calibrated["pixel_threshold"])
     assert made.about["by_hand"][0] == "Looked at." and "was moved from" in made.about["by_hand"][1]
-    assert "moved by hand" in made.about["limits"]["words"]
+    limits = made.about["limits"]
+    assert "moved by hand" in limits["words"] and limits["low"] is limits["high"] is limits["false_alarm"] is None
+    same = open_bundle(export(run, tmp_path / "same.zip", Wishes(("torch",), threshold=calibrated["threshold"])))
+    assert same.about["limits"] == calibrated and same.about["by_hand"] == []
+
+
+def test_a_photo_that_is_gone_is_missed_only_where_it_was_to_go_along(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    config = json.loads((copy / "config.json").read_text())
+    config["settings"]["photos"][1] = str(tmp_path / "gone.jpg")
+    (copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(TgvigError, match="The good photo gone.jpg was removed") as said:
+        export(copy, tmp_path / "with.zip", Wishes(("torch",), with_normals=True))
+    assert str(tmp_path) not in str(said.value)
+    about = open_bundle(export(copy, tmp_path / "without.zip", Wishes(("torch",)))).about
+    assert [photo["name"] for photo in about["normals"]] == [normals("bottle", 1)[0].name, "gone.jpg"]
+    config["settings"]["photos"] = [str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")]
+    (copy / "config.json").write_text(json.dumps(config))
+    assert (
+        open_bundle(export(copy, tmp_path / "none.zip", Wishes(("torch",)))).about["agreement"]["torch"]["photos"] == 3
+    )
+
+
+def test_a_detector_that_remembers_every_patch_can_be_exported(run, bundle):
+    """Its own photos score nothing but rounding errors, which differ from one runtime to the next."""
+    detector, card = PatchCore.load(run / "model")
+    photos = normals("bottle", 1)
+    detector.model.memory_bank = detector.features(read_normals(photos).tensor(256)).flatten(0, 2)
+
+    class Rounding:
+        def look(self, squares):
+            scores, maps = detector.look(squares)
+            return scores + 1e-3, maps
+
+    opened = open_bundle(bundle)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "load_inspector", lambda *_: SimpleNamespace(scorer=Rounding()))
+        found = exporting._agreement(opened, detector, photos, Wishes(("onnx",)))
+    assert detector.look(np.stack([to_square(read_photo(photos[0]).pixels, 256)]))[0][0] < 0.1
+    assert 0 < found["onnx"]["score"] <= 1e-3 and card["calibration"]["threshold"] > 10
 
 
 def test_what_cannot_be_exported_is_refused_and_nothing_is_left(run, tmp_path):

@@ -126,6 +126,9 @@ def test_rows_are_on_disk_at_once_in_both_forms_and_a_second_opening_goes_on(tmp
     with (tmp_path / "out" / "scores.jsonl").open("a") as file:
         file.write('{"torn": ')
     assert len(list(lines_of(tmp_path / "out"))) == 4
+    with opened(tmp_path / "out", LIMITS, go_on=True) as kept:
+        kept.add(found[0])
+    assert [row["score"] for row in lines_of(tmp_path / "out")][4:] == [10]
 
 
 def test_a_name_like_a_formula_is_text_in_the_table(tmp_path):

@@ -1,6 +1,5 @@
 """A watched folder: photos are taken once and whole; the command goes on where it was stopped."""
 
-import json
 import os
 import shutil
 import signal
@@ -14,6 +13,7 @@ import pytest
 from photos import category, normals
 
 from tgvig_core.errors import TgvigError
+from tgvig_core.judgements import lines_of
 from tgvig_core.watching import arriving, heatmap_name, stamp_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,10 +67,23 @@ def test_only_what_lies_in_the_folder_is_remembered(tmp_path):
         assert look() == []
 
 
-def test_a_folder_that_goes_away_is_named(tmp_path):
+def test_a_folder_that_is_not_there_is_named(tmp_path):
     look = Looks(tmp_path / "gone")
     with pytest.raises(TgvigError, match="gone cannot be watched"):
         look()
+
+
+def test_a_folder_that_goes_away_is_waited_for(tmp_path, caplog):
+    inbox = tmp_path / "share"
+    inbox.mkdir()
+    look = Looks(inbox)
+    (inbox / "a.png").write_bytes(b"1")
+    assert [look(), look()] == [[], ["a.png"]]
+    inbox.rename(tmp_path / "away")
+    assert [look(), look()] == [[], []] and caplog.text.count("Waiting for it.") == 1
+    (tmp_path / "away").rename(inbox)
+    (inbox / "b.png").write_bytes(b"1")
+    assert [look(), look()] == [[], ["b.png"]]
 
 
 def test_heatmaps_of_one_name_stay_apart():
@@ -89,7 +102,7 @@ def watching(bundle: Path, inbox: Path, out: Path, wanted: int) -> tuple[list[di
     time.sleep(1.5)  # two more looks: nothing comes twice
     process.send_signal(signal.SIGINT)
     code = process.wait(timeout=60)
-    return [json.loads(line) for line in lines.read_text().splitlines()], code
+    return list(lines_of(out)), code
 
 
 def test_what_arrives_is_inspected_and_a_second_command_goes_on(bundle, tmp_path):
@@ -101,7 +114,11 @@ def test_what_arrives_is_inspected_and_a_second_command_goes_on(bundle, tmp_path
     assert {Path(row["path"]).name: row["is_anomalous"] for row in rows} == {"first.jpg": False, "second.jpg": True}
     assert code == 1 and all(Path(row["heatmap"]).is_file() for row in rows)
     shutil.copy(normals("bottle", 2)[1], inbox / "third.jpg")
-    rows, code = watching(bundle, inbox, out, wanted=3)
+    with (out / "scores.jsonl").open("a") as file:
+        file.write('{"torn by a kill": ')
+    rows, code = watching(
+        bundle, Path(os.path.relpath(inbox, ROOT)), out, wanted=4
+    )  # the same folder, spelt differently
     assert [Path(row["path"]).name for row in rows[2:]] == ["third.jpg"] and code == 0
     table = (out / "scores.csv").read_text().splitlines()
     assert len(table) == 4 and table[0].startswith("path,score")

@@ -192,7 +192,12 @@ def _labels(facts: AuditFacts) -> str:
     table = figures_table(facts.figures)
     if not table:
         return _section("Against labelled photos", _said("No labelled photos were inspected with this run."))
-    return _section("Against labelled photos", _said(f"Measured on {facts.tested} inspected photos."), table)
+    said = f"Measured on {facts.tested} inspected photos."
+    if facts.moved:
+        said += (
+            " Rates of false alarms and missed defects are not told: they were measured before the threshold was moved."
+        )
+    return _section("Against labelled photos", _said(said), table)
 
 
 def _computes(facts: AuditFacts) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tgvig_core import arms
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_photo
-from tgvig_core.report_parts import FIGURES
+from tgvig_core.report_parts import FIGURES, RATES
 from tgvig_core.runs import Run, detector_id
 
 TOP = 5
@@ -106,9 +106,12 @@ def read_facts(folder: Path, about: dict) -> AuditFacts:
     limits = about.get("limits") or card["calibration"]
     check, unchecked = _check(run, card)
     figures, tested = _figures(run)
+    moved = limits["threshold"] != card["calibration"]["threshold"]
+    if moved:  # the rates were measured at the calibrated threshold
+        figures = {key: value for key, value in figures.items() if key not in RATES}
     return AuditFacts(
         part=about.get("object") or "an unnamed part", about=about, card=card, limits=limits,
-        moved=limits["threshold"] != card["calibration"]["threshold"], learned=arms.named(arm),
+        moved=moved, learned=arms.named(arm),
         photos=_photos(settings.get("photos", ()), config.get("photos_sha256", ())),
         prompt=_prompt(run, settings) if generated else None,
         similarity=tuple(row["similarity"] for row in run.iterations()) if generated else (), chosen_set=chosen,

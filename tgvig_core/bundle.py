@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ MODELS = {
 FORMATS = tuple(MODELS)
 MOST_BYTES = 2_000_000_000
 """Of one file in a bundle."""
+DAMAGED = (OSError, KeyError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile)
+"""What reading a missing, damaged or encrypted file raises (an unknown compression: NotImplementedError, a RuntimeError)."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Bundle:
             raise TgvigError(f"{self.path} lists no file {name}: export the detector again.")
         try:
             data = _bytes(self.path, name)
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise TgvigError(f"{name} cannot be read from {self.path} ({error}): copy the bundle again.") from error
         if hashlib.sha256(data).hexdigest() != listed["sha256"]:
             raise TgvigError(f"{name} in {self.path} was changed or damaged (SHA-256): copy the bundle again.")
@@ -82,10 +85,15 @@ def open_bundle(path: str | Path) -> Bundle:
     """
     path = Path(path)
     try:
-        about = json.loads(_bytes(path, "bundle.json"))
+        manifest, sums = _bytes(path, "bundle.json"), _bytes(path, "checksums.sha256").decode()
+        about = json.loads(manifest)
         known = about["kind"] == KIND
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise TgvigError(f"{path} is not a bundle: give the folder or ZIP that `tgvig export` wrote.") from error
+    except (*DAMAGED, TypeError) as error:
+        raise TgvigError(
+            f"{path} is not a bundle, or damaged: give the folder or ZIP that `tgvig export` wrote."
+        ) from error
+    if f"{hashlib.sha256(manifest).hexdigest()}  bundle.json" not in sums.splitlines():
+        raise TgvigError(f"bundle.json in {path} was changed or damaged (SHA-256): copy the bundle again.")
     if not known or about.get("format") != FORMAT:
         raise TgvigError(
             f"{path} is a bundle of format {about.get('format')}, this version reads {FORMAT}: export again."

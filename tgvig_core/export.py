@@ -25,7 +25,7 @@ from tgvig_core.bundle import FORMAT, FORMATS, KIND, MODELS, Bundle
 from tgvig_core.detectors import PatchCore
 from tgvig_core.errors import TgvigError
 from tgvig_core.formats import missing, write_onnx, write_openvino
-from tgvig_core.images import NormalSet, read_normals, to_square
+from tgvig_core.images import read_photo, to_square
 from tgvig_core.manifest import described, versions
 from tgvig_core.progress import Progress, check, silent
 from tgvig_core.runs import Run, writing
@@ -33,6 +33,10 @@ from tgvig_core.runtimes import load_inspector
 
 SCORE_TOLERANCE, MAP_TOLERANCE = 1e-3, 1e-2
 """Largest differences that an export may have, relative to the score and to the map's highest value."""
+LEAST_SCORE = 0.05
+"""Share of the threshold below which scores need not agree any closer."""
+COMPARED = 8
+"""Photos on which the formats are compared, each in three forms."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +87,12 @@ def export(
         raise TgvigError(f"{run} holds no trained detector: give the folder of a finished run (tgvig run --out).")
     opened, config = Run.open(run)
     detector, card = PatchCore.load(run / "model")
-    normals = read_normals(config["settings"]["photos"])
-    if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
-        raise TgvigError(f"The normal photos of {run} have changed since it began: put them back, or start a new run.")
+    photos = _photos(config, wishes.with_normals)
     draft = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with writing(out.parent):
             draft.mkdir(parents=True)
-            _fill(draft, opened, config, detector, card, normals, wishes, progress, stop)
+            _fill(draft, opened, config, detector, card, photos, wishes, progress, stop)
             _put(draft, out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -98,22 +100,22 @@ def export(
 
 
 def _fill(
-    draft: Path, run: Run, config: dict, detector: PatchCore, card: dict, normals: NormalSet, wishes: Wishes,
+    draft: Path, run: Run, config: dict, detector: PatchCore, card: dict, photos: list[Path], wishes: Wishes,
     progress: Progress, stop: threading.Event | None,
 ) -> None:  # fmt: skip
     """All files of the bundle."""
     about = {"format": FORMAT, "kind": KIND, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "version": __version__}
-    about |= described(run, config, detector, card, normals, wishes) | {"versions": versions(wishes.formats)}
+    about |= described(run, config, detector, card, wishes) | {"versions": versions(wishes.formats)}
     steps = len(wishes.formats) + 2
     for step, name in enumerate(wishes.formats):
         progress("Writing the bundle", step, steps)
         check(stop)
         _write_format(name, detector, run.folder / "model", draft)
     if wishes.with_normals:
-        _copy_normals(normals, about["normals"], draft)
+        _copy_normals(photos, about["normals"], draft)
     (draft / "config.json").write_text(json.dumps(about.pop("config"), indent=2) + "\n", encoding="utf-8")
     progress("Writing the bundle", steps - 2, steps)
-    about["agreement"] = _agreement(Bundle(draft, about | {"files": _listed(draft)}), detector, normals, wishes)
+    about["agreement"] = _agreement(Bundle(draft, about | {"files": _listed(draft)}), detector, photos, wishes)
     check(stop)
     progress("Writing the bundle", steps - 1, steps)
     _write_words(draft, about)
@@ -143,25 +145,52 @@ def _write_format(name: str, detector: PatchCore, model: Path, draft: Path) -> N
         passing.unlink()
 
 
-def _copy_normals(normals: NormalSet, names: Sequence[dict], draft: Path) -> None:
+def _photos(config: dict, needed: bool) -> list[Path]:
+    """The run's good photos that are still what they were.
+
+    Args:
+        needed: whether all of them have to be.
+
+    Raises:
+        TgvigError: one that is needed is gone or was changed.
+    """
+    found = []
+    for path, sha256 in zip(map(Path, config["settings"]["photos"]), config["photos_sha256"], strict=True):
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+            found.append(path)
+        elif needed:
+            raise TgvigError(
+                f"The good photo {path.name} was removed or changed since the training: leave the good photos out of the "
+                "bundle, put it back, or train again."
+            )
+    return found
+
+
+def _copy_normals(photos: Sequence[Path], names: Sequence[dict], draft: Path) -> None:
     (draft / "normals").mkdir()
-    for photo, named in zip(normals.photos, names, strict=True):
-        shutil.copyfile(photo.path, draft / named["file"])
+    for path, named in zip(photos, names, strict=True):
+        shutil.copyfile(path, draft / named["file"])
 
 
-def _agreement(bundle: Bundle, detector: PatchCore, normals: NormalSet, wishes: Wishes) -> dict[str, dict[str, float]]:
-    """The largest differences between each format and the detector, on the photos and on spoiled copies of them.
+def _agreement(
+    bundle: Bundle, detector: PatchCore, photos: Sequence[Path], wishes: Wishes
+) -> dict[str, dict[str, float]]:
+    """The largest differences between each format and the detector, on photos and on spoiled copies of them.
 
     Raises:
         TgvigError: one is beyond its tolerance.
     """
-    squares = np.stack([to_square(photo.pixels, detector.size) for photo in normals.photos[:8]])
+    given = [to_square(read_photo(path).pixels, detector.size) for path in photos[:COMPARED]]
+    if not given:  # every photo is gone: what is compared is arithmetic, any picture will do
+        given = [np.random.default_rng(0).integers(0, 256, (detector.size, detector.size, 3), dtype=np.uint8)]
+    squares = np.stack(given)
     squares = np.concatenate([squares, squares[:, ::-1, ::-1], 255 - squares])  # seen, turned by half, and very strange
     scores, maps = detector.look(squares)
+    least = LEAST_SCORE * bundle.limits.threshold  # a patch that is remembered exactly scores rounding errors only
     found = {}
     for name in wishes.formats:
         own_scores, own_maps = load_inspector(bundle, name, "cpu").scorer.look(squares)
-        score = float(np.abs(own_scores / np.maximum(scores, 1e-12) - 1).max())
+        score = float((np.abs(own_scores - scores) / np.maximum(scores, least)).max())
         map = float(np.abs(own_maps - maps).max() / maps.max())
         if not (score <= SCORE_TOLERANCE and map <= MAP_TOLERANCE):
             raise TgvigError(

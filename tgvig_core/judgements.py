@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from tgvig_core.inspection import Limits, Verdict
 
+FILES = ("scores.csv", "scores.jsonl")
 COLUMNS = ("path", "score", "display", "threshold", "is_anomalous", "heatmap", "error")
 
 
@@ -64,18 +66,30 @@ def opened(folder: Path, limits: Limits, go_on: bool = False) -> Iterator[Judgem
     """
     folder.mkdir(parents=True, exist_ok=True)
     mode = "a" if go_on else "w"
+    for name in FILES if go_on else ():
+        _end_line(folder / name)
     with ExitStack() as stack:
         # line by line to the system; a file name may hold bytes that are no text
         files = [
             stack.enter_context(
                 (folder / name).open(mode, buffering=1, newline="", encoding="utf-8", errors="surrogateescape")
             )
-            for name in ("scores.csv", "scores.jsonl")
+            for name in FILES
         ]
         table = csv.DictWriter(files[0], COLUMNS)
         if not files[0].tell():
             table.writeheader()
         yield Judgements(table, files[1], limits)
+
+
+def _end_line(file: Path) -> None:
+    """Keep what comes apart from a line that a kill tore."""
+    if not file.exists() or not file.stat().st_size:
+        return
+    with file.open("r+b") as held:
+        held.seek(-1, os.SEEK_END)
+        if held.read(1) != b"\n":
+            held.write(b"\n")
 
 
 def lines_of(folder: Path) -> Iterator[dict]:

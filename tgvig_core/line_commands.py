@@ -94,7 +94,7 @@ def _one_folder(images: list[str]) -> Path:
         raise TgvigError(
             f"--watch takes one folder, not {', '.join(images)}: name the folder that the photos arrive in."
         )
-    return Path(images[0])
+    return Path(images[0]).resolve()  # however it is spelt: its photos are known by their paths
 
 
 def _watch(inspector: Inspector, folder: Path, out: Path, heatmaps: str, keep: Callable, show: Judged, stop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shlex
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from tgvig_core import packs
 from tgvig_core.best_set import best_iteration
 from tgvig_core.bundle import MODELS
 from tgvig_core.detectors import PatchCore
-from tgvig_core.images import NormalSet
+from tgvig_core.formats import NEEDS
 from tgvig_core.runs import Run
 from tgvig_core.settings import RunSettings
 
@@ -28,14 +29,14 @@ MEANING = (
     "Scores are raw distances in the backbone's feature space: larger is stranger, and only scores of this detector can be "
     "compared. A photo whose score is greater than the threshold is called anomalous; pixels of its map greater than the pixel "
     "threshold are outlined. The score from 0 to 1 is 1 / (1 + (threshold / score)^steepness): 0.5 is the threshold, 0.05 a "
-    "typical good part."
+    "typical good part (unless the threshold was moved by hand)."
 )
 LIBRARIES = ("torch", "timm", "anomalib", "numpy", "pillow", "open_clip_torch", "transformers")
 
 
 def versions(formats: tuple[str, ...]) -> dict[str, str]:
     """Of Python and of the libraries that made the detector and its exports."""
-    exporting = [name for name in ("onnx", "onnxscript", "onnxruntime", "openvino") if set(formats) - {"torch"}]
+    exporting = {name: None for format in formats for name in NEEDS[format]}  # each once, in order
     found = {"python": platform.python_version()}
     for name in (*LIBRARIES, *exporting):
         try:
@@ -45,26 +46,20 @@ def versions(formats: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def described(run: Run, config: dict, detector: PatchCore, card: dict, normals: NormalSet, wishes: Wishes) -> dict:
+def described(run: Run, config: dict, detector: PatchCore, card: dict, wishes: Wishes) -> dict:
     """The manifest but for the files' checksums and versions; `config` is the run's, with names in place of paths."""
     settings = RunSettings.from_json(config["settings"], run.folder)
-    limits = _limits(card["calibration"], wishes.threshold)
-    photos = [
-        {"name": photo.path.name, "file": f"normals/{place:03d}{photo.path.suffix.lower()}", "sha256": photo.sha256}
-        for place, photo in enumerate(normals.photos)
-    ]
-    if not wishes.with_normals:
-        photos = [{"name": photo["name"], "sha256": photo["sha256"]} for photo in photos]
+    calibrated = card["calibration"]["threshold"]
+    threshold = wishes.threshold or calibrated
+    limits = _limits(card["calibration"], threshold)
+    photos = _normals(settings.photos, config["photos_sha256"], wishes.with_normals)
     prompt = run.read_json("prompt.json") or {"prompt": settings.prompt, "sense": settings.sense}
     by_hand = list(wishes.by_hand)
-    if wishes.threshold is not None:
-        by_hand.append(
-            f"The threshold was moved from {card['calibration']['threshold']:.4g} to {wishes.threshold:.4g}."
-        )
+    if threshold != calibrated:
+        by_hand.append(f"The threshold was moved from {calibrated:.4g} to {threshold:.4g}.")
     if card["left_out"]:
-        by_hand.append(
-            f"Generated images were left out of the training: {', '.join(map(str, card['left_out']))} (from 0)."
-        )
+        numbers = ", ".join(str(place + 1) for place in card["left_out"])
+        by_hand.append(f"Generated images left out of the training: number {numbers} of the set.")
     side = detector.size
     device = next((row["device"] for row in run.events("start")), settings.device)
     return {
@@ -82,13 +77,22 @@ def described(run: Run, config: dict, detector: PatchCore, card: dict, normals: 
     }  # fmt: skip
 
 
-def _limits(calibration: dict, threshold: float | None) -> dict:
-    """With a person's threshold the pixels' moves along: both are distances in the same feature space."""
-    if threshold is None:
+def _normals(paths: Sequence[str], shas: Sequence[str], inside: bool) -> list[dict[str, str]]:
+    """Name and SHA-256 of each good photo, and where it lies in the bundle."""
+    rows = [{"name": Path(path).name, "sha256": sha} for path, sha in zip(paths, shas, strict=True)]
+    if inside:
+        rows = [row | {"file": f"normals/{k:03d}{Path(row['name']).suffix.lower()}"} for k, row in enumerate(rows)]
+    return rows
+
+
+def _limits(calibration: dict, threshold: float) -> dict:
+    """With a person's threshold the pixels' moves along: both are distances in the same feature space. Its rate is unknown."""
+    if threshold == calibration["threshold"]:
         return calibration
     pixel = calibration["pixel_threshold"] * threshold / calibration["threshold"]
-    words = f"The threshold was moved by hand. Before: {calibration['words']}"
-    return calibration | {"threshold": threshold, "pixel_threshold": pixel, "words": words}
+    words = f"The threshold was moved by hand from {calibration['threshold']:.4g}; before: {calibration['words']}"
+    unknown = dict.fromkeys(("false_alarm", "low", "high"))
+    return calibration | unknown | {"threshold": threshold, "pixel_threshold": pixel, "words": words}
 
 
 def _nameless(config: dict) -> dict:

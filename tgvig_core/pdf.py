@@ -18,7 +18,8 @@ MISSING = (
 def available() -> bool:
     """Whether WeasyPrint and the libraries that it needs are here."""
     try:
-        import weasyprint  # noqa: F401
+        from weasyprint import HTML  # noqa: F401
+        from weasyprint.urls import URLFetcher  # noqa: F401  # of 68 and later
     except (ImportError, OSError):  # OSError: WeasyPrint is there, Pango is not
         return False
     return True

@@ -6,6 +6,7 @@ An exported graph takes N×3×S×S float32 RGB in [0, 1] and gives N raw scores 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from tgvig_core import no_telemetry  # noqa: F401  # before either runtime
 from tgvig_core.bundle import MODELS, Bundle
 from tgvig_core.errors import TgvigError
-from tgvig_core.inspection import Inspector, Scorer
+from tgvig_core.inspection import TOGETHER, Inspector, Scorer
 
 ORDER = {"openvino": "openvino", "onnx": "onnxruntime", "torch": "torch"}
 """Formats, fastest first on a CPU, and the library that each needs."""
@@ -57,7 +58,7 @@ def _scorer(bundle: Bundle, format: str, device: str, threads: int | None) -> Sc
     files = [bundle.read(name) for name in MODELS[format]]
     kind = {"onnx": OnnxScorer, "openvino": OpenvinoScorer}[format]
     try:
-        return kind(*files, bundle.size, threads or os.cpu_count() or 1)
+        return kind(*files, bundle.size, threads or _cores())
     except Exception as error:  # each runtime has errors of its own for a model that it cannot load
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise TgvigError(
@@ -65,9 +66,24 @@ def _scorer(bundle: Bundle, format: str, device: str, threads: int | None) -> Sc
         ) from error
 
 
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def framed(squares: np.ndarray) -> np.ndarray:
     """N×S×S×3 uint8 to what an exported graph takes."""
     return np.ascontiguousarray(squares.transpose(0, 3, 1, 2), dtype=np.float32) / 255
+
+
+def _parts(squares: np.ndarray) -> list[np.ndarray]:
+    """A few photos each: their distances to the whole bank are held at once."""
+    return [squares[start : start + TOGETHER] for start in range(0, len(squares), TOGETHER)]
+
+
+def _joined(results: Iterable[Sequence[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    scores, maps = zip(*results, strict=True)
+    return np.concatenate(scores), np.concatenate(maps)
 
 
 class OnnxScorer:
@@ -83,8 +99,7 @@ class OnnxScorer:
 
     def look(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See Scorer."""
-        scores, maps = self.session.run(["scores", "maps"], {"images": framed(squares)})
-        return scores, maps
+        return _joined(self.session.run(["scores", "maps"], {"images": framed(part)}) for part in _parts(squares))
 
 
 class OpenvinoScorer:
@@ -101,5 +116,5 @@ class OpenvinoScorer:
 
     def look(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See Scorer."""
-        found = self.compiled(framed(squares))
-        return found["scores"].copy(), found["maps"].copy()
+        found = (self.compiled(framed(part)) for part in _parts(squares))
+        return _joined((one["scores"].copy(), one["maps"].copy()) for one in found)

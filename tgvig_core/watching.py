@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tgvig_core.errors import TgvigError
+from tgvig_core.memory import NOTES
 from tgvig_core.photo_files import is_photo_name
 
 EVERY = 0.5
@@ -27,12 +28,23 @@ def arriving(
     Args:
         known: what was taken before. stop: ends it.
 
+    A folder that cannot be listed for a while (a share that is mounted anew) is waited for.
+
     Raises:
-        TgvigError: the folder is missing.
+        TgvigError: the folder cannot be listed at the start.
     """
-    taken, before = dict(known), {}
+    taken, before, lost = dict(known), {}, False
+    _look(folder)
     while not stop.is_set():
-        now = _look(folder)
+        try:
+            now, lost = _look(folder), False
+        except TgvigError as error:
+            if not lost:
+                NOTES.warning("%s Waiting for it.", error)
+            lost = True
+            yield []
+            stop.wait(every)
+            continue
         whole = [(path, stamp) for path, stamp in now.items() if before.get(path) == stamp and taken.get(path) != stamp]
         taken = {path: stamp for path, stamp in taken.items() if path in now} | dict(whole)
         before = now

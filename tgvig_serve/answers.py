@@ -66,7 +66,7 @@ class About(BaseModel):
     version: str = Field(description="of tgvig, when it was exported")
     meaning: str = Field(description="what score, thresholds and verdict mean, in words")
     limits: dict[str, Any] = Field(
-        description="the thresholds, the false alarms wished and expected, and in words how sure they are"
+        description="the thresholds, the false alarms wished and expected (null once a person moved the threshold), in words too"
     )
     detector: dict[str, Any] = Field(description="its name, backbone, layers, frame and settings")
     agreement: dict[str, Any] = Field(description="how far each format's answers are from the original's")

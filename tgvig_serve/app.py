@@ -182,7 +182,7 @@ def identity(about: dict[str, Any]) -> str:
 
 
 def _about(served: Served, about: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """What strangers may know of bundle.json; not the command that made it, which names folders of a machine."""
+    """What strangers may know of bundle.json; not how it was made, nor from which photos."""
     kept = ("created", "version", "meaning", "limits", "detector", "agreement", "versions")
     server = {name: getattr(settings, name) for name in ("megabytes", "megapixels", "seconds", "places", "batch")}
     return {"object": served.object, "bundle": served.bundle, "server": server} | {

@@ -201,7 +201,11 @@ def test_the_calibration_is_that_of_the_card(run):
 def test_a_moved_threshold_stands_beside_the_calibrated_one(run):
     found = read(run / "model" / "model.json")["calibration"]
     moved = found | {"threshold": 99.5, "words": "The threshold was moved by hand."}
+    change(run / "result.json", image_auroc=0.9, false_alarm=0.125, miss=0.375)
+    assert "37.5" in written(run).text
     page = written(run, limits=moved)
+    assert "37.5" not in page.text and "12.5" not in page.text  # shares at the threshold of before
+    assert "measured before the threshold was moved" in page.text and "Image AUROC 0.900" in page.text
     assert "99.5 raw: above it a photo is called anomalous" in page.text
     assert f"before it was moved {found['threshold']:.6g} raw" in page.text
 

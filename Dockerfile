@@ -7,17 +7,16 @@ FROM python:3.12-slim-bookworm AS base
 WORKDIR /app
 
 COPY packages.txt ./
-# Beside the word lists what WeasyPrint needs for PDF reports, and a font. Versions are not pinned: Debian's mirrors keep
-# the latest only, and a pinned one would stop the build one day.
+# The word lists, what WeasyPrint needs for PDF reports, and a font. Versions are not pinned: Debian's mirrors keep the
+# latest only, and a pinned one would stop the build one day.
 RUN apt-get update \
-    && xargs -a packages.txt apt-get install -y --no-install-recommends \
-        libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
+    && xargs -a packages.txt apt-get install -y --no-install-recommends fonts-dejavu-core \
     && rm -rf /var/lib/apt/lists/*
 
 # Packages come before the code, so that a change of the code does not fetch them again. TORCH_INDEX: another package
 # index for torch and torchvision alone, such as PyTorch's own with builds for CPUs only; "" takes pip's usual one.
 ARG TORCH_INDEX=""
-ARG EXTRAS="serve onnx openvino pdf"
+ARG EXTRAS="serve"
 COPY requirements.txt pyproject.toml ./
 RUN python -c "import sys, tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; print(*(line for name in sys.argv[1].split() for line in extras[name]), sep='\n')" "$EXTRAS" > /tmp/extras.txt \
     && grep -E '^torch(vision)?[<>=]' requirements.txt > /tmp/torch.txt \

@@ -1,6 +1,7 @@
 """Parts that nobody looks at any more: which are removed, which stay, and what their page says."""
 
 import os
+import shutil
 import threading
 import time
 
@@ -142,3 +143,29 @@ def test_the_page_of_a_part_that_is_gone_says_so(store, executor, tmp_path):
         server.part(part.id)
     assert known_by(server, [], "")[3] == "" and store.gone("../../etc") == ""
     assert "belongs to another server" in Store(store.root).gone(part.id)
+
+
+def test_a_part_that_is_just_being_made_stays_and_one_that_was_never_finished_goes(store, executor):
+    folder = store.root / "0123456789ab"
+    folder.mkdir()  # as Store.new does before it writes anything
+    made = folder.stat().st_mtime
+    assert Part(folder).last_used() == made
+    assert sweep(store, executor, HOURS, made + HOURS * 3600 - 1) == [] and folder.is_dir()
+    assert sweep(store, executor, HOURS, made + HOURS * 3600 + 1) == [folder.name]
+    assert Part(folder).last_used() == 0
+
+
+def test_the_menu_leaves_out_what_is_being_removed_and_bears_what_vanishes_meanwhile(tmp_path, executor, monkeypatch):
+    store = Store(tmp_path / "parts")
+    kept, removed, vanishing = (store.new() for _ in range(3))
+    for part in (kept, removed, vanishing):
+        part.add_photos(photo_files(tmp_path / "given", 1))
+    removed.folder.rename(store.root / f"{expiry.GONE}{removed.id}")
+    assert {part.id for part in store.recent()} == {kept.id, vanishing.id}
+    listed = store.all()
+    shutil.rmtree(vanishing.folder)
+    monkeypatch.setattr(Store, "all", lambda self: listed)
+    assert store.recent() == [kept]
+    monkeypatch.setattr(Store, "recent", lambda self: listed)
+    menu = known_by(Server(store, None, executor, tmp_path, local=True), [], kept.id)[2]
+    assert {value for _, value in menu.choices} == {kept.id, vanishing.id} and menu.value == kept.id

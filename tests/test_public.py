@@ -6,11 +6,21 @@ import gradio as gr
 import pytest
 from gradio.context import LocalContext
 from made_generations import Held
-from made_parts import photo_files, server_of
+from made_parts import inspected, photo_files, server_of
 from PIL import Image
 
 from tgvig_core.errors import TgvigError
-from tgvig_ui import api, generating_layout, inspecting_events, launch, normals_events, public, training
+from tgvig_ui import (
+    api,
+    checking,
+    generating_layout,
+    inspecting_events,
+    launch,
+    normals_events,
+    public,
+    taking_home,
+    training,
+)
 from tgvig_ui.beginning import Asked, begin
 from tgvig_ui.executor import Executor
 from tgvig_ui.public import AT_HOME, Limits
@@ -245,3 +255,46 @@ def test_a_space_keeps_its_parts_on_its_lasting_disk_where_it_has_one(tmp_path, 
     assert launch.default_runs() == tmp_path / "data" / "tgvig" / "parts"
     monkeypatch.delenv("SPACE_ID")
     assert launch.default_runs() == tmp_path / "cache" / "parts"
+
+
+@pytest.mark.parametrize("hours", [0.05, -1, float("nan")])
+def test_hours_too_few_for_a_look_to_be_noted_are_refused(hours):
+    with pytest.raises(TgvigError, match="hours are too few.*noted once a minute"):
+        launch._limits(False, hours)
+    assert launch._limits(True, 0.1).hours == 0.1
+
+
+@pytest.mark.parametrize("kind", ["rank", "train", "check", "inspect", "export"])
+def test_no_job_begins_for_a_part_that_takes_too_much_of_the_disk(held, kind):
+    part = held.part()
+    with (part.folder / "sets.bin").open("wb") as file:
+        file.truncate(401_000_000)
+    with refused("401 MB, more than the 400"):
+        held.server.submit(part, kind)
+    assert held.server.status(part) is None
+    Server(held.server.store, None, held.server.executor, held.server.samples, True).submit(part, kind)
+    assert held.server.status(part).kind == kind  # nobody's own server limits it
+
+
+def test_the_long_check_is_not_for_visitors(held):
+    part = held.part(generation=1)
+    inspected(part, [0.5])
+    with refused("fewer images are not tried for visitors"):
+        checking.check(held.server, part.id, True)
+    with refused("fewer images are not tried for visitors"):
+        api.check(held.server, part.id, thorough=True)
+    assert held.server.status(part) is None
+    checking.check(held.server, part.id, False)
+    assert held.server.status(part).kind == "check"
+    with gr.Blocks():
+        assert (checking.build(LIMITS).thorough.visible, checking.build().thorough.visible) == (False, True)
+
+
+def test_a_visitor_is_not_told_to_install_a_format(monkeypatch):
+    monkeypatch.setattr(taking_home, "missing", lambda name: ["openvino"] if name == "openvino" else [])
+    (sentence,) = taking_home.lacking(public=True)
+    assert sentence == "OpenVINO is not available here. `make app` on your own computer has it."
+    with gr.Blocks() as page:
+        taking_home.build(LIMITS)
+    (shown,) = [block.value for block in page.blocks.values() if block.elem_id == "bundle-lacking"]
+    assert "own computer" in shown and "pip" not in shown

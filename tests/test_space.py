@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 
 import gradio
 import pytest
@@ -19,7 +20,7 @@ from playwright.sync_api import expect
 from typer.testing import CliRunner
 from walking import cells, photos, step
 
-from tgvig_core import packs
+from tgvig_core import packs, pdf
 from tgvig_ui import launch
 from tgvig_ui.public import Limits
 
@@ -239,3 +240,20 @@ def test_the_guard_itself_refuses(space, tmp_path):
     code = f"open({str(tmp_path / 'file')!r}, 'w')"
     found = subprocess.run([sys.executable, "-c", code], env=space.environment(), capture_output=True, text=True)
     assert found.returncode == 1 and "REFUSED open" in found.stderr and not (tmp_path / "file").exists()
+
+
+@pytest.mark.parametrize("extra", ["onnx", "openvino", "pdf"])
+def test_a_space_installs_what_take_it_home_needs_in_the_ranges_of_the_extras(extra):
+    installed = requirements("requirements.txt")
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"][extra]
+    assert wanted and [str(installed.get(Requirement(line).name)) for line in wanted] == [
+        str(Requirement(line)) for line in wanted
+    ]
+    for repeated in ("packages", "requirements"):
+        held = [set((ROOT / f"{repeated}{kind}.txt").read_text().splitlines()) for kind in ("", "-dev")]
+        assert held[0] & held[1] == set()
+
+
+def test_the_pango_of_pdf_reports_comes_with_the_debian_packages():
+    wanted = pdf.MISSING.split("apt-get install ")[1].rstrip(".").split()
+    assert len(wanted) == 3 and set(wanted) <= set((ROOT / "packages.txt").read_text().split())

@@ -267,3 +267,46 @@ def test_the_page_keeps_an_event_of_the_queue_open_after_start_continue_and_a_re
         lending = [fn for fn in assemble.build(server).fns.values() if fn.name == "lend"]
         assert len(lending) == count and all(fn.queue and fn.concurrency_limit is None for fn in lending)
         server.executor.close()
+
+
+def test_an_event_ends_when_a_newer_one_lends_to_the_same_part_and_leaves_its_calls_to_it(lender, tmp_path):
+    begun, go, over = threading.Event(), threading.Event(), threading.Event()
+
+    def lend(name: str) -> threading.Thread:
+        event = threading.Thread(target=lender.lend, args=(tmp_path, lambda: not over.is_set()), name=name, daemon=True)
+        event.start()
+        return event
+
+    def slow() -> str:
+        begun.set()
+        go.wait(PATIENCE)
+        return threading.current_thread().name
+
+    def call(function) -> threading.Thread:
+        worker = threading.Thread(target=lambda: found.append(lender.call(tmp_path, function)), daemon=True)
+        worker.start()
+        return worker
+
+    found: list[str] = []
+    older = lend("older")
+    workers = [call(slow)]
+    assert begun.wait(PATIENCE)
+    queue = lender._open[tmp_path]
+    workers.append(call(lambda: threading.current_thread().name))  # waits behind the slow one
+    deadline = time.monotonic() + PATIENCE
+    while queue.empty():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    newer = lend("newer")
+    while lender._open[tmp_path] is queue:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    go.set()
+    older.join(PATIENCE)
+    for worker in workers:
+        worker.join(PATIENCE)
+    assert not older.is_alive() and newer.is_alive()
+    assert sorted(found) == ["newer", "older"]
+    over.set()
+    newer.join(PATIENCE)
+    assert not newer.is_alive() and lender._open == {}

@@ -55,9 +55,9 @@ def build(server: Server) -> gr.Blocks:
                 third = generating_layout.build(server.limits)
             with gr.Tab("4 Train", id=4, elem_id="step-4"):
                 fourth = training.build(server.limits)
-                check = checking.build()
+                check = checking.build(server.limits)
                 preview, judged = defect_preview.build()
-                home = taking_home.build()
+                home = taking_home.build(server.limits)
             with gr.Tab("5 Inspect", id=5, elem_id="step-5"):
                 fifth = inspecting_layout.build(server)
                 to_home = taking_home.link()

@@ -62,4 +62,3 @@ def _check_limits(server: Server, part: Part, prompts: Sequence[str | None], ask
         generated = sum(prompt is not None for prompt in prompts)
         limits.check_sets(asked.images, asked.iterations if generated else 0, generated)
         limits.check_models(asked.pack)
-        limits.check_room(part.bytes())

@@ -16,6 +16,7 @@ from tgvig_core.images import read_photo
 from tgvig_ui import check_figures
 from tgvig_ui.forms import Form
 from tgvig_ui.generations import LISTED, best_set, set_files
+from tgvig_ui.public import Limits
 from tgvig_ui.server import Server, bound
 from tgvig_ui.store import Part, read_json
 from tgvig_ui.thumbs import thumb
@@ -56,13 +57,14 @@ class Checking(Form):
     use: gr.Button
 
 
-def build() -> Checking:
-    """The section below the training's result."""
+def build(limits: Limits | None = None) -> Checking:
+    """The section below the training's result; a public server offers the short check only."""
     gr.Markdown("### What will it miss, and do the generated images help?")
     check = gr.Button("Check this detector", elem_id="check", interactive=False)
     thorough = gr.Checkbox(
-        label="Also try other generated sets and fewer images (takes longer)", elem_id="check-thorough"
-    )
+        label="Also try other generated sets and fewer images (takes longer)", elem_id="check-thorough",
+        visible=limits is None,
+    )  # fmt: skip
     said = gr.HTML(UNTRAINED, elem_id="check-said")
     with gr.Column(visible=False, elem_id="check-result") as has_check:
         with gr.Row(equal_height=False):
@@ -94,6 +96,8 @@ def check(server: Server, id: str, thorough: bool) -> None:
     part = server.part(id)
     if not model_card(part):
         raise TgvigError("There is no detector yet: train one first.")
+    if server.limits:
+        server.limits.check_thorough(thorough)
     server.submit(part, "check", {"generation": part.choices.generation, "thorough": thorough})
 
 

@@ -26,6 +26,8 @@ STYLE = Path(__file__).with_name("style.css")
 SPACE_DISK = Path("/data")
 """The lasting disk of a Space that has one."""
 LOCAL = ("127.0.0.1", "localhost", "::1")
+LEAST_HOURS = 0.1
+"""Of --expire-hours: some looks at a part (Part.look) must fit in."""
 
 
 def serve(
@@ -90,8 +92,11 @@ def default_runs() -> Path:
 
 
 def _limits(public: bool, hours: float | None) -> Limits | None:
-    if hours is not None and hours <= 0:
-        raise TgvigError(f"{hours:g} is no time after which parts could be removed: give --expire-hours above 0.")
+    if hours is not None and not hours >= LEAST_HOURS:
+        raise TgvigError(
+            f"{hours:g} hours are too few, as a look at a part is noted once a minute: give --expire-hours above "
+            f"{LEAST_HOURS:g}."
+        )
     if not public:
         return None
     return Limits() if hours is None else Limits(hours=hours)

@@ -89,6 +89,17 @@ class Limits:
         if asked:
             raise TgvigError(f"The models “{asked}” are not fetched for visitors: leave the choice as it is; {AT_HOME}")
 
+    def check_thorough(self, asked: bool) -> None:
+        """Refuse the check of a detector that also tries other sets and fewer images, which takes many trainings.
+
+        Raises:
+            TgvigError: it is asked for.
+        """
+        if asked:
+            raise TgvigError(
+                f"Other sets and fewer images are not tried for visitors: ask for the short check; {AT_HOME}"
+            )
+
     def check_room(self, taken: int) -> None:
         """Refuse more of the disk to a part that takes `taken` bytes.
 

@@ -53,5 +53,5 @@ def _offered(server: Server, mine: list[str]) -> list[Part]:
 
 
 def _title(part: Part) -> str:
-    when = time.strftime("%d %b %H:%M", time.localtime((part.folder / "part.json").stat().st_mtime))
+    when = time.strftime("%d %b %H:%M", time.localtime(part.chosen_at()))
     return f"{part.choices.object_name or 'unnamed part'} · {when}"

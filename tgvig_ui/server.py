@@ -64,7 +64,13 @@ class Server:
             self.lender.lend(part.folder, lambda: self.busy(part) and self.status(part).kind in ITERATING)
 
     def submit(self, part: Part, kind: str, arguments: dict | None = None) -> None:
-        """Queue a job of this part."""
+        """Queue a job of this part.
+
+        Raises:
+            TgvigError: the part has a job already, or takes more of the disk than a public server allows.
+        """
+        if self.limits:
+            self.limits.check_room(part.bytes())
         self.executor.submit(part.folder, kind, arguments, visitor())
 
 

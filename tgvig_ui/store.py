@@ -107,8 +107,12 @@ class Part:
 
     def last_used(self) -> float:
         """When somebody looked at it or its job changed, in seconds since 1970; 0 where there is nothing of it."""
-        found = [self.folder / name for name in (SEEN, "part.json", "job.json")]
-        return max((file.stat().st_mtime for file in found if file.exists()), default=0.0)
+        found = max(_written(self.folder / name) for name in (SEEN, "part.json", "job.json"))
+        return found or _written(self.folder)  # just being made: only its folder is there yet
+
+    def chosen_at(self) -> float:
+        """When something was chosen last, in seconds since 1970; 0 where it has been removed meanwhile."""
+        return _written(self.folder / "part.json")
 
     def photos(self) -> list[Path]:
         """The photos of good parts, in the order they came."""
@@ -225,8 +229,7 @@ class Store:
 
     def recent(self, count: int = 20) -> list[Part]:
         """The parts touched last, newest first; those without a photo are left out."""
-        files = sorted(self.root.glob("*/part.json"), key=lambda file: file.stat().st_mtime, reverse=True)
-        parts = (Part(file.parent) for file in files)
+        parts = sorted(self.all(), key=Part.chosen_at, reverse=True)
         return [part for part in parts if part.photos()][:count]
 
 
@@ -239,6 +242,14 @@ def local_photos(text: str) -> list[Path]:
     if not text.strip():
         raise TgvigError("The folder's path is empty: type one, such as /home/me/photos.")
     return expand_inputs([text.strip()])
+
+
+def _written(path: Path) -> float:
+    """When a file or folder was last written, in seconds since 1970; 0 where it is not there, or not any more."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def read_json(file: Path) -> dict | None:

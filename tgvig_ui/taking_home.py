@@ -13,6 +13,7 @@ from tgvig_core.errors import TgvigError
 from tgvig_core.formats import missing
 from tgvig_ui.bundling import Made, made_of
 from tgvig_ui.forms import Form
+from tgvig_ui.public import Limits
 from tgvig_ui.server import Server, bound
 from tgvig_ui.store import Part
 from tgvig_ui.training import model_card
@@ -49,12 +50,12 @@ class TakingHome(Form):
     use: gr.HTML
 
 
-def build() -> TakingHome:
-    """The section below the check."""
+def build(limits: Limits | None = None) -> TakingHome:
+    """The section below the check; a public server's visitors are not told to install anything."""
     gr.Markdown(PURPOSE, elem_id="take-home")
     here = [(label, name) for label, name in FORMATS.items() if not missing(name)]
     formats = gr.CheckboxGroup(here, value=[name for _, name in here], label="Formats", elem_id="bundle-formats")
-    unavailable = "".join(note(text, "hint") for text in lacking())
+    unavailable = "".join(note(text, "hint") for text in lacking(public=limits is not None))
     gr.HTML(unavailable, elem_id="bundle-lacking", visible=bool(unavailable))
     normals = gr.Checkbox(
         label="Put the good photos in", elem_id="bundle-normals",
@@ -75,12 +76,18 @@ def link() -> gr.Button:
     return gr.Button("Take this detector home (step 4)", size="sm", elem_id="to-take-home")
 
 
-def lacking() -> list[str]:
-    """A sentence for each format that cannot be made here, with the command that brings what it needs."""
-    return [
-        f"{label.split(' (')[0]} is not available here. To get it: pip install {' '.join(missing(name))}"
-        for label, name in FORMATS.items() if missing(name)
-    ]  # fmt: skip
+def lacking(public: bool = False) -> list[str]:
+    """A sentence for each format that cannot be made here, with the command that brings what it needs.
+
+    Args:
+        public: for visitors, who cannot install anything here.
+    """
+    sentences = []
+    for label, name in FORMATS.items():
+        if lack := missing(name):
+            remedy = "`make app` on your own computer has it." if public else f"To get it: pip install {' '.join(lack)}"
+            sentences.append(f"{label.split(' (')[0]} is not available here. {remedy}")
+    return sentences
 
 
 def wire(server: Server, section: TakingHome, part_id: gr.State) -> list:

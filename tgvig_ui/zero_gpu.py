@@ -101,23 +101,28 @@ class Lender:
         self._changed = threading.Condition()
 
     def lend(self, folder: Path, busy: Callable[[], bool]) -> None:
-        """Make the worker's calls for a part, here in the visitor's own event, while its job waits or runs."""
+        """Make the worker's calls for a part, here in the visitor's own event, while its job waits or runs.
+
+        Ends as soon as a newer event lends to the same part, which then makes the calls that are left.
+        """
         calls: SimpleQueue = SimpleQueue()
         with self._changed:
             self._open[folder] = calls
             self._changed.notify_all()
         try:
-            while busy():
+            while busy() and self._open.get(folder) is calls:
                 try:
                     calls.get(timeout=0.5)()
                 except Empty:
                     continue
         finally:
             with self._changed:
-                if self._open.get(folder) is calls:  # not the event of another tab
+                if self._open.get(folder) is calls:
                     del self._open[folder]
-            while not calls.empty():
-                calls.get()(given_up=True)
+                newer = self._open.get(folder)
+                while not calls.empty():
+                    made = calls.get()
+                    newer.put(made) if newer else made(given_up=True)
 
     def call(self, folder: Path, function: Callable, *arguments):
         """What the function returns in the event of whoever looks at the part.

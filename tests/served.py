@@ -8,7 +8,7 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -23,6 +23,10 @@ from tgvig_serve.desk import Desk
 from tgvig_serve.running import configured, listen
 from tgvig_serve.settings import Settings
 
+PATIENCE = 60
+"""Seconds that anything may take on two busy cores before a test gives up on it."""
+get = functools.partial(httpx.get, timeout=PATIENCE)
+post = functools.partial(httpx.post, timeout=PATIENCE)
 SIDE = 64
 LIMITS = Limits(threshold=100.0, pixel_threshold=150.0, steepness=2.0)
 ABOUT = {
@@ -51,7 +55,7 @@ class MeanRed:
         assert squares.shape[1:] == (SIDE, SIDE, 3) and squares.dtype == np.uint8
         self.batches.append(len(squares))
         self.busy.set()
-        assert self.gate.wait(30)
+        assert self.gate.wait(PATIENCE)
         if (squares == (0, 0, 255)).all((1, 2, 3)).any():
             raise TgvigError("The model gave a score that is not a number: export it again.")
         return [self._finding(square[..., 0].astype(np.float32)) for square in squares]
@@ -68,15 +72,17 @@ class Server:
     url: str
     inspector: MeanRed
     desk: Desk
+    connections: set
+    """Those that are open, as uvicorn counts them."""
 
     def post(self, content: bytes, kind: str = "image/png", accept: str = "*/*") -> httpx.Response:
         """Inspect a raw body."""
         headers = {"Content-Type": kind, "Accept": accept}
-        return httpx.post(f"{self.url}/inspect", content=content, headers=headers, timeout=30)
+        return post(f"{self.url}/inspect", content=content, headers=headers)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         """Ask for an address."""
-        return httpx.get(f"{self.url}{path}", headers=headers, timeout=30)
+        return get(f"{self.url}{path}", headers=headers)
 
     def hold(self) -> None:
         """The next batch waits until the gate is opened."""
@@ -86,7 +92,7 @@ class Server:
 
     def scoring(self) -> None:
         """Waits until a batch is being scored."""
-        assert self.inspector.busy.wait(10)
+        assert self.inspector.busy.wait(PATIENCE), "no batch came to be scored"
 
 
 @contextlib.contextmanager
@@ -101,22 +107,26 @@ def serving(settings: Settings | None = None, ready: bool = True) -> Iterator[Se
     thread = threading.Thread(target=functools.partial(server.run, sockets=[taken]))
     thread.start()
     try:
-        running = Server(f"http://127.0.0.1:{taken.getsockname()[1]}", inspector, app.state.desk)
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        running = Server(url, inspector, app.state.desk, server.server_state.connections)
         soon(lambda: server.started and (not ready or running.get("/ready").status_code == 200))
         inspector.batches.clear()
         yield running
     finally:
         inspector.gate.set()
         server.should_exit = True
-        thread.join(30)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
-def soon(true, seconds: float = 10) -> None:
-    """Waits until something has become true."""
+def soon(true: Callable[[], object], seconds: float = PATIENCE, what: str = "what the test waits for") -> None:
+    """Waits until something has become true; a server that does not answer yet is asked again."""
     end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            if true():
+                return
+        assert time.monotonic() < end, f"{what} did not happen within {seconds:g} seconds"
         time.sleep(0.01)
 
 
@@ -142,7 +152,7 @@ def spotted() -> bytes:
 def connected(url: str) -> socket.socket:
     """A bare connection, for what no client library sends."""
     host, port = url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=30)
+    return socket.create_connection((host, int(port)), timeout=PATIENCE)
 
 
 def reply(connection: socket.socket) -> bytes:

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from made_parts import photo_files
+from served import soon
 
 from tgvig_core.errors import TgvigError
 from tgvig_ui import expiry
@@ -32,7 +33,7 @@ def go():
 
 @pytest.fixture
 def executor(go):
-    made = Executor({"wait": lambda folder, arguments, watch: go.wait(20)})
+    made = Executor({"wait": lambda folder, arguments, watch: go.wait(60)})
     yield made
     go.set()
     made.close()
@@ -94,8 +95,7 @@ def test_a_part_whose_job_waits_or_runs_stays_until_the_job_has_ended(store, exe
     assert sweep(store, executor, HOURS, later) == [parts[2].id]
     assert {executor.status(part.folder).busy for part in parts[:2]} == {True}
     go.set()
-    while any(executor.status(part.folder).busy for part in parts[:2]):
-        time.sleep(0.01)
+    soon(lambda: not any(executor.status(part.folder).busy for part in parts[:2]), what="the end of the jobs")
     assert sorted(sweep(store, executor, HOURS, later)) == sorted(part.id for part in parts[:2])
     assert list(store.root.iterdir()) == []
     assert executor.status(parts[0].folder) is None
@@ -126,11 +126,10 @@ def test_the_background_sweep_removes_and_ends(store, executor):
     old = aged(store, HOURS)
     os.utime(old.folder / "part.json", (1e9, 1e9))
     ended = expiry.begin(store, executor, HOURS)
-    deadline = time.monotonic() + 20
-    while old.folder.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    ended.set()
+    try:
+        soon(lambda: not old.folder.exists(), what="the removal of the part")
+    finally:
+        ended.set()
 
 
 def test_the_page_of_a_part_that_is_gone_says_so(store, executor, tmp_path):

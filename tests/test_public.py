@@ -8,6 +8,7 @@ from gradio.context import LocalContext
 from made_generations import Held
 from made_parts import inspected, photo_files, server_of
 from PIL import Image
+from served import soon
 
 from tgvig_core.errors import TgvigError
 from tgvig_ui import (
@@ -92,8 +93,7 @@ def test_a_program_meets_the_same_limits(held, tmp_path, monkeypatch):
         api.rank(held.server, uploads(files), "nut")
     id = api.rank(held.server, uploads(files[:3]), "nut")
     held.go.set()
-    while held.server.busy(held.server.part(id)):
-        pass
+    soon(lambda: not held.server.busy(held.server.part(id)), what="the end of the ranking")
     held.server.part(id).choose(prompt="a nut")
     with refused("5 images in a set are more than the 4"):
         api.start(held.server, id, 5, 1)
@@ -163,8 +163,7 @@ def test_jobs_of_a_former_server_are_taken_up_however_many(tmp_path):
         )
     made = Executor({"note": lambda folder, arguments, watch: done.append(folder)}, LIMITS)
     assert made.recover(store) == 4
-    while len(done) < 4:
-        pass
+    soon(lambda: len(done) == 4, what="the end of the four jobs")
     made.close()
 
 

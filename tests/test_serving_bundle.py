@@ -12,11 +12,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from photos import category, normals
-from served import soon
+from served import get, post, soon
 
 from tgvig_core.bundle import open_bundle
 from tgvig_core.images import from_square, read_photo
@@ -50,10 +49,10 @@ def url(bundle):
     try:
         address = re.search(r"http://127\.0\.0\.1:\d+", first)
         assert address, first
-        soon(lambda: httpx.get(f"{address[0]}/ready").status_code == 200, 60)
+        soon(lambda: get(f"{address[0]}/ready").status_code == 200, 120, "readiness")
         yield address[0]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()
@@ -70,7 +69,7 @@ def test_the_answers_are_those_of_the_library(bundle, url):
 
     def ask(path: Path) -> dict:
         with path.open("rb") as file:
-            return httpx.post(f"{url}/inspect", files={"photo": (path.name, file)}, timeout=60).json()
+            return post(f"{url}/inspect", files={"photo": (path.name, file)}).json()
 
     with ThreadPoolExecutor(len(paths)) as pool:
         answers = list(pool.map(ask, paths))
@@ -89,7 +88,7 @@ def test_the_answers_are_those_of_the_library(bundle, url):
 
 def test_about_is_the_bundles_own(bundle, url):
     about = open_bundle(bundle).about
-    found = httpx.get(f"{url}/about").json()
+    found = get(f"{url}/about").json()
     assert found["object"] == "bottle" and found["meaning"] == about["meaning"] and found["limits"] == about["limits"]
     assert found["agreement"] == about["agreement"]
     assert json.dumps(about["command"]) not in json.dumps(found)
@@ -97,7 +96,7 @@ def test_about_is_the_bundles_own(bundle, url):
 
 def test_the_identity_is_the_checksum_of_bundle_json(bundle, url):
     digest = hashlib.sha256((bundle / "bundle.json").read_bytes()).hexdigest()
-    assert httpx.get(f"{url}/about").json()["bundle"] == digest[:16]
+    assert get(f"{url}/about").json()["bundle"] == digest[:16]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +111,6 @@ def test_the_identity_is_the_checksum_of_bundle_json(bundle, url):
 def test_what_cannot_be_served_is_one_sentence_and_code_2(bundle, arguments, words):
     given = [str(bundle) if argument == "BUNDLE" else argument for argument in arguments]
     command = [sys.executable, "-m", "tgvig_core", "serve", *given, "--port", "0"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     last = done.stderr.splitlines()[-1]
     assert done.returncode == 2 and last.startswith("tgvig: ") and words in last and "Traceback" not in done.stderr

@@ -11,13 +11,12 @@ import time
 import zlib
 from collections.abc import Iterator
 
-import httpx
 import numpy as np
 import psutil
 import pytest
 from photos import noise
 from PIL import Image
-from served import connected, plate, png, refused, reply, serving, soon
+from served import connected, plate, png, post, refused, reply, serving, soon
 
 from tgvig_core.errors import TgvigError
 from tgvig_serve import connections
@@ -54,7 +53,7 @@ def test_a_chunked_body_is_cut_while_it_comes(server):
         for _ in range(400):  # 13 MB
             yield bytes(0x8000)
 
-    refused(httpx.post(f"{server.url}/inspect", content=chunks(), headers={"Content-Type": "image/png"}), 413)
+    refused(post(f"{server.url}/inspect", content=chunks(), headers={"Content-Type": "image/png"}), 413)
     chunk = b"8000\r\n" + bytes(0x8000) + b"\r\n"
     with connected(server.url) as endless:
         endless.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk + chunk)
@@ -64,7 +63,7 @@ def test_a_chunked_body_is_cut_while_it_comes(server):
 def test_a_chunked_body_within_the_limit_is_read(server):
     content = plate(5)
     parts = (content[at : at + 7] for at in range(0, len(content), 7))
-    answer = httpx.post(f"{server.url}/inspect", content=parts, headers={"Content-Type": "image/png"})
+    answer = post(f"{server.url}/inspect", content=parts, headers={"Content-Type": "image/png"})
     assert answer.json()["score"] == 5
 
 
@@ -76,53 +75,60 @@ def test_a_form_over_the_limit_is_cut_too_and_never_lies_on_disk(server, monkeyp
     with serving(Settings(megabytes=5)) as larger:
         content = png(noise(1, 1000, 1000))  # 3 MB
         files = {"photo": ("a.png", content, "image/png")}
-        assert httpx.post(f"{larger.url}/inspect", files=files).status_code == 200
+        assert post(f"{larger.url}/inspect", files=files).status_code == 200
         files = {"photo": ("a.png", content + bytes(2_500_000), "image/png")}
-        refused(httpx.post(f"{larger.url}/inspect", files=files), 413)
+        refused(post(f"{larger.url}/inspect", files=files), 413)
 
 
 def test_a_refused_upload_cannot_go_on_for_ever(server, monkeypatch):
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.5)
-    begun = time.monotonic()
+    end = time.monotonic() + 20
     with connected(server.url) as client, pytest.raises((BrokenPipeError, ConnectionResetError)):
         client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
-        while time.monotonic() - begun < 10:
+        while time.monotonic() < end:
             client.sendall(b"8000\r\n" + bytes(0x8000) + b"\r\n")
             time.sleep(0.01)
-    assert time.monotonic() - begun < 5
 
 
 def test_headers_that_never_end_are_cut(server, monkeypatch):
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.5)
-    begun = time.monotonic()
+    end = time.monotonic() + 20
     with connected(server.url) as silent, connected(server.url) as drop:
         drop.sendall(b"GET /health HTTP/1.1\r\n")
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
-            while time.monotonic() - begun < 10:
+            while time.monotonic() < end:
                 time.sleep(0.1)
                 drop.sendall(b"X-A: b\r\n")
         with contextlib.suppress(ConnectionResetError):
             assert reply(silent) == b""
-    assert time.monotonic() - begun < 10
 
 
 def test_a_kept_connection_serves_more_than_one_request(server, monkeypatch):
-    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
-    with httpx.Client() as client:
-        for _ in range(3):
-            assert client.get(f"{server.url}/health").status_code == 200
-            time.sleep(0.2)
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 1)
+    with connected(server.url) as client:  # a client library would connect again, and nobody would see it
+        for pause in (1.5, 0):
+            client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b'{"status":"ok"}'):
+                part = client.recv(65536)
+                assert part, "the connection was closed"
+                answer += part
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            time.sleep(pause)  # longer than headers may take
 
 
-def test_too_many_connections_are_closed(server, monkeypatch):
-    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 2)
-    soon(lambda: len(server.desk._batcher) == 0)
-    with connected(server.url), connected(server.url), connected(server.url) as third:
-        third.settimeout(5)
-        with contextlib.suppress(ConnectionResetError):
-            assert reply(third) == b""
-    monkeypatch.undo()
-    soon(lambda: server.get("/health").status_code == 200)
+def test_too_many_connections_are_closed(monkeypatch):
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 300)  # nothing else closes a connection here
+    with serving() as server:
+        soon(lambda: not server.connections, what="the end of the connections that asked whether it is ready")
+        monkeypatch.setattr(connections, "MOST_CONNECTIONS", 2)
+        with connected(server.url) as first, connected(server.url):
+            soon(lambda: len(server.connections) == 2, what="the arrival of two connections")
+            with connected(server.url) as third, contextlib.suppress(ConnectionResetError):
+                assert reply(third) == b""
+            first.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert reply(first).startswith(b"HTTP/1.1 200 ")  # those that were there first are served
+        soon(lambda: server.get("/health").status_code == 200, what="an answer to the next connection")
 
 
 def test_an_answer_that_nobody_reads_is_dropped(monkeypatch):
@@ -130,9 +136,10 @@ def test_an_answer_that_nobody_reads_is_dropped(monkeypatch):
     content = png(noise(1, 1500, 1500))  # 7 MB, and its heatmap as much: more than the sockets hold
     with serving() as server, connected(server.url) as client:
         client.sendall(HEAD + b"Accept: image/png\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
-        soon(lambda: 'path="/inspect",status="200"' in server.get("/metrics").text)
+        soon(lambda: 'path="/inspect",status="200"' in server.get("/metrics").text, what="the answer")
         soon(lambda: not [one for one in psutil.Process().net_connections() if one.laddr and one.status == "ESTABLISHED"
-                          and one.laddr.port == client.getpeername()[1] and one.raddr.port == client.getsockname()[1]])  # fmt: skip
+                          and one.laddr.port == client.getpeername()[1] and one.raddr.port == client.getsockname()[1]],
+             what="the end of the connection")  # fmt: skip
 
 
 def test_a_photo_that_dribbles_in_is_given_up():
@@ -140,7 +147,7 @@ def test_a_photo_that_dribbles_in_is_given_up():
         client.sendall(HEAD + b"Connection: close\r\nContent-Length: 5000\r\n\r\nabc")
         answer = reply(client)
         assert answer.startswith(b"HTTP/1.1 408 ") and b"did not arrive within 0.5 seconds" in answer
-        assert server.desk._taken == 0
+        soon(lambda: server.desk._taken == 0, what="the end of the request")
 
 
 def test_what_is_no_http_gets_the_same_shape(server):
@@ -168,7 +175,7 @@ def test_what_is_no_photo_is_refused_by_name(server):
     ):
         sentence = refused(server.post(content), status, *words)
         assert sentence.startswith(UNNAMED)
-        named = httpx.post(f"{server.url}/inspect", files={"photo": ("../../etc/part 7.png", content)})
+        named = post(f"{server.url}/inspect", files={"photo": ("../../etc/part 7.png", content)})
         assert refused(named, status, *words).startswith("part 7.png ")
 
 
@@ -188,11 +195,11 @@ def test_animated_photos_are_refused(server):
 
 def test_other_ways_to_send_are_refused(server):
     refused(server.post(plate(1), kind="text/plain"), 415, "multipart field 'photo'", "Content-Type")
-    refused(httpx.post(f"{server.url}/inspect"), 415)
+    refused(post(f"{server.url}/inspect"), 415)
     url, content = f"{server.url}/inspect", plate(1)
-    refused(httpx.post(url, files={"picture": ("a.png", content)}), 400, "'photo'")
-    refused(httpx.post(url, files={"x": ("a.png", content), "photo": ("a.png", content)}), 400, "one file")
-    refused(httpx.post(url, data={"photo": "a.png"}, files={"x": ("a", b"")}), 400, "no file in a field named 'photo'")
+    refused(post(url, files={"picture": ("a.png", content)}), 400, "'photo'")
+    refused(post(url, files={"x": ("a.png", content), "photo": ("a.png", content)}), 400, "one file")
+    refused(post(url, data={"photo": "a.png"}, files={"x": ("a", b"")}), 400, "no file in a field named 'photo'")
     refused(server.post(b"--a\r\nrubbish", kind="multipart/form-data; boundary=a"), 400, "'photo'")
     refused(server.post(content, kind="multipart/form-data"), 400, "boundary")
 
@@ -211,13 +218,14 @@ def test_names_of_clients_are_made_harmless():
 
 def test_one_line_in_the_log_for_a_request_and_nothing_of_the_photo(server, caplog):
     caplog.set_level(logging.INFO, logger="tgvig_serve")
-    httpx.post(f"{server.url}/inspect", files={"photo": ("secret-name.png", plate(200), "image/png")})
-    server.get("/a%0Ab?token=secret")
 
     def lines() -> list[str]:  # the fixtures' own requests may be logged late
-        return [line for line in caplog.messages if "/inspect" in line or "/a" in line]
+        return [line for line in caplog.messages if "POST /inspect" in line or "/a" in line]
 
-    soon(lambda: len(lines()) == 2)
+    post(f"{server.url}/inspect", files={"photo": ("secret-name.png", plate(200), "image/png")})
+    soon(lambda: len(lines()) == 1, what="the first line of the log")  # it is written after the answer
+    server.get("/a%0Ab?token=secret")
+    soon(lambda: len(lines()) == 2, what="the second line of the log")
     assert re.fullmatch(r"POST /inspect 200 \d+ ms anomalous", lines()[0])
     assert re.fullmatch(r"GET /a%0Ab 404 \d+ ms ", lines()[1])
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
-from served import plate, refused, serving
+from served import get, plate, post, refused, serving
 
 from tgvig_core.errors import TgvigError
 from tgvig_serve.settings import Settings, read_token
@@ -21,22 +20,22 @@ def guarded():
 def test_without_the_token_nothing_is_shown(guarded, given):
     headers = {} if given is None else {"Authorization": given}
     for path in ("/about", "/metrics", "/docs", "/openapi.json", "/nowhere", "/inspect"):
-        answer = httpx.get(f"{guarded.url}{path}", headers=headers)
+        answer = get(f"{guarded.url}{path}", headers=headers)
         assert refused(answer, 401, "Authorization: Bearer")
         assert answer.headers["www-authenticate"].startswith("Bearer")
     before = list(guarded.inspector.batches)
-    refused(httpx.post(f"{guarded.url}/inspect", files={"photo": ("a.png", plate(1))}, headers=headers), 401)
+    refused(post(f"{guarded.url}/inspect", files={"photo": ("a.png", plate(1))}, headers=headers), 401)
     assert guarded.inspector.batches == before
     for path in ("/health", "/ready"):
-        assert httpx.get(f"{guarded.url}{path}", headers=headers).status_code == 200
+        assert get(f"{guarded.url}{path}", headers=headers).status_code == 200
 
 
 def test_with_the_token_everything_is_open(guarded):
     for scheme in ("Bearer", "bearer"):
         headers = {"Authorization": f"{scheme} let-me-in"}
         for path in ("/about", "/metrics", "/docs", "/openapi.json"):
-            assert httpx.get(f"{guarded.url}{path}", headers=headers).status_code == 200
-        answer = httpx.post(f"{guarded.url}/inspect", files={"photo": ("a.png", plate(8))}, headers=headers)
+            assert get(f"{guarded.url}{path}", headers=headers).status_code == 200
+        answer = post(f"{guarded.url}/inspect", files={"photo": ("a.png", plate(8))}, headers=headers)
         assert answer.json()["score"] == 8
     api = guarded.get("/openapi.json", Authorization="Bearer let-me-in").json()
     assert api["paths"]["/inspect"]["post"]["security"] and "security" not in api["paths"]["/ready"]["get"]

@@ -17,6 +17,7 @@ from open_clip.pretrained import get_pretrained_cfg
 from packaging.requirements import Requirement
 from packaging.version import Version
 from playwright.sync_api import expect
+from served import soon
 from typer.testing import CliRunner
 from walking import cells, photos, step
 
@@ -190,12 +191,30 @@ def space(tmp_path_factory):
         app.stop()
 
 
-def test_a_visitor_looks_at_the_finished_example_and_a_stranger_does_not_see_it(space, browser):
+@pytest.fixture(scope="module")
+def example(space, browser):
+    """The page of a visitor who opened the finished example."""
     page = open_page(browser)
     page.goto(space.url)
     expect(page.locator("#limits-photos")).to_contain_text("up to 5 photos of 12 megapixels and 10 MB each")
     page.locator("#ready").click()
     expect(page.locator("#step-5")).to_be_visible()
+    yield page
+    page.context.close()
+
+
+@pytest.fixture(scope="module")
+def ranked(space, tmp_path_factory):
+    """A program's connection, and the part whose prompts it had ranked."""
+    client = Client(space.url, verbose=False)
+    (photo,) = photo_files(tmp_path_factory.mktemp("ranked"), 0)
+    id = client.predict([handle_file(str(photo))], "nut", api_name="/rank")
+    soon(lambda: client.predict(id, api_name="/status")["state"] == "done", 300, "the end of the ranking")
+    return client, id
+
+
+def test_a_visitor_looks_at_the_finished_example_and_a_stranger_does_not_see_it(example, space, browser):
+    page = example
     expect(page.locator("#status")).to_contain_text("This is a finished example")
     expect(page.locator("#summary")).to_contain_text(re.compile(r"\d+ of 20 photos are called anomalous"))
     expect(cells(page, "verdicts", 2).first).to_contain_text("ANOMALOUS")
@@ -209,11 +228,10 @@ def test_a_visitor_looks_at_the_finished_example_and_a_stranger_does_not_see_it(
     stranger.goto(space.url)
     expect(stranger.locator("#normal-notes")).to_contain_text("No photos yet.")
     expect(stranger.locator("#recent")).to_be_hidden()
-    for opened in (page, stranger):
-        opened.context.close()
+    stranger.context.close()
 
 
-def test_a_visitor_is_refused_what_is_over_the_limits(space, browser, tmp_path):
+def test_a_visitor_is_refused_what_is_over_the_limits(space, ranked, browser, tmp_path):
     six = photo_files(tmp_path / "given", *range(6))
     page = open_page(browser)
     page.goto(space.url)
@@ -224,13 +242,13 @@ def test_a_visitor_is_refused_what_is_over_the_limits(space, browser, tmp_path):
     page.goto(f"{space.url}/?part={'0' * 12}")
     expect(page.locator("#gone")).to_contain_text("nobody looks at for 24 hours are removed")
     page.context.close()
-    client = Client(space.url, verbose=False)
-    id = client.predict([handle_file(str(file)) for file in six[:1]], "nut", api_name="/rank")
+    client, id = ranked
     with pytest.raises(AppError, match="9 iterations.*more than the 8.*make app"):
         client.predict(id, 4, 9, 0, "a nut", api_name="/start")
 
 
-def test_nothing_was_written_outside_the_allowed_folders(space):
+def test_nothing_was_written_outside_the_allowed_folders(space, example, ranked):
+    expect(example.locator("#look img")).to_have_count(2)
     said = space.log.read_text()
     assert [line for line in said.splitlines() if line.startswith("REFUSED")] == [], said[-2000:]
     assert any(space.runs.iterdir()) and (space.log.parent / "home" / ".cache" / "tgvig").is_dir()

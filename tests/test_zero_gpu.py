@@ -17,6 +17,7 @@ import spaces
 import torch
 from made_generations import Held, add_set, generation
 from photos import normals
+from served import soon
 
 from tgvig_core.errors import Stopped
 from tgvig_ui import assemble, launch, zero_gpu
@@ -29,7 +30,7 @@ from tgvig_ui.server import Server
 from tgvig_ui.service import Options
 from tgvig_ui.zero_gpu import LATER, NO_ANSWER, NO_TIME, NOBODY, SLOWER, Lender, NobodyLooks, borrow
 
-PATIENCE = 20
+PATIENCE = 60
 
 
 @pytest.fixture
@@ -72,7 +73,8 @@ def test_nobody_lends_to_a_part_that_no_page_shows(lender, lending, tmp_path, mo
         lender.call(lending.folder, lambda: 7)
 
 
-def test_the_worker_waits_a_moment_for_the_page(lender, tmp_path):
+def test_the_worker_waits_a_moment_for_the_page(lender, tmp_path, monkeypatch):
+    monkeypatch.setattr(zero_gpu, "PATIENCE", PATIENCE)
     over, found = threading.Event(), []
     worker = threading.Thread(target=lambda: found.append(lender.call(tmp_path, lambda: 7)))
     worker.start()
@@ -219,6 +221,7 @@ def real(tmp_path, monkeypatch):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     monkeypatch.setattr(zero_gpu, "ACTIVE", True)
+    monkeypatch.setattr(zero_gpu, "PATIENCE", PATIENCE)
     server = make(tmp_path / "parts", Options("embedded", device="cpu"), local=False)
     part = server.store.new()
     part.add_photos(normals("bottle", 1))
@@ -235,8 +238,7 @@ def test_an_iteration_of_another_process_is_gone_on_with_here_and_gives_the_same
     begin(server, part, ["a bottle"], Asked(images=2, iterations=2), "generate")
     event = threading.Thread(target=server.lend, args=(part.id,), name="event")
     event.start()
-    while server.busy(part):
-        time.sleep(0.1)
+    soon(lambda: not server.busy(part), 300, "the end of the generation")
     event.join(PATIENCE)
     assert not event.is_alive()
     status = server.status(part)
@@ -246,8 +248,7 @@ def test_an_iteration_of_another_process_is_gone_on_with_here_and_gives_the_same
 
     monkeypatch.setattr(zero_gpu, "PATIENCE", 0.0)
     begin(server, part, ["a bottle"], Asked(images=2, iterations=1), "generate")  # nobody lends: it is made here
-    while server.busy(part):
-        time.sleep(0.1)
+    soon(lambda: not server.busy(part), 300, "the end of the generation")
     assert similarity(part, 2) == pytest.approx(similarity(part, 1)[:1], abs=1e-6)
     assert json.loads((part.folder / "job.json").read_text())["message"] == f"{NOBODY} {SLOWER}"
 

@@ -10,11 +10,20 @@ from types import SimpleNamespace
 import made_runs
 import pytest
 from browser import App, chromium, open_page, running
+from made_generations import Held
 from photos import category, normals
 from playwright.sync_api import Page, expect
 from walking import cells, entry, part_of, photos, start, status, step
 
 from tgvig_core.export import Wishes, export
+
+
+@pytest.fixture
+def held(tmp_path):
+    """A server without models whose jobs wait until the test lets them go."""
+    made = Held(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
-from made_generations import Held, add_set, generation
+from made_generations import add_set, generation
 from made_parts import inspected, photo_files, server_of
 from photos import normals
 from PIL import Image
@@ -57,13 +57,6 @@ def page():
         return SimpleNamespace(
             check=checking.build(), **dict(zip(("preview", "judged"), defect_preview.build(), strict=True))
         )
-
-
-@pytest.fixture
-def held(tmp_path):
-    made = Held(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -20,9 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "assets" / "samples" / "hex_nut"
 
 
-def tgvig(*arguments: object, timeout: int = 300) -> subprocess.CompletedProcess:
+def tgvig(*arguments: object, timeout: int = 300, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "tgvig_core", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, env=os.environ | (env or {})
+    )
 
 
 @pytest.fixture
@@ -50,6 +52,16 @@ def trained(tmp_path_factory) -> Path:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["best_iteration"] == 1
     return out
+
+
+def test_a_name_that_is_no_text_is_shown(trained, tmp_path):
+    folder = os.fsencode(tmp_path / "odd")
+    os.mkdir(folder)
+    shutil.copy(normals("bottle", 3)[2], folder + b"/caf\xe9.png")
+    strict = {"PYTHONIOENCODING": "utf-8:strict"}  # what most desktops' terminals are
+    done = tgvig("inspect", trained / "model", tmp_path / "odd", "--out", tmp_path / "out", "--quiet", env=strict)
+    assert done.returncode in (0, 1), done.stderr
+    assert "caf\\udce9.png" in done.stdout
 
 
 def test_inspect_says_good_and_defect_by_its_exit_code(trained, tmp_path, here):

@@ -130,6 +130,7 @@ def test_the_background_sweep_removes_and_ends(store, executor):
         soon(lambda: not old.folder.exists(), what="the removal of the part")
     finally:
         ended.set()
+    assert store.part(old.id) is None
 
 
 def test_the_page_of_a_part_that_is_gone_says_so(store, executor, tmp_path):

@@ -2,20 +2,13 @@
 
 import gradio as gr
 import pytest
-from made_generations import Held, add_set, generation
+from made_generations import add_set, generation
 from PIL import Image
 
 from tgvig_core.errors import TgvigError
 from tgvig_ui import generating, generating_layout
 from tgvig_ui.generating_events import leave_out, look, more, use
 from tgvig_ui.generations import best_set, pictures, unfinished, used_set
-
-
-@pytest.fixture
-def held(tmp_path):
-    made = Held(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

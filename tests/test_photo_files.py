@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from made_files import png16, tiff
 from photos import noise
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_photo
@@ -203,6 +203,14 @@ def test_a_photo_cut_short_is_refused(tmp_path: Path, suffix: str, share: float)
     whole = path.read_bytes()
     path.write_bytes(whole[: max(8, int(len(whole) * share))])
     refused(path, "damaged or cut short", "copy it again")
+
+
+def test_a_photo_cut_short_is_refused_whatever_another_library_switched(tmp_path, monkeypatch):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # as importing WeasyPrint does
+    Image.fromarray(noise(0)).save(tmp_path / "a.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(whole[: len(whole) // 2])
+    refused(tmp_path / "a.png", "damaged or cut short", "copy it again")
 
 
 def test_what_is_no_photo_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
-from made_generations import Held
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.runs import MODEL_FORMAT, Run
@@ -18,13 +17,6 @@ from tgvig_ui.training import ARMS, Training
 FIELDS = ("words", "lists", "rule"), ("images", "iterations", "seed", "variance", "text"), ("arm", "rate")
 STEPS = tuple(SimpleNamespace(**{name: name for name in names}) for names in FIELDS)
 """Steps whose components are their own names."""
-
-
-@pytest.fixture
-def held(tmp_path):
-    made = Held(tmp_path)
-    yield made
-    made.close()
 
 
 def test_the_fields_are_those_of_the_steps():

@@ -9,6 +9,7 @@ import torch
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.runs import Run
+from tgvig_core.settings import RunSettings
 
 
 def images(seed: int) -> torch.Tensor:
@@ -103,3 +104,18 @@ def test_the_state_loads_without_running_code(tmp_path):
     run.save_state({"done": 3, "model": {"weight": torch.ones(2)}})
     assert run.load_state()["done"] == 3
     assert torch.load(run.folder / "state.pt", weights_only=True)["model"]["weight"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ("other", "no pool 'other'"),
+        ("augment:flips", "cannot be made as 'augment:flips'"),
+        ("tgvig:11", "There will be no pool 'tgvig:11': 10 sets of 20 images"),
+        ("tgvig:2:21", "There will be no pool 'tgvig:2:21'"),
+    ],
+)
+def test_a_pool_that_there_will_not_be_is_refused_before_anything_is_made(arm, said):
+    with pytest.raises(TgvigError, match=said):
+        RunSettings(("a.png",), "nut", "run", arm=arm)
+    assert RunSettings(("a.png",), "nut", "run", arm="tgvig:10:20").arm == "tgvig:10:20"

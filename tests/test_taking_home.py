@@ -5,7 +5,7 @@ import zipfile
 
 import gradio as gr
 import pytest
-from made_generations import Held, generation
+from made_generations import generation
 from made_parts import photo_files
 
 from tgvig_core import export
@@ -25,13 +25,6 @@ EMBEDDED = PACKS["embedded"].backbone_name
 def section():
     with gr.Blocks():
         return taking_home.build()
-
-
-@pytest.fixture
-def held(tmp_path):
-    made = Held(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

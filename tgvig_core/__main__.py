@@ -5,6 +5,7 @@ Heavy libraries are imported inside the commands, so that `tgvig --help` answers
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import traceback
@@ -191,6 +192,9 @@ def _split(words: str) -> tuple[str, ...]:
 def main() -> None:
     """Entry point: a TgvigError is one sentence on standard error and exit code 2."""
     warnings.filterwarnings("ignore", category=FutureWarning)  # the libraries' notes about their own parts
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name may hold bytes that are no text
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except TgvigError as error:

@@ -27,7 +27,7 @@ FORMATS = tuple(MODELS)
 MOST_BYTES = 2_000_000_000
 """Of one file in a bundle."""
 DAMAGED = (OSError, KeyError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile)
-"""What reading a missing, damaged or encrypted file raises (an unknown compression: NotImplementedError, a RuntimeError)."""
+"""What reading a missing, damaged, encrypted or strangely compressed file raises."""
 
 
 @dataclass(frozen=True)

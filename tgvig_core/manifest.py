@@ -130,7 +130,8 @@ def command(settings: RunSettings, arm: str, false_alarm: float, photos: list[st
     words = [f"--{name}" if on else f"--no-{name}" for name, on in flags.items()]
     policy = generating.policy
     words += [f"--{name}" for name, on in (("flips", policy.flips), ("turns", policy.turns)) if on]
-    listed = [*photos, *(str(part) for pair in options.items() for part in pair), *words]
+    names = [f"./{name}" if name.startswith("-") else name for name in photos]  # a name like an option
+    listed = [*names, *(str(part) for pair in options.items() for part in pair), *words]
     return f"tgvig run {shlex.join(listed)}"
 
 

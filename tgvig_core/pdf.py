@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 from pathlib import Path
 
 from tgvig_core.errors import TgvigError
+from tgvig_core.report_parts import whole
 
 MISSING = (
     'A PDF needs WeasyPrint: pip install "tgvig[pdf]", and on Debian or Ubuntu '
@@ -41,12 +40,5 @@ def write_pdf(html: Path, target: Path) -> None:
     from weasyprint.urls import URLFetcher
 
     logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of each rule that only screens know
-    draft = target.with_name(f".{target.name}.draft")
-    try:
+    with whole(target) as draft:
         HTML(html, url_fetcher=URLFetcher(allowed_protocols=("data",))).write_pdf(draft)
-        os.replace(draft, target)
-    except OSError as error:
-        raise TgvigError(f"{target} cannot be written ({error}). Choose a writable folder with room.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)

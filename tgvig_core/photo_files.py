@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from tgvig_core.errors import TgvigError
 
@@ -104,6 +104,7 @@ def _photos_in(folder: Path) -> list[Path]:
 
 
 def is_photo_name(path: Path) -> bool:
+    """Whether a name found in a folder counts as a photo's: its extension is one of SUFFIXES, and it is not hidden."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
@@ -152,6 +153,9 @@ def _decode(path: Path | str, file: BinaryIO, max_pixels: int) -> np.ndarray:
     if not start:
         raise TgvigError(f"{path} is empty (0 bytes); copy it again from the camera.")
     file.seek(0)
+    # One switch for the whole process, and WeasyPrint turns it on when it is imported: half a photo would count as a
+    # whole one with a grey rest.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         image = Image.open(file, formats=FORMATS)
         _judge_header(path, image, max_pixels)

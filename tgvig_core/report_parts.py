@@ -7,7 +7,7 @@ import contextlib
 import io
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -106,12 +106,23 @@ def write_page(target: Path, title: str, style: str, body: Iterable[str]) -> Non
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n"
     )
+    # file names may hold bytes that are no text
+    with whole(target) as draft, draft.open("w", encoding="utf-8", errors="replace") as file:
+        file.write(head)
+        file.writelines(body)
+        file.write("</main>\n</body>\n</html>\n")
+
+
+@contextlib.contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """A draft beside the target to be written; at the end it takes the target's place, after an error nothing is left.
+
+    Raises:
+        TgvigError: it cannot be written.
+    """
     draft = target.with_name(f".{target.name}.draft")
     try:
-        with draft.open("w", encoding="utf-8", errors="replace") as file:  # file names may hold bytes that are no text
-            file.write(head)
-            file.writelines(body)
-            file.write("</main>\n</body>\n</html>\n")
+        yield draft
         os.replace(draft, target)
     except OSError as error:
         raise TgvigError(f"{target} cannot be written ({error}). Choose a writable folder with room.") from error

@@ -70,7 +70,7 @@ class RunSettings:
         for what, given, known in choices:
             if given not in known:
                 raise TgvigError(f"There is no {what} {given!r}: choose one of {', '.join(known)}.")
-        arms.named(self.arm)
+        self._check_arm()
         if self.prompt is not None and not self.prompt.strip():
             raise TgvigError("The prompt is empty: write one, or leave --prompt out.")
         if not 0 < self.false_alarm < 1:
@@ -79,6 +79,17 @@ class RunSettings:
             )
         if not 0 <= self.seed < 2**31:
             raise TgvigError(f"{self.seed} is not a seed: give a whole number from 0 to 2147483647.")
+
+    def _check_arm(self) -> None:
+        """Before minutes are spent on what cannot be learned from in the end."""
+        arms.named(self.arm)
+        if self.arm.startswith("augment"):
+            arms.narrowed(self.generating.policy, self.arm)
+        elif ":" in self.arm:
+            number, count = arms.set_of(self.arm)
+            made, images = self.integrating.iterations, self.generating.images
+            if number > made or (count or 0) > images:
+                raise TgvigError(f"There will be no pool {self.arm!r}: {made} sets of {images} images are made.")
 
     def as_json(self) -> dict:
         """Plain values for config.json."""

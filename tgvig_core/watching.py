@@ -23,12 +23,11 @@ def arriving(
 ) -> Iterator[list[tuple[Path, Stamp]]]:
     """The photos that have become whole since the last look, oldest first, for ever; an empty list where there is none.
 
-    A file that is written anew under its name counts as a new photo. Only what lies in the folder is remembered.
+    A file that is written anew under its name counts as a new photo. Only what lies in the folder is remembered. A folder
+    that cannot be listed for a while (a share that is mounted anew) is waited for.
 
     Args:
-        known: what was taken before. stop: ends it.
-
-    A folder that cannot be listed for a while (a share that is mounted anew) is waited for.
+        known: what was taken before. stop: ends it. every: seconds between two looks.
 
     Raises:
         TgvigError: the folder cannot be listed at the start.

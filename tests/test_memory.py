@@ -119,8 +119,8 @@ def test_a_detector_looks_at_fewer_images_at_once(images, monkeypatch):
 def test_a_detector_scores_fewer_photos_at_once(images, monkeypatch):
     made = detector(images)
     others = images.flip(2)  # of images that it remembers the distance is nothing but rounding
-    whole, model = made.score(others), made._scored
-    monkeypatch.setattr(made, "_scored", at_most(1, model, GPU))
+    whole, extractor = made.score(others), made.extractor
+    monkeypatch.setattr(made, "extractor", at_most(1, extractor, GPU))
     found = made.score(others)
     torch.testing.assert_close(found.scores, whole.scores, atol=1e-3, rtol=0)
     torch.testing.assert_close(found.maps, whole.maps, atol=1e-3, rtol=0)

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import timm
 from anomalib.models.image.patchcore.torch_model import PatchcoreModel
+from timm.models.efficientnet import EfficientNetFeatures
+from torch import nn
 
 from tgvig_core.checkpoints import State, read_state
 from tgvig_core.efficientnet import load_efficientnet_lite0
 from tgvig_core.errors import TgvigError
+from tgvig_core.folding import folded
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,16 @@ def patchcore_model(backbone: Backbone, neighbours: int, with_weights: bool = Tr
         state = _local_weights(backbone)
         model.feature_extractor.feature_extractor.load_state_dict(state, strict=False)  # it lacks the later layers
     return model.eval()
+
+
+def quick_extractor(model: PatchcoreModel) -> nn.Module:
+    """A copy of the model's feature extractor that gives the same features sooner; images in channels_last."""
+    quick = folded(model.feature_extractor)
+    network = quick.feature_extractor
+    if isinstance(network, EfficientNetFeatures):  # timm runs its last blocks even where nobody asks for them
+        last = max(int(layer.removeprefix("blocks.")) for layer in quick.layers)
+        network.blocks = network.blocks[: last + 1]
+    return quick
 
 
 def _local_weights(backbone: Backbone) -> State:

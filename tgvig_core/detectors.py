@@ -1,12 +1,13 @@
 """PatchCore (Roth et al., CVPR 2022, arXiv 2106.08265) through anomalib's module, for one to a few good photos.
 
 Without anomalib's Engine: with a handful of photos it crashes or compares raw distances with 0.5. Raw scores are kept.
+anomalib's module holds the weights and the bank; what it computes is computed in scoring.py, with less work.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import itertools
 import json
 import math
 import os
@@ -19,10 +20,9 @@ import numpy as np
 import torch
 from safetensors.torch import load
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
-from tgvig_core.backbones import Backbone, patchcore_model
+from tgvig_core.backbones import Backbone, patchcore_model, quick_extractor
 from tgvig_core.checkpoints import sha256, write_tensors
 from tgvig_core.completing import complete
 from tgvig_core.coreset import select
@@ -31,6 +31,7 @@ from tgvig_core.images import to_tensor
 from tgvig_core.memory import enough_for, in_parts
 from tgvig_core.progress import Progress, silent, track
 from tgvig_core.runs import MODEL_FORMAT
+from tgvig_core.scoring import BankScores, resized, spreading
 
 BATCH = 4
 
@@ -137,20 +138,28 @@ class PatchCore:
         count = max(self.settings.coreset_least, math.ceil(self.settings.coreset_ratio * len(features)))
         return select(features, count, seed, progress, stop)
 
+    @functools.cached_property
+    def extractor(self) -> nn.Module:
+        """The backbone with the weights that the model has when it is first asked for."""
+        return quick_extractor(self.model)
+
     @torch.inference_mode()
     def features(self, images: Tensor) -> Tensor:
         """Patch features B×rows×columns×D of images, B×3×S×S in [-1, 1], as anomalib's model forms them.
 
         The grid covers the whole frame, whatever side the backbone sees it at.
         """
-        model = self.model
-        layers = model.feature_extractor(self._normalised(images))
-        joined = model.generate_embedding({name: model.feature_pooler(layer) for name, layer in layers.items()})
-        return joined.permute(0, 2, 3, 1)
-
-    def _normalised(self, images: Tensor) -> Tensor:
         normalised = (images.to(self.device) * 0.5 + 0.5 - self.mean) / self.std
-        return normalised if self.seen == self.size else resized(normalised, (self.seen, self.seen))
+        seen = normalised if self.seen == self.size else resized(normalised, (self.seen, self.seen))
+        layers = self.extractor(seen.contiguous(memory_format=torch.channels_last))
+        pooled = {name: self.model.feature_pooler(layer) for name, layer in layers.items()}
+        return self.model.generate_embedding(pooled).permute(0, 2, 3, 1)
+
+    @functools.cached_property
+    def _spread(self) -> Tensor:
+        """See scoring.spreading."""
+        side = self.features(torch.zeros(1, 3, self.size, self.size)).shape[1]
+        return spreading(self.model.anomaly_map_generator, side, self.seen, self.size).to(self.device)
 
     @torch.inference_mode()
     def score(self, images: Tensor, leave_out: int | None = None, against: Tensor | None = None) -> ScoreSet:
@@ -172,24 +181,21 @@ class PatchCore:
             kept = bank[(self.sources != leave_out).to(bank.device)]
         if len(kept) == 0:
             raise TgvigError("The detector remembers no good image to compare with: train it first.")
-        self.model.memory_bank = kept
-        try:
-            scored = (in_parts(self._scored, part, "scoring photos") for part in images.split(BATCH))
-            results = list(itertools.chain.from_iterable(scored))
-        finally:
-            self.model.memory_bank = bank
-        scores = torch.cat([result.pred_score.flatten() for result in results]).cpu()
-        maps = torch.cat([result.anomaly_map for result in results])
-        return ScoreSet(scores, (maps if self.seen == self.size else resized(maps, (self.size, self.size)))[:, 0].cpu())
+        scorer = self.scorer(kept)
+        parts = [
+            in_parts(lambda part: scorer(self.features(part)), part, "scoring photos") for part in images.split(BATCH)
+        ]
+        scores, maps = zip(*(result for part in parts for result in part), strict=True)
+        return ScoreSet(torch.cat(scores).cpu(), torch.cat(maps).cpu())
+
+    def scorer(self, bank: Tensor) -> BankScores:
+        """What makes scores and maps of `features` and a memory bank, R×D."""
+        return BankScores(bank, self.model.num_neighbors, self._spread)
 
     def look(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """inspection.Scorer: N×S×S×3 uint8 to N raw scores and N×S×S raw maps."""
         result = self.score(torch.stack([to_tensor(square) for square in squares]))
         return result.scores.numpy(), result.maps.numpy()
-
-    def _scored(self, images: Tensor):
-        """What anomalib's model makes of a few images."""
-        return self.model(self._normalised(images))
 
     def save(self, folder: Path, card: dict) -> None:
         """Write model.safetensors (weights, bank) and model.json (how to build it, and `card`). No pickled code."""
@@ -253,8 +259,3 @@ class PatchCore:
         except RuntimeError as error:
             raise TgvigError(f"The weights in {where} do not fit its model.json: train the detector again.") from error
         return detector, about
-
-
-def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """N×C×H×W to another height and width, bilinear with antialias."""
-    return F.interpolate(images, size=size, mode="bilinear", antialias=True, align_corners=False)

@@ -94,7 +94,7 @@ def detector_of(cell: Cell, pool: pools.Pool, seen: dict) -> PatchCore:
     """A detector trained on a pool."""
     detector = PatchCore(packs.load_backbone(cell.pack), SIZE)
     detector.fit(pool.images, pool.sources, cell.seed)
-    detector.model.feature_extractor = Remembering(detector.model.feature_extractor, seen)
+    detector.extractor = Remembering(detector.extractor, seen)
     return detector
 
 

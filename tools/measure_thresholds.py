@@ -111,7 +111,7 @@ def measure(part: Part, shots: int, seed: int) -> dict:
     normals = read_normals(chosen).tensor(SIZE)
     pack, _ = packs.choose("embedded")
     detector = PatchCore(packs.load_backbone(pack), SIZE)
-    detector.model.feature_extractor = Remembering(detector.model.feature_extractor, part.seen)
+    detector.extractor = Remembering(detector.extractor, part.seen)
     pool = pools.real(normals)
     detector.fit(pool.images, pool.sources, seed)
     held = held_out(detector, pool, detector, normals, ViewPolicy(), seed)

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from tests.photos import normals
 from tgvig_core import clip_weights, text_cache
-from tgvig_core.encoders import ConseEncoder, OpenClipEncoder, class_names
+from tgvig_core.encoders import TEXT_BATCH, ConseEncoder, OpenClipEncoder, class_names
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.images import read_normals, to_tensor
 from tgvig_core.text_cache import encode_texts_cached
@@ -257,7 +257,7 @@ def test_a_stop_reaches_into_a_chunk(conse):
     stop, seen = threading.Event(), []
     with pytest.raises(Stopped):
         conse.encode_texts(["a tile"] * 200, lambda _, done, __: (seen.append(done), stop.set()), stop)
-    assert seen == [32]
+    assert seen == [TEXT_BATCH]
 
 
 def test_an_unwritable_cache_does_not_stop_the_work(tmp_path, caplog):

@@ -92,9 +92,9 @@ def test_images_are_embedded_in_smaller_batches(monkeypatch, caplog):
 
 def test_texts_are_embedded_in_smaller_batches(monkeypatch):
     encoder, texts = ConseEncoder(), ["a nut", "a bottle with neck", "x"]
-    whole, tokenizer = encoder.encode_texts(texts), encoder._tokenizer
-    short = lambda batch, **how: at_most(1, lambda part: tokenizer(part, **how), GPU)(batch)  # noqa: E731
-    monkeypatch.setattr(encoder, "_tokenizer", short)
+    whole, model = encoder.encode_texts(texts), encoder._text_model
+    short = lambda input_ids, **how: at_most(1, lambda part: model(part, **how), GPU)(input_ids)  # noqa: E731
+    monkeypatch.setattr(encoder, "_text_model", short)
     torch.testing.assert_close(encoder.encode_texts(texts), whole, atol=1e-4, rtol=0)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import timm
-from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 from timm.models.efficientnet import EfficientNetFeatures
 from torch import nn
 
@@ -14,6 +14,9 @@ from tgvig_core.checkpoints import State, read_state
 from tgvig_core.efficientnet import load_efficientnet_lite0
 from tgvig_core.errors import TgvigError
 from tgvig_core.folding import folded
+
+if TYPE_CHECKING:
+    from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ def patchcore_model(backbone: Backbone, neighbours: int, with_weights: bool = Tr
     Raises:
         TgvigError: unknown name or layers, or a weights file that does not fit.
     """
+    from anomalib.models.image.patchcore.torch_model import PatchcoreModel  # takes seconds
+
     try:
         model = PatchcoreModel(list(backbone.layers), backbone.name, pre_trained=False, num_neighbors=neighbours)
     except Exception as error:  # timm raises many kinds

@@ -23,6 +23,7 @@ from tgvig_core.vocabulary import Sense, Word, clean_name
 Rule = Literal["robust", "paper"]
 PAPER_THRESHOLD = 0.5  # S^p = {S_j | d > 0.5}
 ROBUST_FACTOR = 3.0  # drop d > median + 3·MAD
+BLOCK = 4096  # rows in float64 at once: they stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +157,13 @@ def rank_prompts(
             f"The rule `{rule}` drops all {len(words)} prompts: the largest distance is {distances.max():.3f}, and it "
             f"keeps d > {threshold:.3f}. Use the rule `robust`."
         )
-    order = np.argsort(-scores, kind="stable").tolist()
-    columns = (scores.tolist(), distances.tolist(), kept.tolist())  # Python's numbers: 147 k numpy scalars take seconds
-    prompts = [_prompt(texts[j], words[j], *(column[j] for column in columns), rule, threshold) for j in order]
+    order = np.argsort(-scores, kind="stable")
+    columns = (scores[order].tolist(), distances[order].tolist(), kept[order].tolist())  # Python's numbers are quick
+    limit = ("the paper's limit" if rule == "paper" else "the outlier limit") + f" {threshold:.3f}"
+    prompts = [
+        _prompt(texts[j], words[j], score, d, stays, f"{'above' if d > threshold else 'not above'} {limit}")
+        for j, score, d, stays in zip(order.tolist(), *columns, strict=True)
+    ]
     best = next(prompt for prompt in prompts if prompt.kept)
     only_word, naive = _comparisons(name, f, encoder)
     return RankedPrompts(tuple(prompts), best, prompts[-1], only_word, naive, rule, rule_text, threshold)
@@ -206,7 +211,7 @@ def write_csv(ranked: RankedPrompts, path: Path) -> None:
 
 def _scores(embeddings: torch.Tensor, f: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """cos(f(I°), G(S_j)) and d = ‖f(I°) − G(S_j)‖₂ = sqrt(2 − 2cos) of unit-norm rows, float64."""
-    scores = (embeddings.double() @ f).numpy()
+    scores = torch.cat([rows.double() @ f for rows in embeddings.split(BLOCK)]).numpy()
     return scores, np.sqrt(np.maximum(2 - 2 * scores, 0))
 
 
@@ -223,10 +228,8 @@ def _outliers(d: np.ndarray, rule: Rule) -> tuple[float, np.ndarray, str]:
     return threshold, d <= threshold, text
 
 
-def _prompt(text: str, word: Word, score: float, d: float, kept: bool, rule: Rule, threshold: float) -> RankedPrompt:
-    side = "above" if d > threshold else "not above"
-    limit = "the paper's limit" if rule == "paper" else "the outlier limit"
-    reason = f"{'kept' if kept else 'dropped'}: distance {d:.3f} is {side} {limit} {threshold:.3f}"
+def _prompt(text: str, word: Word, score: float, d: float, kept: bool, side: str) -> RankedPrompt:
+    reason = f"{'kept' if kept else 'dropped'}: distance {d:.3f} is {side}"
     return RankedPrompt(text, word.text, word.relation, word.gloss, score, d, kept, reason, word.synset)
 
 

@@ -7,11 +7,14 @@ Gaussian, resizing) is one matrix on either side. Plain operations only: torch, 
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING
 
 import torch
-from anomalib.models.image.patchcore.anomaly_map import AnomalyMapGenerator
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from anomalib.models.image.patchcore.anomaly_map import AnomalyMapGenerator
 
 
 class BankScores(nn.Module):

@@ -56,7 +56,7 @@ def encode_texts_cached(
         Stopped: the stop event was set; the finished chunks stay.
     """
     order = sorted(range(len(texts)), key=texts.__getitem__)
-    rows: list[np.ndarray] = []
+    result = torch.empty(len(texts), encoder.dim)
     done = 0
     progress(STEP, 0, len(texts))
     for chunk in _chunks([texts[place] for place in order]):
@@ -73,12 +73,10 @@ def encode_texts_cached(
 
             found = encoder.encode_texts(chunk, within, stop).numpy().astype(np.float16)
             _write(path, found)
-        rows.append(found)
+        places = torch.tensor(order[done : done + len(chunk)])
+        result[places] = functional.normalize(torch.from_numpy(found).float(), dim=-1)
         done += len(chunk)
         progress(STEP, done, len(texts))
-    result = torch.empty(len(texts), encoder.dim)
-    if rows:
-        result[torch.tensor(order)] = functional.normalize(torch.from_numpy(np.concatenate(rows)).float(), dim=-1)
     return result
 
 

@@ -120,6 +120,15 @@ def test_the_codebook_is_tamings(rows: int, monkeypatch) -> None:
         torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("count", [7, 64, 192, 200])
+def test_the_first_of_codes_equally_near(count: int) -> None:
+    """Whole numbers in few places, so that many distances are exactly equal; groups of 1, 64, 64 and 8."""
+    generator = torch.Generator().manual_seed(3)
+    vectors, codes = (torch.randint(-2, 3, (n, 3), generator=generator).float() for n in (50, count))
+    apart = ((vectors[:, None] - codes) ** 2).sum(2).numpy()
+    np.testing.assert_array_equal(codebook.nearest(vectors, codes).numpy(), apart.argmin(1))
+
+
 def test_decoded_values_are_not_clamped() -> None:
     model = tiny_vqgan()
     model.decoder.conv_out.bias.data.fill_(5.0)

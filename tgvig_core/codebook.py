@@ -7,6 +7,8 @@ before the next is written: a quarter of the time, and no memory that grows with
 
 from __future__ import annotations
 
+import math
+
 import torch
 from taming.modules.vqvae.quantize import VectorQuantizer2
 from torch import Tensor
@@ -14,6 +16,8 @@ from torch.nn import functional as F
 
 CACHE_ROWS, DEVICE_ROWS = 256, 16384
 """Vectors compared with all codes at once: 256 × 2048 codes are 2 MB, which fits a CPU's cache; a GPU wants more work a call."""
+
+GROUP = 64
 
 
 class Codebook(VectorQuantizer2):
@@ -45,4 +49,13 @@ def nearest(vectors: Tensor, codes: Tensor) -> Tensor:
     """
     half = codes.square().sum(1) / 2
     blocks = vectors.split(CACHE_ROWS if vectors.device.type == "cpu" else DEVICE_ROWS)
-    return torch.cat([torch.addmm(half, block, codes.T, alpha=-1).min(1).indices for block in blocks])
+    return torch.cat([_least(torch.addmm(half, block, codes.T, alpha=-1)) for block in blocks])
+
+
+def _least(rows: Tensor) -> Tensor:
+    """The first place of the least value in every row: of the group that holds it first, which a processor finds in
+    wide steps, then within the group; argmin alone compares one by one and takes three times as long."""
+    width = math.gcd(rows.shape[1], GROUP)
+    groups = rows.unflatten(1, (-1, width))
+    group = groups.amin(2).argmin(1)
+    return group * width + groups[torch.arange(len(rows), device=rows.device), group].argmin(1)

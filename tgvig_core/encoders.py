@@ -115,14 +115,16 @@ class ConseEncoder:
 
     def __init__(self, device: str = "cpu", cache: Path | None = None) -> None:
         from tgvig_core.efficientnet import load_efficientnet_lite0
+        from tgvig_core.folding import folded
 
-        self._classifier = load_efficientnet_lite0().to(device)
+        classifier = load_efficientnet_lite0()
         self._tokenizer, self._text_model = _load_minilm()
         self._text_model.to(device)
         self._device = device
         self._cache = cache or text_cache_dir()
         self._names: torch.Tensor | None = None
-        self.identity = f"conse:{_checksum(self._classifier)}:{_checksum(self._text_model)}"
+        self.identity = f"conse:{_checksum(classifier)}:{_checksum(self._text_model)}"
+        self._classifier = folded(classifier).to(device)
 
     @torch.inference_mode()
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
@@ -136,6 +138,7 @@ class ConseEncoder:
     def class_probabilities(self, images: torch.Tensor) -> torch.Tensor:
         """p(y|I): N×3×H×W in [-1, 1] to N×1000 rows that sum to 1, in the order of class_names, on the CPU."""
         batches = _prepared(images, (CONSE_SIZE, CONSE_SIZE), IMAGENET_MEAN, IMAGENET_STD, self._device)
+        batches = (batch.contiguous(memory_format=torch.channels_last) for batch in batches)  # a fifth faster on a CPU
         return _rows(lambda part: self._classifier(part).softmax(dim=-1).cpu(), batches)
 
     @torch.inference_mode()

@@ -12,6 +12,7 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
 from tgvig_core.efficientnet import load_efficientnet_lite0
+from tgvig_core.folding import folded
 
 
 class PerceptualDistance(nn.Module):
@@ -19,7 +20,7 @@ class PerceptualDistance(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        network = load_efficientnet_lite0()
+        network = folded(load_efficientnet_lite0())
         self.stem = nn.Sequential(network.conv_stem, network.bn1)
         self.stages = nn.ModuleList(list(network.blocks[:3]))
         self.register_buffer("mean", torch.tensor(IMAGENET_DEFAULT_MEAN).view(1, 3, 1, 1))
@@ -28,6 +29,7 @@ class PerceptualDistance(nn.Module):
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Unit-normalised feature maps of B×3×H×W images in [-1, 1], finest first."""
+        images = images.contiguous(memory_format=torch.channels_last)  # twice as fast forwards on a CPU
         hidden = self.stem((images * 0.5 + 0.5 - self.mean) / self.std)
         maps = []
         for stage in self.stages:

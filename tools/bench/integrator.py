@@ -1,0 +1,154 @@
+"""One iteration of the integrator (update, 20 images, similarity) against a straightforward reading of the paper.
+
+    python -m tools.bench.integrator [--device cuda] [--scaling]
+
+On a CPU: the embedded pack's generator at 256 px from one bundled photo. With `--device cuda` the paper's f16 generator
+as well, where a GPU and its file are there. `--scaling` prints seconds against the number of images and their side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tgvig_core.generator import GeneratorSettings, generate
+from tgvig_core.images import read_normals
+from tgvig_core.integrator import Integrator, IntegratorSettings
+from tgvig_core.packs import PACKS, Pack, load_encoder, load_generator
+from tgvig_core.settings import SIZE
+from tgvig_core.updates import UpdateSettings
+from tools.bench.row import Row, alternately, best, show
+from tools.bench.straightforward import Straightforward
+
+PHOTO = Path(__file__).resolve().parents[2] / "assets" / "samples" / "hex_nut" / "train" / "good" / "000.jpg"
+PROMPT, SEED, GOAL = "a photo of a metal nut", 1, 3.0
+IMAGES_EQUAL, GRADIENTS_EQUAL = 1e-3, 1e-2
+"""Largest difference of images of the same weights and draws, in [-1, 1]; relative difference of all gradients together
+(the signs of |x - x̂| and the codes that are nearly as near as others turn on rounding)."""
+LEARNED_EQUAL, SIMILARITY_EQUAL = 2e-3, 5e-3
+"""Mean difference of the images and difference of cos(z_t, z_v) after an update: Adam takes whole steps where a gradient
+is near 0, so that two orders of the same sums come apart; direct convolutions differ by 5e-4 and 3e-4."""
+MANY = 1000
+"""More iterations than are measured."""
+
+
+class Compared:
+    """Our integrator and the straightforward one with the same weights, photo, prompt and seed."""
+
+    def __init__(
+        self, pack: Pack, device: str = "cpu", side: int = SIZE,
+        generating: GeneratorSettings | None = None, learning: UpdateSettings | None = None,
+    ) -> None:  # fmt: skip
+        generating, learning = generating or GeneratorSettings(), learning or UpdateSettings(crop=side)
+        encoder, model = load_encoder(pack, device=device), load_generator(pack, device=device)
+        normals = read_normals([PHOTO]).tensor(side).to(device)
+        given = (encoder, normals[0], PROMPT, generating, learning, SEED)
+        self.theirs, self.once = (Straightforward(model, *given, encode_once=once) for once in (False, True))
+        settings = IntegratorSettings(MANY, update=learning)
+        self.ours = Integrator(copy.deepcopy(model), encoder, normals, PROMPT, generating, settings, SEED)
+        self._iterations = self.ours.iterations()
+
+    def iteration(self) -> tuple[Tensor, float]:
+        """Ours."""
+        made = next(self._iterations)
+        return made.images, made.similarity
+
+    def difference_before(self) -> float:
+        """Largest difference between the two sets of images before anything is learned."""
+        o = self.ours
+        ours = generate(o.model, o.normals, o.generating, torch.Generator().manual_seed(SEED))
+        return largest(ours, self.theirs.generate(torch.Generator().manual_seed(SEED)))
+
+    def difference_of_gradients(self) -> float:
+        """‖g - g'‖ / ‖g'‖ of the first step's gradients of all parameters; both take that step."""
+        self.ours.update.run(torch.Generator().manual_seed(SEED), "learning")
+        self.theirs.step(torch.Generator().manual_seed(SEED))
+        theirs = dict(self.theirs.model.named_parameters())
+        pairs = [(value.grad, theirs[name].grad) for name, value in self.ours.model.named_parameters()]
+        apart = sum(float((a - b).square().sum()) for a, b in pairs)
+        return math.sqrt(apart / sum(float(b.square().sum()) for _, b in pairs))
+
+    def differences_after(self) -> tuple[float, float, float]:
+        """After one iteration of each: largest and mean difference of the images, difference of the similarities."""
+        (ours, near), (theirs, close) = self.iteration(), self.theirs.iteration()
+        return largest(ours, theirs), float((ours - theirs).abs().mean()), abs(near - close)
+
+
+def largest(one: Tensor, other: Tensor) -> float:
+    """Largest absolute difference."""
+    return float((one - other).abs().max())
+
+
+def compared(pack: Pack, device: str, what: str) -> Row:
+    """One line of the table.
+
+    Raises:
+        SystemExit: the two are not the same computation.
+    """
+    pair = Compared(pack, device)
+    equal = checked(pair, Compared(pack, device, learning=UpdateSettings(steps=1)).difference_of_gradients())
+    ours, theirs = alternately(pair.iteration, pair.theirs.iteration, 2)
+    again, once = alternately(pair.iteration, pair.once.iteration, 2)
+    notes = f"{equal}; a straightforward one that encodes its views once: {once / again:.1f} times ours ({once:.3g} s)"
+    return Row(what, "the paper on taming's modules, one by one", ours, theirs, GOAL, notes)
+
+
+def checked(pair: Compared, gradients: float) -> str:
+    """How closely the two agree.
+
+    Raises:
+        SystemExit: they are not the same computation.
+    """
+    before = pair.difference_before()
+    most, typical, apart = pair.differences_after()
+    told = (
+        f"images differ by {before:.0e} at most before an update, gradients by {gradients:.0e} (relative), images after "
+        f"4 steps of Adam by {typical:.0e} on average ({most:.0e} at most), similarity by {apart:.0e}"
+    )
+    limits = ((before, IMAGES_EQUAL), (gradients, GRADIENTS_EQUAL), (typical, LEARNED_EQUAL), (apart, SIMILARITY_EQUAL))
+    if any(found > limit for found, limit in limits):
+        raise SystemExit(f"This is not the same computation: {told}.")
+    return told
+
+
+def rows(device: str = "cpu") -> list[Row]:
+    """The compact generator on the CPU, and the paper's on a GPU where that is asked for and there."""
+    torch.set_num_threads(os.cpu_count() or 1)
+    made = [compared(PACKS["embedded"], "cpu", f"integrator, one iteration, 20 images at {SIZE} px")]
+    if device == "cuda" and torch.cuda.is_available():
+        made.append(compared(PACKS["paper"], device, f"the same with the paper's f16 on a GPU, {SIZE} px"))
+    return made
+
+
+def exponent(sizes: list[int], seconds: list[float]) -> float:
+    """b of seconds = a·sizeᵇ, least squares on the logarithms."""
+    x, y = ([math.log(value) for value in values] for values in (sizes, seconds))
+    x_mean, y_mean = sum(x) / len(x), sum(y) / len(y)
+    return sum((a - x_mean) * (b - y_mean) for a, b in zip(x, y, strict=True)) / sum((a - x_mean) ** 2 for a in x)
+
+
+def scaling() -> None:
+    """Print seconds of an iteration against M and against the side, with the fitted exponents."""
+    torch.set_num_threads(os.cpu_count() or 1)
+    series = {
+        "images": {m: dict(generating=GeneratorSettings(m)) for m in (5, 10, 20, 40)},
+        "side in px": {side: dict(side=side) for side in (128, 192, 256, 384)},
+    }
+    for name, cases in series.items():
+        seconds = [best(Compared(PACKS["embedded"], **case).iteration, 2) for case in cases.values()]
+        told = ", ".join(f"{size}: {value:.2f} s" for size, value in zip(cases, seconds, strict=True))
+        print(f"{name}: {told}; exponent {exponent(list(cases), seconds):.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--scaling", action="store_true")
+    options = parser.parse_args()
+    scaling() if options.scaling else show(rows(options.device))

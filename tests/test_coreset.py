@@ -1,4 +1,4 @@
-"""k-center greedy against the plain algorithm in numpy: the same picks, no repeats, no copy of the features."""
+"""k-center greedy against the plain algorithm in numpy: the same picks, no repeats, no copy of the features, fewer distances."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import threading
 import numpy as np
 import pytest
 import torch
+from small import photo_tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tgvig_core import coreset
+from tgvig_core.backbones import EFFICIENTNET_LITE0
 from tgvig_core.coreset import select
+from tgvig_core.detectors import PatchCore
 from tgvig_core.errors import Stopped
 
 
@@ -111,7 +115,101 @@ class Largest(TorchDispatchMode):
 
 
 def test_no_second_copy_of_the_features_is_made() -> None:
-    features = rows(400, 64)
+    features = rows(100_000, 64)
     with Largest() as largest:
-        select(features, 20)
-    assert 400 <= largest.values <= 3 * 400  # N×D would be 25600
+        select(features, 120)
+    assert 100_000 <= largest.values <= 3 * 100_000  # N×D would be 6 400 000
+
+
+def clusters(total: int, width: int, centres: int) -> torch.Tensor:
+    """Groups of unequal size and spread far from zero, as a part's patches are."""
+    generator = torch.Generator().manual_seed(2)
+    where = torch.randn(centres, width, generator=generator) * 10 + 20
+    group = (torch.rand(total, generator=generator).square() * centres).long()
+    spread = torch.rand(centres, generator=generator)[group, None] * 2
+    return where[group] + torch.randn(total, width, generator=generator) * spread
+
+
+def distances_of_picks(features: np.ndarray, picks: list[int]) -> np.ndarray:
+    """How far every pick was from its nearest earlier one, in float64."""
+    features, nearest, far = features.astype(np.float64), np.full(len(features), np.inf), []
+    for pick, following in zip(picks, picks[1:], strict=False):
+        nearest = np.minimum(nearest, ((features - features[pick]) ** 2).sum(1))
+        far.append(nearest[following])
+    return np.sqrt(far)
+
+
+@pytest.mark.parametrize("worth", [0.0, 1.0])
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_picks_are_the_plain_ones_with_cells_and_without(
+    monkeypatch: pytest.MonkeyPatch, worth: float, offset: float
+) -> None:
+    monkeypatch.setattr(coreset, "WORTH", worth)
+    monkeypatch.setattr(coreset, "CELL", 256)
+    monkeypatch.setattr(coreset, "BLOCK", 200)
+    features = clusters(12_000, 8, 60) + offset
+    picks = select(features, 600).tolist()
+    exact = plain(features.numpy(), 600, picks[0])
+    assert len(set(picks)) == 600
+    np.testing.assert_allclose(
+        distances_of_picks(features.numpy(), picks), distances_of_picks(features.numpy(), exact), rtol=1e-4
+    )
+    assert len(set(picks) & set(exact)) >= 597  # rows as far as each other but for rounding may change places
+
+
+def test_cells_spare_comparisons_where_rows_lie_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The products of matrices, counted: with cells far fewer, and the same picks."""
+    monkeypatch.setattr(coreset, "CELL", 256)
+    monkeypatch.setattr(coreset, "BLOCK", 500)
+    counts, picks = [], []
+    for worth in (0.0, 1.0):
+        monkeypatch.setattr(coreset, "WORTH", worth)
+        with Products() as products:
+            picks.append(select(clusters(10_240, 8, 60), 500))
+        counts.append(products.values)
+    assert counts[1] < 0.7 * counts[0]
+    assert set(picks[0].tolist()) == set(picks[1].tolist())
+
+
+def test_rows_near_a_pick_are_not_looked_at_again() -> None:
+    """Half of all distances at most are formed, those among the few candidates aside; plainly all are."""
+    with Products() as products:
+        select(clusters(10_240, 8, 60), 500)
+    assert 0 < products.values < 0.5 * 10_240 * 500
+
+
+class Products(TorchDispatchMode):
+    """Counts the values of the products of matrices that have something added to."""
+
+    values = 0
+
+    def __torch_dispatch__(self, func, kinds, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten.addmm.default:
+            self.values += result.numel()
+        return result
+
+
+@pytest.mark.parametrize("category", ["bottle", "tile"])
+def test_real_patches_are_chosen_as_by_the_plain_algorithm(category: str) -> None:
+    """8 photos at 128 px; copies of a photo, as when somebody gives it twice, change nothing until all else is picked."""
+    images = photo_tensor(category, 8, 128)
+    features = PatchCore(EFFICIENTNET_LITE0, 128).grids(torch.cat([images, images[:2]])).flatten(0, 2)
+    picks = select(features, 256).tolist()
+    exact = plain(features.numpy(), 256, picks[0])
+    np.testing.assert_allclose(
+        distances_of_picks(features.numpy(), picks), distances_of_picks(features.numpy(), exact), rtol=1e-4
+    )
+    assert radius(features.numpy(), picks) == pytest.approx(radius(features.numpy(), exact), rel=1e-4)
+
+
+def test_rows_on_a_grid_where_most_distances_are_equal() -> None:
+    """Which of equally far rows comes first is open; none is then nearer than the farthest was."""
+    grid = torch.cartesian_prod(torch.arange(60.0), torch.arange(60.0))
+    picks = select(grid, 900).tolist()
+    far = distances_of_picks(grid.numpy(), picks)
+    nearest = np.full(len(grid), np.inf)
+    for place, pick in enumerate(picks[:-1]):
+        nearest = np.minimum(nearest, np.linalg.norm(grid.numpy() - grid.numpy()[pick], axis=1))
+        assert far[place] == pytest.approx(nearest.max(), rel=1e-4)
+    assert len(set(picks)) == 900

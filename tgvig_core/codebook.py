@@ -18,6 +18,7 @@ CACHE_ROWS, DEVICE_ROWS = 256, 16384
 """Vectors compared with all codes at once: 256 × 2048 codes are 2 MB, which fits a CPU's cache; a GPU wants more work a call."""
 
 GROUP = 64
+"""Codes among which the least is found in wide steps, at most."""
 
 
 class Codebook(VectorQuantizer2):

@@ -28,9 +28,8 @@ class BankScores(nn.Module):
 
     def __init__(self, rows: Tensor, neighbours: int, spread: Tensor) -> None:
         super().__init__()
-        self.register_buffer(
-            "centre", rows.mean(0)
-        )  # as origin: ‖f‖² + ‖m‖² − 2 f·m then loses no digits to the offset
+        # the origin of what follows: ‖f‖² + ‖m‖² − 2 f·m then loses no digits to an offset that all rows share
+        self.register_buffer("centre", rows.mean(0))
         self.register_buffer("rows", rows - self.centre)
         self.register_buffer("squares", self.rows.square().sum(1))  # ‖m‖²
         self.register_buffer("spread", spread)

@@ -176,6 +176,6 @@ def _download(corpus: str, data_dir: Path) -> None:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o755)
         nltk.download(corpus, download_dir=str(data_dir), quiet=True)
     except (OSError, ValueError, LookupError):
-        pass
+        pass  # no network, or no room: the caller looks whether the corpus is there now and says how to get it
     finally:
         downloader.NETWORK_TIMEOUT = usual

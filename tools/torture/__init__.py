@@ -1,0 +1,1 @@
+"""What a factory will do to this tool, done to it first: bad input, faults, load, intruders, odd numbers; `make torture`."""

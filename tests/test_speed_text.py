@@ -7,15 +7,13 @@ import random
 import torch
 
 from tgvig_core.encoders import ConseEncoder
-from tgvig_core.word_lists import wordnet_lemmas
-from tgvig_core.wordnet_data import WORDNET_LOCK, wordnet
+from tgvig_core.vocabulary import vocabulary
 from tools.bench.row import alternately
 from tools.bench.text import one_by_one
 
 
 def some_prompts(count: int) -> list[str]:
-    with WORDNET_LOCK:
-        words = sorted({word.text for word in wordnet_lemmas(wordnet())})
+    words = sorted(word.text for word in vocabulary("wordnet", None))
     return [f"a metal nut with {word}" for word in random.Random(0).sample(words, count)]
 
 

@@ -12,7 +12,7 @@ from tgvig_core.errors import TgvigError
 from tgvig_core.progress import Progress, silent
 from tgvig_core.prompts import RankedPrompts, RankedSense, prompt_map, rank_prompts, rank_senses
 from tgvig_core.settings import RunSettings
-from tgvig_core.vocabulary import SenseLookup, related_words, senses, vocabulary
+from tgvig_core.vocabulary import SenseLookup, near_words, related_words, senses, vocabulary
 
 MAP_PROMPTS = 200
 """Prompts on the map: more dots hide each other."""
@@ -43,7 +43,7 @@ def words_of(settings: RunSettings) -> tuple[SenseLookup, tuple]:
         chosen = tuple(sense for sense in chosen if related_words(sense))  # some senses stand alone in WordNet
     if settings.prompt is None or chosen or lookup.modifiers or settings.words:
         # a missing word list or an overlong word is told before a folder is made
-        vocabulary(settings.vocabulary, chosen[0] if chosen else None, lookup.modifiers, settings.words)
+        near_words(settings.vocabulary, chosen[0] if chosen else None, lookup.modifiers, settings.words)
     return lookup, chosen
 
 

@@ -7,13 +7,14 @@ relations" of W° from WordNet through NLTK. How names that WordNet lacks are tr
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.word_lists import Word, webster, wordnet_lemmas
-from tgvig_core.wordnet_data import WORDNET_LOCK, ensure_words, wordnet
+from tgvig_core.word_memory import remembered
+from tgvig_core.wordnet_data import WORDNET_LOCK, ensure_wordnet, ensure_words, wordnet
 
 if TYPE_CHECKING:
     from nltk.corpus.reader.wordnet import Synset, WordNetCorpusReader
@@ -84,8 +85,15 @@ def senses(name: str) -> SenseLookup:
         TgvigError: the name is not usable (see clean_name) or WordNet is not there (see ensure_wordnet).
     """
     text = clean_name(name)
+    found = _asked(("senses", text), lambda: asdict(_lookup(text, wordnet())))
+    known = tuple(Sense(**{**sense, "lemmas": tuple(sense["lemmas"])}) for sense in found["senses"])
+    return SenseLookup(known, found["how"], tuple(found["modifiers"]))
+
+
+def _asked(question: tuple[str, ...], answer: Callable[[], Any]) -> Any:
+    """WordNet's answer, from disk where it was asked before."""
     with WORDNET_LOCK:
-        return _lookup(text, wordnet())
+        return remembered(question, ensure_wordnet(), answer)
 
 
 def _lookup(text: str, reader: WordNetCorpusReader) -> SenseLookup:
@@ -114,12 +122,12 @@ def related_words(sense: Sense) -> tuple[Word, ...]:
     Synonyms; hypernyms up to 2 levels; parts, wholes, substances and members; hyponyms up to 3 levels. The sense's own
     lemma is left out: "a bottle with bottle" says nothing.
     """
-    with WORDNET_LOCK:
-        words = _related(wordnet().synset(sense.synset))
-    return _once(words, own=sense.lemma)[:MAX_RELATED]
+    words = _asked(("related", sense.synset), lambda: _related(wordnet().synset(sense.synset)))
+    return _once((Word(*word) for word in words), own=sense.lemma)[:MAX_RELATED]
 
 
-def _related(synset: Synset) -> list[Word]:
+def _related(synset: Synset) -> list[list[str]]:
+    """Text, relation, gloss and synset of every word around a sense."""
     wholes = synset.part_holonyms() + synset.substance_holonyms() + synset.member_holonyms()
     groups: tuple[tuple[str, Sequence[Synset]], ...] = (
         ("synonym", [synset]),
@@ -131,7 +139,7 @@ def _related(synset: Synset) -> list[Word]:
         *(("hyponym", level) for level in _levels(synset, "hyponyms", HYPONYM_LEVELS)),
     )
     return [
-        Word(lemma.replace("_", " "), relation, related.definition(), related.name())
+        [lemma.replace("_", " "), relation, related.definition(), related.name()]
         for relation, members in groups
         for related in _by_name(members)
         for lemma in related.lemma_names()
@@ -153,8 +161,25 @@ def vocabulary(
     Raises:
         TgvigError: there is no word at all, a given word is over 80 characters, or the list's data is missing.
     """
+    words = near_words(kind, sense, modifiers, given)
+    wide = {
+        "relations": lambda: (),
+        "wordnet": _all_of_wordnet,
+        "words": lambda: webster(ensure_words()),
+    }
+    return _once((*words, *wide[kind]()), own=sense.lemma if sense else "")
+
+
+def near_words(kind: Kind, sense: Sense | None, modifiers: Sequence[str], given: Sequence[str]) -> list[Word]:
+    """The words of a choice without its wide list, which takes half a second to read but is known to be there.
+
+    Raises:
+        TgvigError: as `vocabulary`.
+    """
     if kind not in ("relations", "wordnet", "words"):
         raise TgvigError(f"There is no vocabulary {kind!r}; choose relations, wordnet or words.")
+    if kind == "words":
+        ensure_words()
     words = [Word(text, "given", "", None) for text in _clean_given(given)]
     words += [Word(text, "modifier", "", None) for text in modifiers]
     words += related_words(sense) if sense else ()
@@ -163,12 +188,12 @@ def vocabulary(
             "WordNet relates no word to this object. Give words that describe it (`--words steel,thread,hole`), "
             "another name for it, or a wide vocabulary (`--vocabulary words`)."
         )
-    wide = {
-        "relations": lambda: (),
-        "wordnet": lambda: wordnet_lemmas(wordnet()),
-        "words": lambda: webster(ensure_words()),
-    }
-    return _once((*words, *wide[kind]()), own=sense.lemma if sense else "")
+    return words
+
+
+def _all_of_wordnet() -> Iterator[Word]:
+    pairs = _asked(("lemmas",), lambda: list(wordnet_lemmas(wordnet())))
+    return (Word(text, "wordnet", gloss, None) for text, gloss in pairs)
 
 
 def _spellings(text: str) -> Iterator[str]:

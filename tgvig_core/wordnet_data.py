@@ -54,29 +54,27 @@ def lexnames_text() -> str:
 def ensure_wordnet(data_dir: Path | None = None) -> Path:
     """Find WordNet 3.0 for NLTK, or prepare it in data_dir: a copy of Debian's, else NLTK's download.
 
-    data_dir is put at the end of nltk.data.path, which NLTK wants before it reads from there.
-
     Returns:
-        The corpus folder, or the zip file that holds it.
+        The corpus folder; its place in the zip file where NLTK keeps it packed.
 
     Raises:
         TgvigError: WordNet is not on this machine and cannot be fetched.
     """
     data_dir = data_dir or nltk_data_dir()
-    found = _find("wordnet", data_dir)
+    found = _place("wordnet", data_dir)
     if found is None and all((DEBIAN_WORDNET / name).is_file() for name in WORDNET_FILES):
         _copy_wordnet(data_dir)
-        found = _find("wordnet", data_dir)
+        found = _place("wordnet", data_dir)
     if found is None:
         _download("wordnet", data_dir)
-        found = _find("wordnet", data_dir)
+        found = _place("wordnet", data_dir)
     if found is None:
         raise TgvigError(
             f"WordNet is not on this machine, could not be downloaded, and is not in {data_dir}. Run "
             "`apt-get install wordnet-base wordnet-sense-index`, or where there is a network "
             f"`python -m nltk.downloader -d {data_dir} wordnet`."
         )
-    return Path(str(found))
+    return found
 
 
 def ensure_words(data_dir: Path | None = None) -> Path:
@@ -93,9 +91,9 @@ def ensure_words(data_dir: Path | None = None) -> Path:
     data_dir = data_dir or nltk_data_dir()
     for attempt in (lambda: None, lambda: _download("words", data_dir)):
         attempt()
-        found = _find("words", data_dir)
-        if found is not None and (Path(str(found)) / "en").is_file():
-            return Path(str(found)) / "en"
+        found = _place("words", data_dir)
+        if found is not None and (found / "en").is_file():
+            return found / "en"
     raise TgvigError(
         f"The word list (Webster's Second) is not on this machine and could not be downloaded to {data_dir}. Run "
         "`apt-get install miscfiles`, or where there is a network "
@@ -128,15 +126,25 @@ def wordnet() -> WordNetCorpusReader:
         raise TgvigError(f"WordNet in {root} cannot be read ({error}). Delete that folder and try again.") from error
 
 
+def _place(corpus: str, data_dir: Path) -> Path | None:
+    """Where a corpus lies: our own copy, which is told without the seconds that importing NLTK takes, or any of NLTK's."""
+    own = data_dir / "corpora" / corpus
+    found = own if own.is_dir() else _find(corpus, data_dir)
+    return None if found is None else Path(str(found))
+
+
 def _find(corpus: str, data_dir: Path):
-    """NLTK's pointer to a corpus folder (or to the folder in its zip), or None."""
+    """NLTK's pointer to a corpus folder (or to the folder in its zip), or None; our own copy before any other.
+
+    data_dir is put at the end of nltk.data.path: NLTK reads from nowhere else.
+    """
     import nltk
 
     if str(data_dir) not in nltk.data.path:
         nltk.data.path.append(str(data_dir))
     for name in (f"corpora/{corpus}", f"corpora/{corpus}.zip/{corpus}/"):
         try:
-            return nltk.data.find(name)
+            return nltk.data.find(name, [str(data_dir), *nltk.data.path])
         except LookupError:
             continue
     return None

@@ -1,0 +1,56 @@
+"""NLTK's answers about words, kept on disk: importing NLTK and reading WordNet take 3 s, and the answers never change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tgvig_core.paths import cache_dir
+
+_ASKING = ("vocabulary.py", "word_lists.py", "word_memory.py")  # other code, other answers
+
+
+def remembered(question: tuple[str, ...], corpus: Path, answer: Callable[[], Any]) -> Any:
+    """The answer to a question about a corpus, from the cache folder or asked once and written there.
+
+    An answer belongs to the corpus as it lies there (size and time of its files) and to the code that asks. Where the
+    folder cannot be written, the answer is asked for again every time.
+
+    Args:
+        question: what tells it from other questions.
+        corpus: the folder that NLTK reads, or its place in a zip file.
+        answer: asks NLTK; JSON's types only (lists, not tuples).
+    """
+    path = cache_dir() / "words" / f"{_key(question, corpus)}.json"
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):  # none yet, or damaged: asked for and written again
+        found = answer()
+    _write(path, json.dumps(found, ensure_ascii=False).encode())
+    return found
+
+
+def _key(question: tuple[str, ...], corpus: Path) -> str:
+    there = next(path for path in (corpus, *corpus.parents) if path.exists())  # the zip file of a place in it
+    files = sorted(there.iterdir()) if there.is_dir() else [there]
+    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    code = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _ASKING]
+    return hashlib.sha256(json.dumps([question, str(corpus), stats, code]).encode()).hexdigest()[:40]
+
+
+def _write(path: Path, content: bytes) -> None:
+    draft = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(draft, path)
+    except OSError:  # asked for again next time; text_cache.py, which loses more, warns
+        if draft is not None:
+            Path(draft).unlink(missing_ok=True)

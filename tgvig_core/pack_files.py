@@ -1,6 +1,6 @@
 """The files of a model pack: where they lie, how they are fetched, and that each is the file it was before.
 
-The compact VQGAN ships with its sha256. The publishers' checksums of the other files are used where they are published
+The compact VQGAN ships with its sha256 (shipped.py). The publishers' checksums of the other files are used where they are published
 (OpenAI's CLIP, through open_clip); elsewhere none is invented: size and keys are checked, the sha256 of the first file
 that was seen is recorded, and from then on enforced.
 """
@@ -19,6 +19,7 @@ from tgvig_core.checkpoints import sha256
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.paths import ASSETS, cache_dir
 from tgvig_core.progress import Progress, check, silent
+from tgvig_core.shipped import check_shipped
 
 HUB_FILE = "model.safetensors"
 HUB_TIMEOUT = 5  # seconds
@@ -74,7 +75,7 @@ def local_file(file: PackFile, models_dir: Path | None) -> Path | None:
     if found is None or not found.is_file():
         return None
     if file.source == "assets/":
-        _compare(found, json.loads(found.with_suffix(".json").read_text())["sha256"])
+        check_shipped(found)
     else:
         enforce(file.name, found, file.sha256)
     return found

@@ -17,8 +17,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from tgvig_core.errors import TgvigError
 from tgvig_core.paths import ASSETS, cache_dir
 from tgvig_core.progress import Progress, check, silent
+from tgvig_core.shipped import check_shipped
 
 if TYPE_CHECKING:
     from tgvig_core.encoders import ImageTextEncoder
@@ -65,7 +67,7 @@ def encode_texts_cached(
         path = folder / name
         found = _read(path, shape)
         if found is None:
-            found = _read(SHIPPED / name, shape)
+            found = _shipped(name, shape)
         if found is None:
 
             def within(_step: str, inside: int, _total: int, before: int = done) -> None:
@@ -103,6 +105,19 @@ def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     except (OSError, ValueError, EOFError):
         return None
     return rows if rows.shape == shape and rows.dtype == np.float16 else None
+
+
+def _shipped(name: str, shape: tuple[int, int]) -> np.ndarray | None:
+    """The chunk that came with the project; a changed one is named and computed anew."""
+    path = SHIPPED / name
+    if not path.is_file():
+        return None
+    try:
+        check_shipped(path)
+    except TgvigError as error:
+        log.warning("%s Until then its words are read anew.", error)
+        return None
+    return _read(path, shape)
 
 
 def _write(path: Path, rows: np.ndarray) -> None:

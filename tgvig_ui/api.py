@@ -192,9 +192,12 @@ def _files(server: Server, photos: list) -> list[Path]:
     """Where the uploaded photos lie.
 
     Raises:
-        TgvigError: a path of the server's own disk, which only a server for this machine's people may read.
+        TgvigError: a path of the server's own disk, which only a server for this machine's people may read; or no path.
     """
-    paths = [Path(photo["path"] if isinstance(photo, dict) else photo).resolve() for photo in photos]
+    try:
+        paths = [Path(photo["path"] if isinstance(photo, dict) else photo).resolve() for photo in photos]
+    except (KeyError, TypeError, ValueError) as error:
+        raise TgvigError("This is no list of uploaded photos: upload them first.") from error
     uploads = Path(get_upload_folder()).resolve()
     if not server.local and not all(path.is_relative_to(uploads) for path in paths):
         raise TgvigError("Photos must be uploaded: paths on the server's disk are not read.")

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import gradio as gr
 import typer
+from starlette.middleware import Middleware
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.paths import cache_dir
 from tgvig_ui import assemble, expiry, zero_gpu
 from tgvig_ui.alone import alone, check_port
 from tgvig_ui.executor import Executor
+from tgvig_ui.guard import Guard, Rules
 from tgvig_ui.jobs import Jobs
-from tgvig_ui.public import Limits, on_a_space
+from tgvig_ui.public import Limits, on_a_space, user
 from tgvig_ui.server import Server
 from tgvig_ui.service import Options, Service
-from tgvig_ui.store import Store
+from tgvig_ui.store import MAX_BYTES, Store
 
 ROOT = Path(__file__).resolve().parent.parent
 STYLE = Path(__file__).with_name("style.css")
@@ -39,7 +42,13 @@ def serve(
     models_dir: Annotated[Path | None, typer.Option(help="folder with model files brought by hand")] = None,
     pack: Annotated[str, typer.Option(envvar="TGVIG_PACK", help="models: auto, embedded, paper or strong")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
-    auth: Annotated[str, typer.Option(help="USER:PASSWORD that visitors must give")] = "",
+    auth: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="TGVIG_AUTH",
+            help="USER:PASSWORD that visitors must give; again for each user, who sees their own parts",
+        ),
+    ] = None,
     max_upload: Annotated[str, typer.Option(help="largest file that may be uploaded")] = "100mb",
     public: Annotated[
         bool | None,
@@ -60,17 +69,20 @@ def serve(
 ) -> None:
     """Open the web app."""
     limits = _limits(on_a_space() if public is None else public, expire_hours)
-    options, user, folder = _options(pack, models_dir, device), _user(auth), runs or default_runs()
+    options, users, folder = _options(pack, models_dir, device), _users(auth or ()), runs or default_runs()
     with alone(folder):
         check_port(port)  # before `make`, which takes up an earlier server's jobs
         hours = limits.hours if limits else expire_hours
-        server = make(folder, options, host in LOCAL and not share and not limits, limits, hours)
+        # who logs in may be anybody, such as people that a proxy on this machine lets in
+        local = host in LOCAL and not share and not limits and not users
+        server = make(folder, options, local, limits, hours, login=bool(users))
         page = _page(server)
         server.service.warm_up()
         expired = expiry.begin(server.store, server.executor, hours) if hours else None
         try:
             page.launch(
-                server_name=host, server_port=port, share=share, auth=user, mcp_server=mcp,
+                server_name=host, server_port=port, share=share, auth=users or None, mcp_server=mcp,
+                run_history=False, enable_monitoring=False, app_kwargs={"middleware": [_guard(server, mcp)]},
                 max_file_size=f"{limits.megabytes}mb" if limits else max_upload,
                 ssr_mode=False, css_paths=STYLE, head=assemble.SCRIPT, footer_links=["api"], show_error=True,
                 theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
@@ -109,10 +121,25 @@ def _options(pack: str, models_dir: Path | None, device: str) -> Options:
     return Options(pack, models_dir, device)
 
 
-def _user(auth: str) -> tuple | None:
-    if auth and ":" not in auth:
+def _users(auth: Sequence[str]) -> list[tuple[str, str]]:
+    """Names and passwords.
+
+    Raises:
+        TgvigError: one lacks either, or a name comes twice.
+    """
+    found = [(name.strip(), password) for name, _, password in (given.partition(":") for given in auth)]
+    if not all(name and password for name, password in found):
         raise TgvigError("--auth needs USER:PASSWORD.")
-    return tuple(auth.split(":", 1)) if auth else None
+    if len(dict(found)) < len(found):
+        raise TgvigError("--auth names a user twice: give each user once.")
+    return found
+
+
+def _guard(server: Server, mcp: bool) -> Middleware:
+    """What stands before gradio's app."""
+    limits = server.limits
+    upload = limits.tests * limits.megabytes * 1_000_000 if limits else MAX_BYTES
+    return Middleware(Guard, rules=Rules(server.store, server.local, server.store.user is not None, mcp, upload))
 
 
 def _page(server: Server) -> gr.Blocks:
@@ -123,16 +150,19 @@ def _page(server: Server) -> gr.Blocks:
 
 
 def make(
-    runs: Path, options: Options, local: bool, limits: Limits | None = None, hours: float | None = None
+    runs: Path, options: Options, local: bool, limits: Limits | None = None, hours: float | None = None,
+    login: bool = False,
 ) -> Server:  # fmt: skip
     """The server's parts; jobs that an earlier server left unfinished are queued again.
 
     Args:
         limits: of a server for strangers. hours: after which a part that nobody looks at may be removed.
+        login: whether people log in, and see their own parts only.
     """
     service, lender = Service(options), zero_gpu.Lender() if zero_gpu.ACTIVE else None
     executor = Executor(Jobs(service, lender).work, limits)
-    server = Server(Store(runs, hours), service, executor, ROOT / "assets" / "samples", local, limits, lender)
+    store = Store(runs, hours, user if login else None)
+    server = Server(store, service, executor, ROOT / "assets" / "samples", local, limits, lender)
     server.executor.recover(server.store)
     return server
 

@@ -163,6 +163,12 @@ def visitor() -> str:
     return proxied.split(",")[0].strip() or (request.client.host if request.client else "")
 
 
+def user() -> str:
+    """The name that who asks has logged in with; empty outside an event, and where nobody logs in."""
+    request = LocalContext.request.get(None)
+    return (getattr(request, "username", None) or "") if request else ""
+
+
 def _megapixels(path: Path) -> float:
     """From the header; 0 for what is no photo: whoever reads it says so."""
     try:

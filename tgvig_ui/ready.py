@@ -15,6 +15,7 @@ from PIL import Image
 
 from tgvig_core.images import read_photo, save_png, to_square
 from tgvig_core.paths import ASSETS
+from tgvig_core.shipped import check_shipped
 from tgvig_ui.generations import set_files
 from tgvig_ui.server import Server
 from tgvig_ui.store import Part
@@ -45,6 +46,7 @@ def _fill(part: Part, sample: Path) -> None:
         shutil.copytree(sample / name, part.folder / "tests" / name)
     run = part.generation(NUMBER)
     for file in sorted(path for path in WALK.rglob("*") if path.is_file()):
+        check_shipped(file)
         target = part.folder / file.relative_to(WALK)
         target.parent.mkdir(parents=True, exist_ok=True)
         if file.suffix == ".webp":

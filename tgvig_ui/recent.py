@@ -48,7 +48,7 @@ def recent(server: Server, id: str, mine: list[str]) -> gr.Dropdown:
 def _offered(server: Server, mine: list[str]) -> list[Part]:
     if server.limits is None:
         return server.store.recent()
-    found = {part.id: part for part in server.store.all() if part.id in mine}  # which looks at none of them
+    found = {part.id: part for part in server.store.mine() if part.id in mine}  # which looks at none of them
     return [found[id] for id in reversed(mine) if id in found and found[id].photos()]
 
 

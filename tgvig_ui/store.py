@@ -1,6 +1,7 @@
 """Parts on disk: the photos, choices and results of one inspection task, owned by the server and not by a browser tab.
 
 PARTS/<id>/part.json          what the person chose (Choices)
+PARTS/<id>/owner              the name of who began it, where people log in
 PARTS/<id>/photos/            the photos of good parts
 PARTS/<id>/ranking.json       the ranked prompts, prompts.csv, prompt_map.json
 PARTS/<id>/generations/<k>/   a run of tgvig_core (runs.py): sets, model, inspection
@@ -17,7 +18,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -27,7 +28,8 @@ from tgvig_ui.own_names import own_name
 
 SEEN = "seen"
 """A file of a part that is touched when somebody looks at it."""
-ID = re.compile(r"[0-9a-f]{12}")
+ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{12}")
+"""128 bits from the system's source of randomness: knowing one is what lets a stranger in. Earlier versions gave out 48."""
 MAX_PHOTOS = 200
 MAX_TESTS = 2000
 MAX_BYTES = 2_000_000_000
@@ -80,6 +82,14 @@ class Part:
     def id(self) -> str:
         """The folder's name, which is also the deep link."""
         return self.folder.name
+
+    @property
+    def owner(self) -> str:
+        """The name of who began it; empty where nobody had to log in then."""
+        try:
+            return (self.folder / "owner").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
 
     @property
     def choices(self) -> Choices:
@@ -187,10 +197,12 @@ class Store:
 
     Args:
         hours: after which a part that nobody looks at is removed (expiry.py); None to keep all.
+        user: tells who asks just now, where people log in: each sees their own parts, and those from before that had no
+            owner. None where nobody logs in.
     """
 
-    def __init__(self, root: Path, hours: float | None = None) -> None:
-        self.root, self.hours = root.resolve(), hours
+    def __init__(self, root: Path, hours: float | None = None, user: Callable[[], str] | None = None) -> None:
+        self.root, self.hours, self.user = root.resolve(), hours, user
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -198,27 +210,51 @@ class Store:
 
     def new(self) -> Part:
         """An empty part."""
-        folder = self.root / secrets.token_hex(6)
+        folder = self.root / secrets.token_hex(16)
         folder.mkdir()
+        if self.user:
+            (folder / "owner").write_text(self.user(), encoding="utf-8")
         write_json(folder / "part.json", asdict(Choices()) | {"created": time.time()})
         return Part(folder)
 
     def part(self, id: str | None) -> Part | None:
-        """The part of an id, None where there is none. Only names that this store gives out reach the disk."""
-        if not id or not ID.fullmatch(id) or not (self.root / id / "part.json").is_file():
-            return None
-        part = Part(self.root / id)
-        if self.hours:
+        """The part of an id, None where there is none for who asks. Only names that this store gives out reach the disk."""
+        part = self.seen_by(id, self._asking())
+        if part and self.hours:
             part.look()
         return part
 
+    def seen_by(self, id: str | None, user: str | None) -> Part | None:
+        """The part of an id if this user may see it; looks at none.
+
+        Args:
+            user: None where nobody logs in.
+        """
+        if not id or not ID.fullmatch(id) or not (self.root / id / "part.json").is_file():
+            return None
+        part = Part(self.root / id)
+        return part if self._is_for(part, user) else None
+
+    def mine(self) -> list[Part]:
+        """The parts that who asks may see, in no order; looks at none."""
+        user = self._asking()
+        return [part for part in self.all() if self._is_for(part, user)]
+
+    def _asking(self) -> str | None:
+        return self.user() if self.user else None
+
+    def _is_for(self, part: Part, user: str | None) -> bool:
+        return not self.user or part.owner in ("", user)
+
     def all(self) -> list[Part]:
-        """Every part, in no order; looks at none."""
+        """Every part, whoever's it is, in no order; looks at none."""
         return [Part(folder) for folder in self.root.iterdir() if ID.fullmatch(folder.name)]
 
     def gone(self, id: str | None) -> str:
         """What to say of an id that this store gave out once, or another one did; empty where its part is here."""
-        if not id or not ID.fullmatch(id) or (self.root / id).is_dir():
+        if not id or not ID.fullmatch(id):
+            return ""
+        if (self.root / id).is_dir() and self._is_for(Part(self.root / id), self._asking()):
             return ""
         if self.hours:
             return (
@@ -229,7 +265,7 @@ class Store:
 
     def recent(self, count: int = 20) -> list[Part]:
         """The parts touched last, newest first; those without a photo are left out."""
-        parts = sorted(self.all(), key=Part.chosen_at, reverse=True)
+        parts = sorted(self.mine(), key=Part.chosen_at, reverse=True)
         return [part for part in parts if part.photos()][:count]
 
 

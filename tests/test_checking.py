@@ -153,7 +153,7 @@ def used(tmp_path, monkeypatch, **result) -> Run:
 def test_the_recommended_pool_is_used_from_then_on(tmp_path, monkeypatch):
     run = used(tmp_path, monkeypatch, arm="tgvig")
     assert pipeline.use(run.folder, "augment:shifts") == {"learned": "augment:shifts", "tests": ()}
-    assert [path.name for path in run.folder.iterdir()] == ["config.json"]
+    assert sorted(path.name for path in run.folder.iterdir()) == [".lock", "config.json"]
     assert Run.open(run.folder)[1]["settings"]["arm"] == "augment:shifts"
 
 

@@ -19,6 +19,7 @@ import typer
 from tgvig_core import line_commands
 from tgvig_core.console import Bars, show_check, show_doctor, show_prompts, show_result
 from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.memory import is_short, too_short
 from tgvig_core.stopping import stoppable
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
@@ -203,8 +204,11 @@ def main() -> None:
     except Stopped:
         print("Stopped.", file=sys.stderr)
         raise SystemExit(130) from None
-    except Exception:  # exit code 1 means a defect: a bug must not be taken for one
-        traceback.print_exc()
+    except Exception as error:  # exit code 1 means a defect: a bug must not be taken for one
+        if is_short(error):
+            print(f"tgvig: {too_short(error, 'this')}", file=sys.stderr)
+        else:
+            traceback.print_exc()
         raise SystemExit(2) from None
 
 

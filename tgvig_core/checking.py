@@ -21,7 +21,8 @@ from tgvig_core.detectors import PatchCore
 from tgvig_core.errors import TgvigError
 from tgvig_core.pipeline import Work, opened
 from tgvig_core.progress import Progress, silent, track
-from tgvig_core.runs import detector_id
+from tgvig_core.run_lock import alone_in
+from tgvig_core.runs import Run, detector_id
 from tgvig_core.settings import SIZE
 
 MOST_SETS = 5
@@ -83,11 +84,13 @@ def check_run(
     Raises:
         TgvigError: there is no run, it has no detector yet, or its photos have changed. Stopped: the stop event was set.
     """
-    work = opened(folder, device, progress, stop)
-    if not (folder / "model" / "model.json").exists():
-        raise TgvigError(f"{folder} has no detector yet: finish it with tgvig run --resume --out {folder}.")
-    detector, card = PatchCore.load(folder / "model", work.device)
-    return check(work, work.normals.tensor(SIZE).to(work.device), detector, card, thorough)
+    Run.open(folder)
+    with alone_in(folder):
+        work = opened(folder, device, progress, stop)
+        if not (folder / "model" / "model.json").exists():
+            raise TgvigError(f"{folder} has no detector yet: finish it with tgvig run --resume --out {folder}.")
+        detector, card = PatchCore.load(folder / "model", work.device)
+        return check(work, work.normals.tensor(SIZE).to(work.device), detector, card, thorough)
 
 
 def _best(work: Work) -> int | None:

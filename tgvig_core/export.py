@@ -5,6 +5,7 @@ The folder is written beside and renamed; a ZIP likewise. Nothing in it is pickl
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -91,6 +92,8 @@ def export(
     draft = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with writing(out.parent):
+            for older in out.parent.glob(f".{glob.escape(out.name)}.*.part*"):  # of an export that was killed
+                shutil.rmtree(older) if older.is_dir() else older.unlink()
             draft.mkdir(parents=True)
             _fill(draft, opened, config, detector, card, photos, wishes, progress, stop)
             _put(draft, out)

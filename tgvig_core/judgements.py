@@ -65,6 +65,8 @@ def opened(folder: Path, limits: Limits, go_on: bool = False) -> Iterator[Judgem
         go_on: append to what is there.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for draft in (folder / "heatmaps").glob(".*.part"):  # of an inspection that was killed
+        draft.unlink()
     mode = "a" if go_on else "w"
     for name in FILES if go_on else ():
         _end_line(folder / name)

@@ -69,16 +69,19 @@ def train(
         policy, seed = settings.generating.policy, settings.seed
         card["lift"] = asdict(advice.lift(plain, detector, arm, normals, policy, seed, *watched))
     card["calibration"] = asdict(found)
+    work.run.journal("trained", arm=arm, threshold=card["calibration"]["threshold"])
     with writing(folder):
         detector.save(folder, card)
-    work.run.journal("trained", arm=arm, threshold=card["calibration"]["threshold"])
     return detector, card
 
 
 def _is_finished(folder: Path) -> bool:
-    """Whether a detector of this version lies there; one of another is trained anew."""
-    card = folder / "model.json"
-    return card.exists() and json.loads(card.read_text(encoding="utf-8")).get("format") == MODEL_FORMAT
+    """Whether a detector of this version lies there; one of another, or one that lacks a file, is trained anew."""
+    try:
+        card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        return card["format"] == MODEL_FORMAT and (folder / "model.safetensors").exists()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def detector_of(work: Work, pool: pools.Pool) -> PatchCore:

@@ -42,7 +42,7 @@ def in_parts(work: Callable, batch: Sequence, doing: str) -> list:
         if not is_short(error):
             raise
         if len(batch) == 1:
-            raise TgvigError(_too_short(error, f"{doing}, even one at a time")) from error
+            raise TgvigError(too_short(error, f"{doing}, even one at a time")) from error
     free()  # not inside the except clause: there the error still holds what the work had made
     half = (len(batch) + 1) // 2
     NOTES.warning("Memory was short: %s %d at a time.", doing, half)
@@ -66,10 +66,11 @@ def enough_for(doing: str, remedy: str = "") -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not is_short(error):
             raise
-        raise TgvigError(_too_short(error, doing, remedy)) from error
+        raise TgvigError(too_short(error, doing, remedy)) from error
 
 
-def _too_short(error: BaseException, doing: str, remedy: str = "") -> str:
+def too_short(error: BaseException, doing: str, remedy: str = "") -> str:
+    """The sentence for an error that `is_short`."""
     said = str(error).lower()
     gpu = type(error).__name__ == "OutOfMemoryError" or any(name in said for name in ("cuda", "cublas", "cudnn"))
     where = "The GPU" if gpu else "This machine"

@@ -9,6 +9,7 @@ A note is a hint. What it finds and what it does not, and what else was tried: d
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -136,8 +137,9 @@ def odd_notes(
         TgvigError: memory is too short, or the folder cannot be written to. Stopped: the stop event was set.
     """
     file, shas = folder / "odd" / "notes.json", [photo.sha256 for photo in normals.photos]
-    if file.exists() and (kept := json.loads(file.read_text(encoding="utf-8")))["photos"] == shas:
-        return kept["notes"]
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # none yet, or a damaged file
+        if (kept := json.loads(file.read_text(encoding="utf-8")))["photos"] == shas:
+            return kept["notes"]
     few = len(shas) < LEAST_PHOTOS
     odd = () if few else odd_ones(PatchCore(backbone, size, device=device), normals, progress, stop)
     with writing(folder):

@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from tgvig_core.checkpoints import sha256
-from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.downloading import download
+from tgvig_core.errors import TgvigError
+from tgvig_core.memory import NOTES
 from tgvig_core.paths import ASSETS, cache_dir
-from tgvig_core.progress import Progress, check, silent
+from tgvig_core.progress import Progress, silent
 from tgvig_core.shipped import check_shipped
 
 HUB_FILE = "model.safetensors"
@@ -115,10 +121,15 @@ def _recorded() -> dict[str, str]:
 
 
 def _record(name: str, seen: str) -> None:
-    _ledger().parent.mkdir(parents=True, exist_ok=True)
     part = _ledger().with_suffix(".part")
-    part.write_text(json.dumps(_recorded() | {name: seen}, indent=2) + "\n")
-    os.replace(part, _ledger())
+    try:
+        _ledger().parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(_recorded() | {name: seen}, indent=2) + "\n")
+        os.replace(part, _ledger())
+    except OSError as error:  # the file itself is as good as before
+        NOTES.warning(
+            "The checksum of %s is not kept in %s (%s): set TGVIG_CACHE.", name, _ledger().parent, error.strerror
+        )
 
 
 def fetch(
@@ -127,8 +138,8 @@ def fetch(
     """The file, downloaded into the cache where it is not on this machine yet.
 
     Raises:
-        TgvigError: no address, no answer, or a download that is far too small.
-        Stopped: the stop event was set; nothing of the download stays.
+        TgvigError: no address, no answer, or a download that broke off or is far too small.
+        Stopped: the stop event was set.
     """
     found = local_file(file, models_dir)
     if found:
@@ -140,39 +151,18 @@ def fetch(
             f"{file.name} ({file.what}) is missing; it belongs in assets/: take the project's files again."
         )
     target = cache_dir() / "models" / file.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
     try:
-        with urllib.request.urlopen(file.source, timeout=20) as answer, part.open("wb") as out:
-            whole = _copy(answer, out, file, progress, stop)
-    except Stopped:
-        part.unlink(missing_ok=True)
-        raise
-    except OSError as error:
-        part.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache_dir() / f"{file.name}.lock", timeout=0):
+            download(file.source, target, 0.5e6 * file.megabytes, progress, stop)
+    except Timeout:
+        raise TgvigError(f"Another process fetches {file.name} just now: wait until it has ended.") from None
+    except (OSError, HTTPException) as error:
         raise TgvigError(
-            f"{file.name} ({file.megabytes} MB, {file.what}) could not be fetched ({error}): bring it by hand into a "
-            "folder and give --models-dir, or use --pack embedded."
+            f"{file.name} ({file.megabytes} MB, {file.what}) could not be fetched ({error}): try again, bring it by hand into "
+            "a folder and give --models-dir, or use --pack embedded."
         ) from error
-    if not whole or part.stat().st_size < 0.5e6 * file.megabytes:
-        part.unlink()
-        raise TgvigError(
-            f"What came for {file.name} is far smaller than {file.megabytes} MB or broke off: bring it by hand (--models-dir)."
-        )
-    os.replace(part, target)
     return local_file(file, models_dir) or target
-
-
-def _copy(answer, out, file: PackFile, progress: Progress, stop: threading.Event | None) -> bool:
-    """Whether all came that was announced: a connection that breaks off early raises nothing."""
-    total = int(answer.headers.get("Content-Length") or file.megabytes * 1_000_000)
-    done = 0
-    while block := answer.read(1 << 20):
-        check(stop)
-        out.write(block)
-        done += len(block)
-        progress(f"Fetching {file.name}", min(done, total), total)
-    return done == int(answer.headers.get("Content-Length") or done)
 
 
 def hub_answers() -> bool:
@@ -205,9 +195,11 @@ def _fetch_from_hub(file: PackFile, models_dir: Path | None) -> Path:
         if not hub_answers():
             raise OSError("the hub does not answer")
         path = Path(hf_hub_download(file.repository, HUB_FILE))
-    except (OSError, ValueError) as error:  # the hub's own errors are kinds of both
+    except Exception as error:  # beside the hub's own errors those of the HTTP library that it uses this year
         raise TgvigError(
             f"{file.name} ({file.megabytes} MB, {file.what}) could not be fetched from the hub ({error}): bring it by "
             "hand into a folder under that name and give --models-dir, or use --pack embedded."
         ) from error
+    if re.fullmatch("[0-9a-f]{64}", path.resolve().name):  # of a large file the hub's cache is named by its sha256
+        _compare(path, path.resolve().name)
     return local_file(file, models_dir) or path

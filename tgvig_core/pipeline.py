@@ -21,10 +21,12 @@ from tgvig_core.images import NormalSet, read_normals
 from tgvig_core.inspection import check_photos
 from tgvig_core.integrator import Integrator
 from tgvig_core.learning import train
+from tgvig_core.memory import NOTES
 from tgvig_core.odd_one import odd_notes
 from tgvig_core.photo_report import report
 from tgvig_core.progress import Progress, silent
 from tgvig_core.prompts import write_csv
+from tgvig_core.run_lock import alone_in
 from tgvig_core.runs import Run, writing
 from tgvig_core.settings import SIZE, RunSettings
 from tgvig_core.testset import LabelledPhoto, read_mask, read_test_folder
@@ -76,9 +78,12 @@ def start(settings: RunSettings, progress: Progress = silent, stop: threading.Ev
     models = packs.load(pack, _folder(settings.models_dir), device, progress, stop)
     config = settings.as_json() | {"pack": pack.name}
     shas = [photo.sha256 for photo in normals.photos]
-    run = Run.create(Path(settings.out), {"settings": config, "pack_reason": reason, "photos_sha256": shas})
-    run.journal("start", pack=pack.name, reason=reason, device=device)
-    return _steps(Work(replace(settings, pack=pack.name), run, models, device, normals, progress, stop), tests)
+    folder = Path(settings.out)
+    Run.make_room(folder)
+    with alone_in(folder):
+        run = Run.create(folder, {"settings": config, "pack_reason": reason, "photos_sha256": shas})
+        run.journal("start", pack=pack.name, reason=reason, device=device)
+        return _steps(Work(replace(settings, pack=pack.name), run, models, device, normals, progress, stop), tests)
 
 
 def resume(
@@ -95,10 +100,12 @@ def resume(
     run, _ = Run.open(folder)
     if done := run.read_json("result.json"):
         return done
-    work = opened(folder, device, progress, stop)
-    tests = _read_tests(work.settings, progress, stop)
-    run.journal("resume")
-    return _steps(work, tests)
+    with alone_in(folder):
+        run.sweep()
+        work = opened(folder, device, progress, stop)
+        tests = _read_tests(work.settings, progress, stop)
+        run.journal("resume")
+        return _steps(work, tests)
 
 
 def use(
@@ -112,17 +119,19 @@ def use(
     Raises:
         TgvigError, Stopped: as `resume`, which goes on where this was stopped.
     """
-    work = opened(folder, device, progress, stop)
-    run, former = work.run, work.run.read_json("result.json")
+    run, _ = Run.open(folder)
+    former = run.read_json("result.json")
     if former and former["arm"] == arm:
         return former
-    tests = _read_tests(work.settings, progress, stop)  # before anything goes
-    _, config = Run.open(folder)
-    run.write_json("config.json", config | {"settings": config["settings"] | {"arm": arm}})
-    (folder / "result.json").unlink(missing_ok=True)
-    for name in ("model", "inspect"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    return _steps(replace(work, settings=replace(work.settings, arm=arm)), tests)
+    with alone_in(folder):
+        work = opened(folder, device, progress, stop)
+        tests = _read_tests(work.settings, progress, stop)  # before anything goes
+        _, config = Run.open(folder)
+        (folder / "result.json").unlink(missing_ok=True)  # first: a kill from here on is followed by a resume
+        for name in ("model", "inspect"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        run.write_json("config.json", config | {"settings": config["settings"] | {"arm": arm}})
+        return _steps(replace(work, settings=replace(work.settings, arm=arm)), tests)
 
 
 def opened(
@@ -134,9 +143,9 @@ def opened(
         TgvigError: no run there, or its photos have changed since. Stopped: the stop event was set.
     """
     run, config = Run.open(folder)
-    settings = RunSettings.from_json(config["settings"], folder)
+    settings = RunSettings.from_json(config.get("settings"), folder)
     normals = read_normals(settings.photos)
-    if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
+    if [photo.sha256 for photo in normals.photos] != config.get("photos_sha256"):
         raise TgvigError(f"The normal photos of {folder} have changed since it began: start a new run.")
     where = device_of(settings.device if device == "auto" else device)
     pack, _ = packs.choose(settings.pack, _folder(settings.models_dir))
@@ -172,8 +181,8 @@ def _steps(work: Work, tests: tuple[LabelledPhoto, ...]) -> dict:
     result["notes"] = [asdict(note) | {"path": str(note.path)} for note in report(work.normals)] + odd
     if checked := work.run.read_json("check.json"):  # it tells which detector it describes
         result["check"] = checked
-    work.run.write_json("result.json", result)
     work.run.journal("done")
+    work.run.write_json("result.json", result)
     return work.run.read_json("result.json")
 
 
@@ -225,8 +234,8 @@ def _prompt(work: Work, normals: Tensor) -> tuple[str, str | None]:
         write_csv(choice.ranked, work.run.folder / "prompts.csv")
     work.run.write_json("prompt_map.json", map_of(choice.ranked, encoder, embeddings))
     prompt = own or choice.ranked.best.text
-    work.run.write_json("prompt.json", {"prompt": prompt, "sense": choice.sense, "lookup": choice.lookup.how})
     work.run.journal("prompt", prompt=prompt, sense=choice.sense)
+    work.run.write_json("prompt.json", {"prompt": prompt, "sense": choice.sense, "lookup": choice.lookup.how})
     return prompt, choice.sense
 
 
@@ -244,13 +253,26 @@ def generate_sets(work: Work, normals: Tensor, prompt: str) -> list[float]:
             settings.integrating,
             settings.seed,
         )
-        if state := run.load_state():
+        if state := _state(run):
             integrator.load_state_dict(state)
         for iteration in integrator.iterations(work.progress, work.stop):
             run.save_set(iteration.number, iteration.images)
-            run.journal("iteration", number=iteration.number, similarity=iteration.similarity,
-                        losses=iteration.losses, seconds=round(iteration.seconds, 3))  # fmt: skip
+            run.journal("iteration", number=iteration.number, similarity=iteration.similarity, losses=iteration.losses,
+                        images=len(iteration.images), seconds=round(iteration.seconds, 3))  # fmt: skip
             run.save_state(integrator.state_dict())
             if work.finish is not None and work.finish.is_set():
                 break
     return [row["similarity"] for row in run.iterations()][:wanted]
+
+
+def _state(run: Run) -> dict | None:
+    """Where the integrator goes on; None begins with set 1, and the same seed draws the same sets again."""
+    state, whole = run.load_state(), len(run.iterations())
+    if state and state["done"] > whole:
+        NOTES.warning(
+            "Set %d of %s, or its line in the journal, is gone: the sets are made again from the first one, the same ones.",
+            whole + 1,
+            run.folder,
+        )
+        return None
+    return state

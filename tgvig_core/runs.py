@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import os
+import pickle
 import shutil
 import time
 from collections.abc import Iterator
@@ -22,12 +23,18 @@ from safetensors import SafetensorError
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import save_png, to_pixels, to_tensor
+from tgvig_core.memory import NOTES, is_short
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MODEL_FORMAT = 2
 """Of the files in RUN/model; others are trained again."""
+LOCK = ".lock"
+"""Of run_lock.py. It stays when nobody works in the folder: what counts is who holds it, not that it is there."""
+FIRST = "config.json.part"
+DRAFTS = ("*.part", "*.draft")
+"""What files and folders are called while they are written."""
 
 
 def detector_id(card: dict) -> str:
@@ -73,15 +80,24 @@ class Run:
         Raises:
             TgvigError: the folder holds something already, or cannot be written to.
         """
-        if (folder / "config.json").exists():
-            raise TgvigError(f"{folder} holds a run already: add --resume to finish it, or choose another --out.")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise TgvigError(f"{folder} is not an empty folder: choose another --out.")
+        cls.make_room(folder)
         run = cls(folder)
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
         run.write_json("config.json", config)
         return run
+
+    @staticmethod
+    def make_room(folder: Path) -> None:
+        """Make the folder of a new run; one where a run was killed before it had a config is as good as empty.
+
+        Raises:
+            TgvigError: the folder holds something already, or cannot be made.
+        """
+        if (folder / "config.json").exists():
+            raise TgvigError(f"{folder} holds a run already: add --resume to finish it, or choose another --out.")
+        if folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - {LOCK, FIRST}):
+            raise TgvigError(f"{folder} is not an empty folder: choose another --out.")
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
 
     @classmethod
     def open(cls, folder: Path) -> tuple[Run, dict]:
@@ -91,9 +107,16 @@ class Run:
             TgvigError: there is no run, or its config cannot be read.
         """
         try:
-            return cls(folder), json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            return cls(folder), dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
             raise TgvigError(f"{folder} holds no run to resume: start one without --resume.") from error
+
+    def sweep(self) -> None:
+        """Remove the drafts that a killed process left; only for who holds the folder (run_lock.py)."""
+        with writing(self.folder):
+            for place in (self.folder, *(self.folder / name for name in ("sets", "model", "inspect", "odd"))):
+                for draft in [path for pattern in DRAFTS for path in place.glob(pattern)]:
+                    shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
 
     def write_json(self, name: str, value: dict) -> None:
         """Write a JSON file whole or not at all. NaN is refused: it is no JSON."""
@@ -104,9 +127,16 @@ class Run:
             os.replace(part, self.folder / name)
 
     def read_json(self, name: str) -> dict | None:
-        """A JSON file of the run, None where it is not there yet."""
+        """A JSON file of the run, None where it is not there yet.
+
+        Raises:
+            TgvigError: it is damaged.
+        """
         file = self.folder / name
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        try:
+            return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        except ValueError as error:
+            raise TgvigError(f"{file} is damaged: delete it, and the same command makes it again.") from error
 
     def journal(self, event: str, **facts) -> None:
         """Append a line and wait until it is on disk."""
@@ -133,12 +163,19 @@ class Run:
         return [row for row in rows if isinstance(row, dict) and row.get("event") == event]
 
     def iterations(self) -> list[dict]:
-        """The latest journal line of every finished iteration whose set is on disk, in order from 1."""
-        latest = {row["number"]: row for row in self.events("iteration")}
+        """The latest journal line of every finished iteration whose set is whole on disk, in order from 1."""
+        latest = {row.get("number"): row for row in self.events("iteration")}
         found = []
-        while (row := latest.get(len(found) + 1)) and self.set_folder(len(found) + 1).is_dir():
+        while (row := latest.get(len(found) + 1)) and self._holds(len(found) + 1, row.get("images", 0)):
             found.append(row)
         return found
+
+    def _holds(self, number: int, images: int) -> bool:
+        """Whether a set is there with all its images: somebody may have removed one."""
+        try:
+            return len(os.listdir(self.set_folder(number))) >= images
+        except OSError:
+            return False
 
     def set_folder(self, number: int) -> Path:
         """RUN/sets/<l>."""
@@ -158,11 +195,26 @@ class Run:
             os.replace(part, final)
 
     def load_set(self, number: int) -> Tensor:
-        """M×3×S×S in [-1, 1] of a finished set."""
+        """M×3×S×S in [-1, 1] of a finished set.
+
+        Raises:
+            TgvigError: an image is gone or damaged.
+        """
         import torch  # here and below: looking at a run must not wait seconds for torch to load
 
-        files = sorted(self.set_folder(number).glob("*.png"))
-        return torch.stack([to_tensor(np.array(Image.open(file).convert("RGB"))) for file in files])
+        folder = self.set_folder(number)
+        try:
+            return torch.stack([to_tensor(_pixels(file)) for file in sorted(folder.glob("*.png"))])
+        except (
+            OSError,
+            SyntaxError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # Pillow's for a damaged file, torch's for none
+            raise TgvigError(
+                f"The images in {folder} are damaged ({error}): delete that folder and go on with --resume, which draws the "
+                "same ones again."
+            ) from error
 
     def save_state(self, state: dict) -> None:
         """Keep what the integrator needs to go on."""
@@ -174,8 +226,21 @@ class Run:
             os.replace(part, self.folder / "state.pt")
 
     def load_state(self) -> dict | None:
-        """The integrator's state, None where no iteration has ended."""
+        """The integrator's state, None where no iteration has ended or the file is damaged: all sets are then made again."""
         import torch
 
         file = self.folder / "state.pt"
-        return torch.load(file, map_location="cpu", weights_only=True) if file.exists() else None
+        if not file.exists():
+            return None
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            if is_short(error):
+                raise
+            NOTES.warning("%s is damaged: the sets are made again from the first one, the same ones.", file)
+            return None
+
+
+def _pixels(file: Path) -> np.ndarray:
+    with Image.open(file) as image:
+        return np.array(image.convert("RGB"))

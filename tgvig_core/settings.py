@@ -113,7 +113,7 @@ class RunSettings:
             values["integrating"] = IntegratorSettings(**integrating)
             values["patchcore"] = PatchCoreSettings(**values["patchcore"])
             return cls(**values)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise TgvigError(
                 f"{folder / 'config.json'} does not fit this version ({error}): start the run anew."
             ) from error

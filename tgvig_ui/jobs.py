@@ -107,13 +107,14 @@ class Jobs:
     def _generate(self, part: Part, number: int, watch: Watch) -> None:
         """One generation, as far as it is not there yet."""
         from tgvig_core.pipeline import generate_sets
+        from tgvig_core.run_lock import alone_in
         from tgvig_core.settings import SIZE
 
         work = self.service.open_run(part, number, watch)
         work = replace(work, progress=_telling_time(work, watch))
         normals = work.normals.tensor(SIZE).to(work.device)
         try:
-            with work.timed("generate"):
+            with alone_in(work.run.folder), work.timed("generate"):
                 if not (self.lender and borrow(self.lender, work, part, number, watch)):
                     generate_sets(work, normals, work.settings.prompt)
         finally:  # a stopped generation has its best set, too
@@ -139,6 +140,7 @@ class Jobs:
         self.service.encoder()
         from tgvig_core import gate, learning
         from tgvig_core.images import save_png, to_pixels
+        from tgvig_core.run_lock import alone_in
         from tgvig_core.settings import SIZE
 
         part = Part(folder)
@@ -148,10 +150,10 @@ class Jobs:
         chosen = arguments["set"], arguments["arm"], tuple(arguments["left_out"])
         work = self.service.open_run(part, number, watch, backbone, false_alarm=arguments["false_alarm"])
         self._find_odd_ones(part, watch)
-        for name in ("model", "inspect"):
-            shutil.rmtree(work.run.folder / name, ignore_errors=True)
         normals = work.normals.tensor(SIZE).to(work.device)
-        with work.timed("train"):
+        with alone_in(work.run.folder), work.timed("train"):
+            for name in ("model", "inspect"):
+                shutil.rmtree(work.run.folder / name, ignore_errors=True)
             _, card = learning.train(work, normals, *chosen)
         pool = work.run.folder / "pool"  # "why here" shows the remembered patches in these pictures
         shutil.rmtree(pool, ignore_errors=True)
@@ -211,6 +213,7 @@ class Jobs:
         self.service.encoder()
         from tgvig_core.checking import check
         from tgvig_core.detectors import PatchCore
+        from tgvig_core.run_lock import alone_in
         from tgvig_core.settings import SIZE
 
         part, number = Part(folder), arguments["generation"]
@@ -220,7 +223,7 @@ class Jobs:
             part, number, watch, _pack_of(card["backbone"]), false_alarm=card["calibration"]["false_alarm"]
         )
         normals = work.normals.tensor(SIZE).to(work.device)
-        with work.timed("check"):
+        with alone_in(work.run.folder), work.timed("check"):
             write_json(model / "check.json", check(work, normals, detector, card, thorough=arguments["thorough"]))
 
     def export(self, folder: Path, arguments: dict, watch: Watch) -> None:

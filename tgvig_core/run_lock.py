@@ -1,0 +1,33 @@
+"""One process at a time in a run's folder: two would write the same sets, the same journal and each other's state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tgvig_core.errors import TgvigError
+from tgvig_core.runs import LOCK, writing
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder of a run, which must be there. The system gives the lock back when the process ends, however it ends.
+
+    Raises:
+        TgvigError: another process holds it, or the folder cannot be written to.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        with writing(folder):
+            lock.acquire(timeout=0)
+    except Timeout:
+        raise TgvigError(
+            f"Another process works in {folder}: wait until it has ended, or give another folder."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,118 @@
+"""kill -9 of what is done with a finished run: `tgvig check`, `tgvig inspect` and `tgvig export`; then the same command again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from tgvig_core.bundle import open_bundle
+from tgvig_core.errors import TgvigError
+from tools.torture.disk import row
+from tools.torture.forked import child
+from tools.torture.kill import FATAL, Death, dying, points
+from tools.torture.row import Row
+from tools.torture.said import tgvig
+from tools.torture.small_run import NUT, SmallRun, drafts
+
+SEED = 5
+TRIED = 5
+"""Deaths of each command."""
+
+Command = Callable[[Path], dict]
+
+
+def check(folder: Path) -> dict:
+    return tgvig("check", folder / "run", "--quiet")
+
+
+def inspect(folder: Path) -> dict:
+    return tgvig("inspect", folder / "run", folder / "photos", "--out", folder / "out", "--quiet")
+
+
+def export(folder: Path) -> dict:
+    return tgvig("export", folder / "run", "--out", folder / "run.zip", "--format", "torch", "--quiet")
+
+
+def half(folder: Path) -> str:
+    """What there is of a half-written file under a file's own name."""
+    for path in folder.rglob("*"):
+        draft = any(part.endswith(".part") or part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and not draft and not _whole(path):
+            return f"{path.name} is half-written"
+    return ""
+
+
+def _whole(path: Path) -> bool:
+    try:
+        if path.suffix == ".png":
+            Image.open(path).load()
+        elif path.suffix == ".json":
+            json.loads(path.read_text())
+        elif path.name == "scores.jsonl":
+            [json.loads(line) for line in path.read_text().splitlines()]
+        elif path.suffix == ".csv":
+            rows = list(csv.reader(path.read_text().splitlines()))
+            return len({len(row) for row in rows}) <= 1
+        elif path.suffix == ".zip":
+            open_bundle(path).read("torch/model.safetensors")
+    except (OSError, ValueError, TgvigError):
+        return False
+    return True
+
+
+def kept(folder: Path) -> dict[str, object]:
+    """What the commands leave, without times and places."""
+    found: dict[str, object] = {path.name: path.read_bytes() for path in folder.glob("out/heatmaps/*.png")}
+    if (folder / "run.zip").exists():
+        found["bundle"] = open_bundle(folder / "run.zip").about["files"]["torch/model.safetensors"]
+    for path in (folder / "run" / "check.json", folder / "out" / "scores.jsonl"):
+        if path.exists():
+            found[path.name] = path.read_text().replace(str(folder), "")
+    return found
+
+
+def prepared(small: SmallRun, folder: Path) -> Path:
+    """A folder with the finished run and photos."""
+    shutil.copytree(small.reference, folder / "run")
+    shutil.copytree(NUT / "test" / "chip", folder / "photos")
+    return folder
+
+
+def again(small: SmallRun, folder: Path, command: Command, death: Death, wanted: dict) -> str:
+    """Kill a command, look at what it left, and run it again."""
+    prepared(small, folder)
+    ended = dying(lambda seen: command(folder), folder, death)
+    if ended.signal not in (0, *FATAL) or ended.crash:
+        return f"{death}: {ended}"
+    wrong = half(folder)
+    if not (folder / "run.zip").exists():
+        ended = child(lambda: command(folder))
+        code = ended.value["code"] if isinstance(ended.value, dict) else ended
+        wrong = wrong or ("" if code in (0, 1) else f"the second time: {ended.value or ended}")
+    left = drafts(folder)
+    wrong = (
+        wrong or (f"{left[0].name} was left" if left else "") or ("" if kept(folder) == wanted else "another outcome")
+    )
+    shutil.rmtree(folder)
+    return f"{death}: {wrong}" if wrong else ""
+
+
+def rows(small: SmallRun, count: int = TRIED) -> Iterator[Row]:
+    draw = random.Random(SEED)
+    for command in (check, inspect, export):
+        folder = prepared(small, small.folder / f"{command.__name__}-undisturbed")
+        names = points(lambda seen, c=command, f=folder: c(f), folder)
+        wanted = kept(folder)
+        works = []
+        for k in range(count):
+            low, high = 1 + k * len(names) // count, (k + 1) * len(names) // count
+            death, own = Death.drawn(draw, low, high, torn=bool(k % 2)), small.folder / f"{command.__name__}{k}"
+            works.append(lambda o=own, c=command, d=death, w=wanted: again(small, o, c, d, w))
+        yield row(f"kill -9 of `tgvig {command.__name__}`, then again", works, f"of {len(names)} points; seed {SEED}",
+                  "nothing half-written, then as undisturbed")  # fmt: skip

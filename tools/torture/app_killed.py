@@ -1,0 +1,92 @@
+"""The web app's server killed in the middle of a part's job (generate, then train), and the next server that takes it up."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tgvig_core.runs import Run
+from tgvig_ui.executor import Executor
+from tgvig_ui.jobs import Jobs
+from tgvig_ui.service import Options, Service
+from tgvig_ui.store import Part, Store
+from tools.torture.disk import row
+from tools.torture.forked import child
+from tools.torture.kill import FATAL, Death, dying, points
+from tools.torture.row import Row
+from tools.torture.small_run import SmallRun
+
+SEED = 3
+TRIED = 8
+ASKED = {"generation": 1, "generations": [1], "arm": "tgvig", "false_alarm": 0.05}
+ID = "0" * 12
+
+
+def begun(small: SmallRun) -> Path:
+    """FOLDER/parts-begun: a server's folder with a part whose generation was asked for and not begun."""
+    root = small.folder / "parts-begun"
+    service, part = Service(Options("embedded", None, "cpu")), Part(root / ID)
+    part.folder.mkdir(parents=True)
+    part.choose(object_name="metal nut", prompt="a metal nut")
+    part.add_photos(small.photos)
+    service.begin(part, "a metal nut", images=2, iterations=2, seed=0, variance=True, text=True)
+    return root
+
+
+def serve(root: Path) -> str:
+    """A server that ends when the part's job has; returns the job's state and message."""
+    store, part = Store(root), Part(root / ID)
+    executor = Executor(Jobs(Service(Options("embedded", None, "cpu"))).work)
+    if not executor.recover(store):  # nothing was left: the person asks
+        executor.submit(part.folder, "complete", ASKED)
+    while (status := executor.status(part.folder)).busy:
+        time.sleep(0.01)
+    executor.close()
+    return f"{status.state} {status.message}".strip()
+
+
+def made(root: Path) -> dict[str, object]:
+    """What the job leaves: images, detector, pool, curve."""
+    run = Run(root / ID / "generations" / "1")
+    files = [path for name in ("sets", "model", "pool") for path in run.folder.glob(f"{name}/**/*") if path.is_file()]
+    found = {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files if path.suffix in (".png", ".safetensors")
+    }  # fmt: skip
+    return found | {"curve": [line["similarity"] for line in run.iterations()]}
+
+
+def trial(root: Path, first: Path, death: Death, wanted: dict) -> str:
+    """Kill a server, start another one, and compare what the job has left."""
+    shutil.copytree(first, root)
+    config = root / ID / "generations" / "1" / "config.json"
+    config.write_text(config.read_text().replace(str(first), str(root)))
+    ended = dying(lambda seen: serve(root), root, death)
+    if ended.signal not in (0, *FATAL) or ended.crash:
+        return f"{death}: {ended}"
+    if ended.signal:
+        ended = child(lambda: serve(root))
+    wrong = "" if ended.value in (None, "done") else str(ended.value)
+    wrong = wrong or (str(ended) if str(ended) != "done" else "") or ("" if made(root) == wanted else "another outcome")
+    shutil.rmtree(root)
+    return f"{death}: {wrong}" if wrong else ""
+
+
+def rows(small: SmallRun) -> Iterator[Row]:
+    first = begun(small)
+    undisturbed = small.folder / "parts-undisturbed"
+    shutil.copytree(first, undisturbed)
+    config = undisturbed / ID / "generations" / "1" / "config.json"
+    config.write_text(config.read_text().replace(str(first), str(undisturbed)))
+    names, draw = points(lambda seen: serve(undisturbed), undisturbed), random.Random(SEED)
+    wanted, works = made(undisturbed), []
+    for k in range(TRIED):
+        low, high = 1 + k * len(names) // TRIED, (k + 1) * len(names) // TRIED
+        death = Death.drawn(draw, low, high, torn=bool(k % 2))
+        works.append(lambda r=small.folder / f"parts{k}", d=death: trial(r, first, d, wanted))
+    yield row("kill -9 of the app's server in a job, then another server", works, f"of {len(names)} points; seed {SEED}",
+              "images and detector as undisturbed")  # fmt: skip

@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses an interpreter; otherwise tools/setup.sh finds one.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app demo test bench lint docs clean
+.PHONY: help setup app demo test bench torture lint docs clean
 
 READY := .venv/.ready
 SAMPLE := assets/samples/hex_nut
@@ -12,6 +12,7 @@ help:
 	@echo "make demo    set up, then inspect the sample part hex_nut from one photo (results in runs/demo)"
 	@echo "make test    set up, then run the tests (ARGS='-k coreset' for some of them)"
 	@echo "make bench   set up, then measure how much faster than the obvious way (ARGS='scoring run' for some of it)"
+	@echo "make torture set up, then do to the tool what a factory will (ARGS='input faults' for some of it)"
 	@echo "make lint    set up, then check the style with ruff"
 	@echo "make docs    set up, then build the documentation as a site (site/index.html)"
 	@echo "make setup   set up only: .venv, packages, WordNet"
@@ -42,6 +43,9 @@ test: $(READY)
 
 bench: $(READY)
 	.venv/bin/python -m tools.bench $(ARGS)
+
+torture: $(READY)
+	.venv/bin/python -W ignore -m tools.torture $(ARGS)
 
 lint: $(READY)
 	.venv/bin/ruff check .

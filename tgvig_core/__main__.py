@@ -193,6 +193,7 @@ def _split(words: str) -> tuple[str, ...]:
 def main() -> None:
     """Entry point: a TgvigError is one sentence on standard error and exit code 2."""
     warnings.filterwarnings("ignore", category=FutureWarning)  # the libraries' notes about their own parts
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of a damaged photo, which gets its sentence
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")

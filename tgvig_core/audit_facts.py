@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tgvig_core import arms
+from tgvig_core.csv_cells import plain
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_photo
 from tgvig_core.report_parts import FIGURES, RATES
@@ -150,7 +151,7 @@ def _ranked(file: Path) -> list[dict[str, str]]:
     if not file.exists():
         return []
     with file.open(newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
+        return [row | {"prompt": plain(row["prompt"])} for row in csv.DictReader(lines)]
 
 
 def _chosen(text: str, rows: list[dict[str, str]]) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.inspection import Limits
@@ -24,9 +26,15 @@ MODELS = {
 }
 """Files of each format; the first is its entry."""
 FORMATS = tuple(MODELS)
-MOST_BYTES = 2_000_000_000
-"""Of one file in a bundle."""
-DAMAGED = (OSError, KeyError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile)
+MOST_BYTES, MOST_WORDS, MOST_LISTED = 2_000_000_000, 10_000_000, 1_000_000
+"""Bytes of one file in a bundle, of bundle.json or checksums.sha256, and of a ZIP's list of files (some 10,000)."""
+END_BYTES = 65_557
+"""In which a ZIP's end is found: its record and the longest comment."""
+TOLD = {"object": str | None, "created": str, "version": str, "meaning": str, "detector": dict, "agreement": dict,
+        "versions": dict, "limits": dict, "models": dict, "files": dict}  # fmt: skip
+"""What whoever inspects or serves reads in bundle.json."""
+LARGEST_FRAME = 4096
+DAMAGED = (OSError, KeyError, ValueError, EOFError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile)
 """What reading a missing, damaged, encrypted or strangely compressed file raises."""
 
 
@@ -66,7 +74,7 @@ class Bundle:
         if listed is None:
             raise TgvigError(f"{self.path} lists no file {name}: export the detector again.")
         try:
-            data = _bytes(self.path, name)
+            data = _bytes(self.path, name, min(int(listed["bytes"]), MOST_BYTES))
         except DAMAGED as error:
             raise TgvigError(f"{name} cannot be read from {self.path} ({error}): copy the bundle again.") from error
         if hashlib.sha256(data).hexdigest() != listed["sha256"]:
@@ -85,7 +93,8 @@ def open_bundle(path: str | Path) -> Bundle:
     """
     path = Path(path)
     try:
-        manifest, sums = _bytes(path, "bundle.json"), _bytes(path, "checksums.sha256").decode()
+        manifest = _bytes(path, "bundle.json", MOST_WORDS)
+        sums = _bytes(path, "checksums.sha256", MOST_WORDS).decode()
         about = json.loads(manifest)
         known = about["kind"] == KIND
     except (*DAMAGED, TypeError) as error:
@@ -100,18 +109,37 @@ def open_bundle(path: str | Path) -> Bundle:
             f"{path} is a bundle of format {about.get('format')}, this version reads {FORMAT}: export again."
         )
     bundle = Bundle(path, about)
-    try:
-        listed = {f"{facts['sha256']}  {name}" for name, facts in about["files"].items()}
-        complete = (
-            bundle.limits and bundle.size > 0 and all(set(MODELS[n]) <= set(about["files"]) for n in bundle.formats)
-        )
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise TgvigError(f"bundle.json in {path} lacks {error}: export the detector again.") from error
-    if not complete or not bundle.formats:
+    _check_told(bundle)
+    if not bundle.formats or not all(set(MODELS[name]) <= set(about["files"]) for name in bundle.formats):
         raise TgvigError(f"{path} holds no whole model: export the detector again.")
+    listed = {f"{facts['sha256']}  {name}" for name, facts in about["files"].items()}
     if any(line not in listed and not line.endswith("  bundle.json") for line in lines):
         raise TgvigError(f"checksums.sha256 in {path} was changed or damaged: copy the bundle again.")
     return bundle
+
+
+def _check_told(bundle: Bundle) -> None:
+    """Refuse a manifest without what verdicts need: with a threshold that is no number every part would be good.
+
+    Raises:
+        TgvigError: names what is wrong.
+    """
+    about, limits = bundle.about, None
+    wrong = next((key for key, kind in TOLD.items() if not isinstance(about.get(key, ...), kind)), None)
+    files = [] if wrong else about["files"].values()
+    if not all(isinstance(file, dict) and isinstance(file.get("sha256"), str) and type(file.get("bytes")) is int
+               for file in files):  # fmt: skip
+        wrong = "files"
+    if wrong is None:
+        try:
+            wrong, limits, size = "limits", bundle.limits, about["detector"]["size"]
+            numbers = (limits.threshold, limits.pixel_threshold, limits.steepness)
+            if all(0 < number < float("inf") for number in numbers) and isinstance(about["limits"]["words"], str):
+                wrong = None if type(size) is int and 0 < size <= LARGEST_FRAME else "detector"
+        except (KeyError, ValueError, TypeError, OverflowError) as error:
+            wrong = f"{wrong} ({error})"
+    if wrong:
+        raise TgvigError(f"bundle.json in {bundle.path} has no usable {wrong}: export the detector again.")
 
 
 def is_bundle(path: Path) -> bool:
@@ -119,13 +147,37 @@ def is_bundle(path: Path) -> bool:
     return path.suffix.lower() == ".zip" or (path / "bundle.json").exists()
 
 
-def _bytes(path: Path, name: str) -> bytes:
+def _bytes(path: Path, name: str, most: int) -> bytes:
+    """At most so many bytes of a file of the bundle; nothing of what a ZIP or a folder claims is believed beyond that."""
     if path.is_dir():
         inside = (path / name).resolve()
         if not inside.is_relative_to(path.resolve()):
             raise ValueError("it lies outside the bundle")
-        return inside.read_bytes()
-    with zipfile.ZipFile(path) as zipped:
-        if zipped.getinfo(name).file_size > MOST_BYTES:
-            raise ValueError("it is too large")
-        return zipped.read(name)
+        if not inside.is_file():  # a pipe would be waited for
+            raise FileNotFoundError(f"there is no file {name}")
+        with inside.open("rb") as file:
+            return _whole(file, most)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is no file")
+    _check_directory(path)
+    with zipfile.ZipFile(path) as zipped, zipped.open(name) as file:
+        return _whole(file, most)
+
+
+def _check_directory(path: Path) -> None:
+    """A ZIP's list of files is read whole when it is opened: a million names would take seconds (APPNOTE.TXT, 4.3.16)."""
+    with path.open("rb") as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - END_BYTES, 0))
+        end = file.read()
+    at = end.rfind(b"PK\5\6")
+    if int.from_bytes(end[at + 12 : at + 16], "little") > MOST_LISTED or end[max(at - 20, 0) : at].startswith(
+        b"PK\6\7"
+    ):
+        raise ValueError("it holds more files than a bundle")
+
+
+def _whole(file: IO[bytes], most: int) -> bytes:
+    data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError("it is larger than it may be")
+    return data

@@ -14,6 +14,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Table
 
 from tgvig_core.arms import named
+from tgvig_core.errors import one_line
 from tgvig_core.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Judged:
             print(f"tgvig: {row['error']}", file=sys.stderr)
         else:
             found = "DEFECT" if row["is_anomalous"] else "good  "
-            print(f"{found}  {row['display']:.2f}  ({row['score']:.3f})  {row['path']}", flush=True)
+            print(f"{found}  {row['display']:.2f}  ({row['score']:.3f})  {one_line(row['path'])}", flush=True)
 
     def waiting(self, folder: Path) -> None:
         """Before photos of a folder are waited for."""
@@ -84,9 +85,14 @@ class Judged:
             )
 
 
+def _plain_console(wrap: bool = False) -> Console:
+    """A console that prints what it is given: a file's name may look like rich's markup."""
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=not wrap)
+
+
 def show_doctor(found: dict) -> None:
     """The findings of `tgvig doctor` for a person."""
-    out = Console(highlight=False, soft_wrap=True)
+    out = _plain_console()
     device = found["device"]
     about = device.get("gpu") or f"{device['cores']} CPU cores"
     out.print(f"Python {found['python']}, device {device['name']} ({about}), {found['free_gb']} GB of disk free")
@@ -116,7 +122,7 @@ def show_prompts(choice, where: dict, notes: list, pack: str, caveat: str, top: 
                  "prompts": [dataclasses.asdict(prompt) for prompt in ranked.prompts[:top]]}  # fmt: skip
         print(json.dumps(value, indent=2))
         return
-    out = Console(highlight=False)
+    out = _plain_console(wrap=True)
     for note in notes:
         out.print(f"Note: {note.path}: {note.text}")
     out.print(f"Pack {pack}. {caveat}\n{choice.lookup.how}")
@@ -135,7 +141,7 @@ def show_prompts(choice, where: dict, notes: list, pack: str, caveat: str, top: 
 
 def show_result(result: dict, out: Path) -> None:
     """The summary of `tgvig run`."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = _plain_console()
     for note in result["notes"]:
         where = f" Heatmap: {out / note['heatmap']}" if "heatmap" in note else ""
         console.print(f"Note            {note['path']}: {note['text']}{where}")
@@ -164,7 +170,7 @@ def show_result(result: dict, out: Path) -> None:
 
 def show_check(found: dict, folder: Path) -> None:
     """The summary of `tgvig check`."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = _plain_console()
     advice, seen = found["advice"], found["detectability"]
     table = Table("what it learns from", "image AUROC", "difference", "90 % interval", title="Synthetic defects")
     for one in advice["arms"]:

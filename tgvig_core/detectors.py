@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
@@ -240,7 +241,7 @@ class PatchCore:
                 )
             backbone = Backbone(about["backbone"], tuple(about["layers"]))
             settings, size, expected = PatchCoreSettings(**about["settings"]), int(about["size"]), about["sha256"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise TgvigError(f"{where} is not a saved detector: give the model/ folder of a finished run.") from error
         try:
             weights = file("model.safetensors")
@@ -251,11 +252,10 @@ class PatchCore:
                 f"The weights in {where} are missing or were changed since they were saved: train the detector again."
             )
         detector = cls(backbone, size, settings, device, with_weights=False)
-        state = load(weights)
-        detector.sources = state.pop("sources")
-        detector.places = state.pop("places")
         try:
+            state = load(weights)
+            detector.sources, detector.places = state.pop("sources"), state.pop("places")
             detector.model.load_state_dict(state)
-        except RuntimeError as error:
+        except (RuntimeError, KeyError, SafetensorError) as error:
             raise TgvigError(f"The weights in {where} do not fit its model.json: train the detector again.") from error
         return detector, about

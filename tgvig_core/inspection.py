@@ -7,6 +7,7 @@ a time, so that memory does not grow with their number.
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,11 +18,11 @@ from typing import Protocol
 
 import matplotlib
 import numpy as np
-from PIL import Image
 
 from tgvig_core.display import shown
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import Photo, from_square, read_photo, save_png, to_square
+from tgvig_core.photo_files import pixel_count
 from tgvig_core.progress import Progress, check, silent, track
 from tgvig_core.regions import Region, regions
 
@@ -31,6 +32,8 @@ TOGETHER, AHEAD = 4, 2
 """Photos that are scored at once, and such groups that are read ahead or still being written."""
 MOST_PIXELS = 16_000_000
 """In a group of more than one photo."""
+LONGEST = 200
+"""Bytes of a heatmap's name, without number and extension; most file systems take 255."""
 HEATMAPS = ("all", "anomalous", "none")
 READERS = 2
 COLOURS = (matplotlib.colormaps["inferno"](0.15 + 0.8 * np.linspace(0, 1, 256))[:, :3] * 255).astype(np.float32)
@@ -151,11 +154,16 @@ def heatmap_names(paths: Iterable[Path]) -> Iterator[str]:
     """A file name for every photo's heatmap, readable and never twice: folder and name, numbered where they repeat."""
     taken: set[str] = set()  # in lower case: some file systems know no other
     for path in paths:
-        base = f"{path.parent.name}_{path.stem}".lstrip("_")
+        base = _short(f"{path.parent.name}_{path.stem}".lstrip("_"))
         numbered = (base if number == 1 else f"{base}_{number}" for number in itertools.count(1))
         name = next(name for name in numbered if name.casefold() not in taken)
         taken.add(name.casefold())
         yield f"{name}.png"
+
+
+def _short(name: str) -> str:
+    """Its last LONGEST bytes or a little less: a folder's name and a file's together may be longer than a file system takes."""
+    return os.fsencode(name)[-LONGEST:].decode(errors="ignore") if len(os.fsencode(name)) > LONGEST else name
 
 
 def check_photos(paths: Sequence[Path], progress: Progress = silent, stop: threading.Event | None = None) -> None:
@@ -221,7 +229,7 @@ def _groups(photos: Iterable[tuple[Path, str]]) -> Iterator[list[tuple[Path, str
     """Photos that are held at once: TOGETHER of them, fewer of large ones, at least one."""
     group, pixels = [], 0
     for photo in photos:
-        size = _pixels(photo[0])
+        size = pixel_count(photo[0])
         if group and (len(group) == TOGETHER or pixels + size > MOST_PIXELS):
             yield group
             group, pixels = [], 0
@@ -229,15 +237,6 @@ def _groups(photos: Iterable[tuple[Path, str]]) -> Iterator[list[tuple[Path, str
         pixels += size
     if group:
         yield group
-
-
-def _pixels(path: Path) -> int:
-    """By the file's header; 0 where it has none, which `_read` puts into words."""
-    try:
-        with Image.open(path) as image:
-            return image.width * image.height
-    except Exception:  # a stranger's file makes Pillow raise anything
-        return 0
 
 
 def _read(path: Path, size: int) -> tuple[Photo, np.ndarray] | str:

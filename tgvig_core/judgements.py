@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from tgvig_core.csv_cells import guarded
 from tgvig_core.inspection import Limits, Verdict
 
 FILES = ("scores.csv", "scores.jsonl")
@@ -39,7 +40,7 @@ class Judgements:
     def add(self, verdict: Verdict, **facts: int) -> dict:
         """Write a verdict and return its row; `facts` go into the line of JSON, too."""
         row = row_of(verdict, self._limits) | facts
-        self._table.writerow({name: "" if row[name] is None else _cell(row[name]) for name in COLUMNS})
+        self._table.writerow({name: "" if row[name] is None else guarded(row[name]) for name in COLUMNS})
         self._lines.write(json.dumps(row, allow_nan=False) + "\n")
         self.photos += 1
         self.anomalous += bool(row["is_anomalous"])
@@ -50,11 +51,6 @@ class Judgements:
     def exit_code(self) -> int:
         """2 where a photo could not be judged, else 1 where one is anomalous, else 0."""
         return 2 if self.unreadable else 1 if self.anomalous else 0
-
-
-def _cell(value: object) -> object:
-    """A spreadsheet would run a text that starts like a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 @contextmanager

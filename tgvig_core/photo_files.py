@@ -14,6 +14,7 @@ The rules for pixels, the same for training and for inspection:
 
 from __future__ import annotations
 
+import functools
 import glob
 import hashlib
 import io
@@ -26,6 +27,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from tgvig_core import photo_guard
 from tgvig_core.errors import TgvigError
 
 MAX_PIXELS = 64_000_000
@@ -37,17 +39,21 @@ MIN_SIDE = 32
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 _READS = "PNG, JPEG, TIFF, BMP and WebP"
-_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM", b"RIFF")
+_MAGIC = {
+    b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"II*\0": ".tif", b"MM\0*": ".tif", b"BM": ".bmp", b"RIFF": ".webp",
+}  # fmt: skip
 _UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.transpose(1, 0, 2),
+    6: lambda pixels: pixels[::-1].transpose(1, 0, 2),
+    7: lambda pixels: pixels[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda pixels: pixels[:, ::-1].transpose(1, 0, 2),
 }
-_ORIENTATION, _BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 274, 258, 262, 0
+BAND_PIXELS = 1 << 20
+"""Converted at once: a whole photo of 64 megapixels would be held in three forms."""
+_ORIENTATION, _BITS, _PHOTOMETRIC, _WHITE_IS_ZERO, _SAMPLES, _SIGNED = 274, 258, 262, 0, 339, 2
 
 
 class TooManyPixels(TgvigError):
@@ -108,6 +114,19 @@ def is_photo_name(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
+def lacking_suffix(path: Path) -> str:
+    """The extension that a photo needs to be known by its name, by its first bytes; empty where its name has one.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if path.suffix.lower() in SUFFIXES:
+        return ""
+    with open(path, "rb") as file:
+        start = file.read(4)
+    return next((suffix for magic, suffix in _MAGIC.items() if start.startswith(magic)), ".tif")
+
+
 def _natural(path: Path) -> tuple[list[list[str | int]], str]:
     # Splitting with a group gives text and digits by turns, so two keys always compare like with like; the plain name
     # settles what is left (A.png and a.png, 1.png and 01.png).
@@ -122,7 +141,8 @@ def decode(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:
 
     Raises:
         TgvigError: the file is missing, not readable, empty, damaged, no photo of a known format, animated or of
-            several pages, larger than max_pixels, smaller than 32 px on a side, or holds numbers without a known white.
+            several pages, larger than max_pixels, smaller than 32 px on a side, holds numbers without a known white, or asks
+            for more work than a photo does (`photo_guard`).
     """
     if os.path.isdir(path):
         raise TgvigError(f"{path} is a folder, not a photo; name a file in it.")
@@ -134,7 +154,7 @@ def decode(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:
         with open(path, "rb") as file:
             pixels = _decode(path, file, max_pixels)
             file.seek(0)
-            return pixels, hashlib.sha256(file.read()).hexdigest()
+            return pixels, hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise TgvigError(f"{path} cannot be read ({error.strerror or error}); check its permissions.") from error
 
@@ -148,21 +168,49 @@ def decode_bytes(name: str, content: bytes, max_pixels: int = MAX_PIXELS) -> tup
     return _decode(name, io.BytesIO(content), max_pixels), hashlib.sha256(content).hexdigest()
 
 
+def pixel_count(path: Path) -> int:
+    """Width × height of a photo by its header; 0 for what is none, which `decode` puts into words."""
+    if not os.path.isfile(path):  # a pipe would be waited for
+        return 0
+    try:
+        with open(path, "rb") as file, _opened(file)[0] as image:
+            return image.width * image.height
+    except Exception:  # see _decode
+        return 0
+
+
+def _opened(file: BinaryIO) -> tuple[Image.Image, int]:
+    """The photo, nothing decoded yet, and how many pictures the file holds."""
+    pages = photo_guard.pages(file)
+    file.seek(0)
+    image = Image.open(file, formats=FORMATS)
+    if image.format == "TIFF":  # Pillow loads every page's tags to count them
+        return image, pages
+    return image, 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+
+
 def _decode(path: Path | str, file: BinaryIO, max_pixels: int) -> np.ndarray:
     start = file.read(8)
     if not start:
         raise TgvigError(f"{path} is empty (0 bytes); copy it again from the camera.")
-    file.seek(0)
     # One switch for the whole process, and WeasyPrint turns it on when it is imported: half a photo would count as a
     # whole one with a grey rest.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
-        image = Image.open(file, formats=FORMATS)
-        _judge_header(path, image, max_pixels)
+        image, frames = _opened(file)
+        _judge_header(path, image, frames, max_pixels)
         image.load()
-        return np.asarray(_upright_rgb(path, image))
+        turn, rgb = _UPRIGHT.get(_orientation(image)), _all_rgb(path, image)
+        del image  # before the photo is held a second time
+        rgb = np.ascontiguousarray(turn(rgb)) if turn else rgb
+        rgb.flags.writeable = False
+        return rgb
     except (TgvigError, MemoryError):
         raise
+    except photo_guard.Excess as error:
+        raise TgvigError(
+            f"{path} asks for more than a photo does ({error}); open it in an image program and save it as PNG."
+        ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooManyPixels(_too_large(path, "far more pixels", max_pixels)) from error
     # A decoder meets a stranger's bytes here: a broken file makes Pillow raise anything from SyntaxError to KeyError.
@@ -170,7 +218,7 @@ def _decode(path: Path | str, file: BinaryIO, max_pixels: int) -> np.ndarray:
         raise _broken(path, start, error) from error
 
 
-def _judge_header(path: Path | str, image: Image.Image, max_pixels: int) -> None:
+def _judge_header(path: Path | str, image: Image.Image, frames: int, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         raise TooManyPixels(_too_large(path, f"{width}×{height} pixels", max_pixels))
@@ -178,9 +226,12 @@ def _judge_header(path: Path | str, image: Image.Image, max_pixels: int) -> None
         raise TgvigError(
             f"{path} has {width}×{height} pixels, fewer than {MIN_SIDE} on a side; take a larger photo of the part."
         )
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":
+    if frames > 1:
         raise TgvigError(f"{path} holds {frames} pictures (animated or several pages); save the one you mean as PNG.")
+    if image.mode == "F":
+        raise TgvigError(_whiteless(path, "floating-point"))
+    if set(getattr(image, "tag_v2", {}).get(_SAMPLES, ())) & {_SIGNED} and image.mode == "L":  # Pillow takes -1 for 255
+        raise TgvigError(_whiteless(path, "signed"))
 
 
 def _too_large(path: Path | str, size: str, max_pixels: int) -> str:
@@ -193,7 +244,7 @@ def _broken(path: Path | str, start: bytes, error: Exception) -> TgvigError:
     if not isinstance(error, UnidentifiedImageError):
         return TgvigError(f"{path} is damaged or cut short ({error}); copy it again from the camera.")
     # Pillow also says "cannot identify" of a known format whose header is cut short.
-    if start.startswith(_MAGIC):
+    if start.startswith(tuple(_MAGIC)):
         return TgvigError(f"{path} is damaged or cut short (its header cannot be read); copy it again from the camera.")
     return UnknownFormat(
         f"{path} is not a photo of a known format ({_READS}), whatever its name says; "
@@ -201,30 +252,47 @@ def _broken(path: Path | str, start: bytes, error: Exception) -> TgvigError:
     )
 
 
-def _upright_rgb(path: Path | str, image: Image.Image) -> Image.Image:
-    # Pillow turns a TIFF upright itself while loading and then forgets its orientation, so no photo is turned twice.
-    orientation = image.getexif().get(_ORIENTATION)
-    if image.mode == "F" or image.mode.startswith("I"):
-        rgb = _from_deep_grey(path, image)
-    elif image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        rgb = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    else:
-        rgb = image.convert("RGB")
-    return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
+def _all_rgb(path: Path | str, image: Image.Image) -> np.ndarray:
+    """The pixels as they are stored, converted band by band."""
+    (width, height), clear = image.size, image.has_transparency_data
+    rgb, rows = np.empty((height, width, 3), np.uint8), max(BAND_PIXELS // width, 1)
+    for top in range(0, height, rows):
+        band = image.crop((0, top, width, min(top + rows, height)))
+        rgb[top : top + rows] = _rgb(path, band, getattr(image, "tag_v2", {}), clear)
+    return rgb
 
 
-def _from_deep_grey(path: Path | str, image: Image.Image) -> Image.Image:
-    tags = getattr(image, "tag_v2", {})
-    values = np.asarray(image)
+def _orientation(image: Image.Image) -> object:
+    """How the photo was held; Pillow turns a TIFF itself while loading and then forgets it, so none is turned twice."""
+    photo_guard.check_exif(image.info.get("exif", b""))
+    if raw := image.info.get("Raw profile type exif"):  # ImageMagick's way to put EXIF into a PNG, in hex
+        photo_guard.check_exif(bytes.fromhex("".join(raw.split("\n")[3:])))
+    return image.getexif().get(_ORIENTATION)
+
+
+def _rgb(path: Path | str, band: Image.Image, tags: dict, clear: bool) -> np.ndarray:
+    if band.mode.startswith("I"):
+        return _from_deep_grey(path, np.asarray(band), tags)[..., None]
+    if clear:
+        rgba = band.convert("RGBA")
+        band = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    return np.asarray(band.convert("RGB"))
+
+
+def _from_deep_grey(path: Path | str, values: np.ndarray, tags: dict) -> np.ndarray:
     white = 4095 if tags.get(_BITS) == (12,) else 65535
-    if image.mode == "F" or values.min() < 0 or values.max() > white:
-        raise TgvigError(
-            f"{path} holds {'floating-point' if image.mode == 'F' else '32-bit or signed'} numbers without a known "
-            "white; save it as 8-bit or 16-bit grey."
-        )
-    scaled = np.rint(values * np.float32(255 / white)).astype(np.uint8)
+    if values.min() < 0 or values.max() > white:
+        raise TgvigError(_whiteless(path, "32-bit or signed"))
+    scaled = _scale(white)[values]
     # Pillow inverts white-is-zero TIFFs of 8 bits but not those of 16.
-    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
-        scaled = 255 - scaled
-    return Image.fromarray(scaled).convert("RGB")
+    return 255 - scaled if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else scaled
+
+
+@functools.cache
+def _scale(white: int) -> np.ndarray:
+    """What becomes of the values 0 to white."""
+    return np.rint(np.arange(white + 1) * np.float32(255 / white)).astype(np.uint8)
+
+
+def _whiteless(path: Path | str, what: str) -> str:
+    return f"{path} holds {what} numbers without a known white; save it as 8-bit or 16-bit grey."

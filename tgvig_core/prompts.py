@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from tgvig_core.csv_cells import guarded
 from tgvig_core.encoders import ImageTextEncoder
 from tgvig_core.errors import TgvigError
 from tgvig_core.progress import Progress, silent
@@ -203,7 +204,7 @@ def write_csv(ranked: RankedPrompts, path: Path) -> None:
             writer.writerow("rank prompt word relation gloss score distance kept reason".split())
             for rank, p in enumerate(ranked.prompts, start=1):
                 numbers = (f"{p.score:.6f}", f"{p.distance:.6f}", "yes" if p.kept else "no")
-                writer.writerow((rank, p.text, p.word, p.relation, p.gloss, *numbers, p.reason))
+                writer.writerow((rank, *map(guarded, (p.text, p.word, p.relation, p.gloss)), *numbers, p.reason))
         os.replace(draft, path)
     except OSError as error:
         raise TgvigError(f"{path} cannot be written ({error}). Choose a writable folder with room.") from error

@@ -12,6 +12,7 @@ from tgvig_core.errors import TgvigError
 from tgvig_core.generator import GeneratorSettings
 from tgvig_core.integrator import IntegratorSettings
 from tgvig_core.updates import UpdateSettings
+from tgvig_core.vocabulary import clean_prompt
 
 SIZE = 256
 """Side of the square frame in px, as in the paper."""
@@ -71,8 +72,8 @@ class RunSettings:
             if given not in known:
                 raise TgvigError(f"There is no {what} {given!r}: choose one of {', '.join(known)}.")
         self._check_arm()
-        if self.prompt is not None and not self.prompt.strip():
-            raise TgvigError("The prompt is empty: write one, or leave --prompt out.")
+        if self.prompt is not None:
+            clean_prompt(self.prompt)
         if not 0 < self.false_alarm < 1:
             raise TgvigError(
                 f"{self.false_alarm} is not a false-alarm rate: give a number between 0 and 1, such as 0.05."

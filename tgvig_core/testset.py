@@ -65,6 +65,6 @@ def read_mask(photo: LabelledPhoto, size: int) -> Tensor:
     try:
         with Image.open(photo.mask) as image:
             square = image.convert("L").resize((size, size), Image.Resampling.NEAREST)
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # a damaged file makes Pillow raise anything
         raise TgvigError(f"The mask {photo.mask} cannot be read ({error}): replace it.") from error
     return torch.from_numpy(np.array(square) > 0)

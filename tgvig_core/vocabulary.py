@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nltk.corpus.reader.wordnet import Synset, WordNetCorpusReader
 
 Kind = Literal["relations", "wordnet", "words"]
-MAX_NAME = 80  # characters
+MAX_NAME, MAX_PROMPT = 80, 300  # characters
 HYPERNYM_LEVELS = 2  # above that come "artifact" and "object", which fit every part
 HYPONYM_LEVELS = 3
 MAX_RELATED = 2000  # words; only a very general sense ("artifact") has more hyponyms than that
@@ -71,6 +71,22 @@ def clean_name(name: str) -> str:
         raise TgvigError(f"The object's name {text!r} holds no letter; give a word for it, such as `metal nut`.")
     first, _, rest = text.partition(" ")
     return rest if rest and first.lower() in ARTICLES else text
+
+
+def clean_prompt(text: str) -> str:
+    """A person's own prompt P in one line, at most 300 characters: CLIP reads 77 tokens.
+
+    Raises:
+        TgvigError: it is empty, too long, or has control characters.
+    """
+    prompt = " ".join(unicodedata.normalize("NFC", text).split())
+    if not prompt:
+        raise TgvigError("The prompt is empty: write one, or leave --prompt out.")
+    if len(prompt) > MAX_PROMPT:
+        raise TgvigError(f"The prompt has {len(prompt)} characters ({prompt[:30]}…); give one of at most {MAX_PROMPT}.")
+    if not prompt.isprintable():
+        raise TgvigError(f"The prompt {prompt!r} holds a character that cannot be printed; type it again.")
+    return prompt
 
 
 def senses(name: str) -> SenseLookup:

@@ -14,9 +14,10 @@ from tgvig_ui import downloads
 from tgvig_ui.adding import add_unknown_normals, check_given, only_local
 from tgvig_ui.inspecting_layout import DECISIONS, Inspecting
 from tgvig_ui.looking import looked_row
+from tgvig_ui.own_names import storable, under_own_name
 from tgvig_ui.results import results
 from tgvig_ui.samples import sample_of
-from tgvig_ui.server import Server, bound
+from tgvig_ui.server import Server, bound, said
 from tgvig_ui.store import Part
 from tgvig_ui.training import model_card
 
@@ -86,7 +87,7 @@ def add(server: Server, id: str, given: list[str] | None) -> None:
             read_photo(path)
             good.append(path)
         except TgvigError as error:
-            gr.Warning(str(error).replace(str(path), path.name), duration=None)
+            gr.Warning(said(under_own_name(error, path)), duration=None)
     if good:
         part.add_photos(good, "tests/test")
     part.choose()
@@ -215,10 +216,14 @@ def _take_folder(server: Server, part: Part, folder: Path) -> None:
     part.remove_tests()
     target = part.folder / "tests"
     for photo in photos:
-        inside = target / "test" / photo.path.relative_to(folder)
+        inside = target / "test" / _storable(photo.path.relative_to(folder))
         inside.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(photo.path, inside)
         if photo.mask:
-            mask = target / "ground_truth" / photo.mask.relative_to(folder.parent / "ground_truth")
+            mask = target / "ground_truth" / _storable(photo.mask.relative_to(folder.parent / "ground_truth"))
             mask.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(photo.mask, mask)
+
+
+def _storable(path: Path) -> Path:
+    return Path(*map(storable, path.parts))

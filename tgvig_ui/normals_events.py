@@ -12,7 +12,8 @@ from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_photo
 from tgvig_ui.adding import add_normals, check_given, only_local
 from tgvig_ui.normals import Normals
-from tgvig_ui.server import Server, bound
+from tgvig_ui.own_names import under_own_name
+from tgvig_ui.server import Server, bound, said
 from tgvig_ui.store import local_photos
 
 
@@ -88,7 +89,7 @@ def _take(server: Server, id: str, given: list[Path]) -> str:
             read_photo(path)
             good.append(path)
         except TgvigError as error:
-            bad.append(str(error).replace(str(path), path.name))
+            bad.append(under_own_name(error, path))
     if not good:
         raise TgvigError(bad[0] if bad else "No photo was given: choose at least one.")
     part = known or server.store.new()
@@ -99,5 +100,5 @@ def _take(server: Server, id: str, given: list[Path]) -> str:
             shutil.rmtree(part.folder)
         raise
     for sentence in bad:
-        gr.Warning(sentence, duration=None)
+        gr.Warning(said(sentence), duration=None)
     return part.id

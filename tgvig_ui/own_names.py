@@ -7,10 +7,24 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from tgvig_core.errors import TgvigError, one_line
+
 
 def own_name(path: Path) -> str:
     """A stored photo's own name: without the number that `Part.add_photos` put before it."""
     return re.sub(r"^\d{4}_", "", path.name)
+
+
+def under_own_name(error: TgvigError, path: Path) -> str:
+    """What is wrong with a photo that is still where it was uploaded to, without that folder."""
+    return str(error).replace(one_line(str(path)), one_line(path.name))
+
+
+def storable(name: str) -> str:
+    """A name that every page and disk can hold: what is not printable (a byte that is no text, too) becomes _, and of a
+    long one the last 80 characters and 240 bytes stay."""
+    clean = "".join(sign if sign.isprintable() else "_" for sign in name)
+    return clean[-80:].encode()[-240:].decode(errors="ignore")
 
 
 def own_names(photos: Sequence[Path]) -> dict[Path, str]:

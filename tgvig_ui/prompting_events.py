@@ -53,4 +53,6 @@ def write(server: Server, id: str, text: str) -> None:
     """Use a prompt of the person's own."""
     if not text.strip():
         return  # left empty while another one is being looked for
-    server.part(id).choose(prompt=" ".join(text.split()))
+    from tgvig_core.vocabulary import clean_prompt
+
+    server.part(id).choose(prompt=clean_prompt(text))

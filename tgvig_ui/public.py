@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradio.context import LocalContext
-from PIL import Image
 
 from tgvig_core.errors import TgvigError
+from tgvig_core.photo_files import pixel_count
 
 AT_HOME = "on your own computer `make app` has no such limit."
 
@@ -54,7 +54,7 @@ class Limits:
         if (count := present + len(given)) > most:
             raise TgvigError(f"{count} photos are more than the {most} {what} that a visitor may give here: {AT_HOME}")
         for path in given:
-            if (size := _megapixels(path)) > self.megapixels:
+            if (size := pixel_count(path) / 1e6) > self.megapixels:
                 raise TgvigError(
                     f"{path.name} has {size:.1f} megapixels, over this server's limit of {self.megapixels:g}: scale it "
                     f"down; {AT_HOME}"
@@ -167,12 +167,3 @@ def user() -> str:
     """The name that who asks has logged in with; empty outside an event, and where nobody logs in."""
     request = LocalContext.request.get(None)
     return (getattr(request, "username", None) or "") if request else ""
-
-
-def _megapixels(path: Path) -> float:
-    """From the header; 0 for what is no photo: whoever reads it says so."""
-    try:
-        with Image.open(path) as image:
-            return image.width * image.height / 1e6
-    except Exception:  # a stranger's bytes make Pillow raise anything
-        return 0.0

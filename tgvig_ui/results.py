@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tgvig_core.csv_cells import guarded
 from tgvig_core.display import shown
 from tgvig_core.images import from_square, read_photo, save_png
 from tgvig_ui.store import Part, read_json
@@ -152,7 +153,7 @@ def csv_text(found: Results) -> str:
     table = csv.writer(out)
     table.writerow(["photo", "score", "display", "threshold", "is_anomalous", "decision"])
     for row in found.rows:
-        table.writerow([row.name, row.score, row.display, found.threshold, row.anomalous, row.decision])
+        table.writerow([guarded(row.name), row.score, row.display, found.threshold, row.anomalous, row.decision])
     return out.getvalue()
 
 

@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -74,6 +75,11 @@ class Server:
         self.executor.submit(part.folder, kind, arguments, visitor())
 
 
+def said(sentence: str) -> str:
+    """A sentence for gradio's messages, which are HTML."""
+    return escape(sentence, quote=False)
+
+
 def plain(handler: Callable) -> Callable:
     """Show a TgvigError, or a disk that fails, as one sentence in the page; the page stays as it was."""
 
@@ -82,12 +88,12 @@ def plain(handler: Callable) -> Callable:
         try:
             return handler(*arguments, **named)
         except TgvigError as error:
-            raise gr.Error(str(error), duration=None, title="Please check", print_exception=False) from error
+            raise gr.Error(said(str(error)), duration=None, title="Please check", print_exception=False) from error
         except OSError as error:  # a full disk, a folder that may not be read
             text = (
                 f"The server could not read or write a file ({error.strerror or error}): check its disk and try again."
             )
-            raise gr.Error(text, duration=None, title="Please check") from error
+            raise gr.Error(said(text), duration=None, title="Please check") from error
 
     return shown
 

@@ -23,8 +23,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from tgvig_core.errors import TgvigError
-from tgvig_core.photo_files import SUFFIXES, expand_inputs
-from tgvig_ui.own_names import own_name
+from tgvig_core.photo_files import SUFFIXES, expand_inputs, lacking_suffix
+from tgvig_ui.own_names import own_name, storable
 
 SEEN = "seen"
 """A file of a part that is touched when somebody looks at it."""
@@ -156,7 +156,7 @@ class Part:
         # not the count: after a photo was removed it would give a number out twice, and maybe overwrite a photo
         numbers = [int(path.name[:4]) for path in target.glob("[0-9][0-9][0-9][0-9]_*")]
         first = max(numbers, default=-1) + 1
-        names = [self._name(Path(path))[-80:] for path in given]
+        names = [f"{storable(self._name(Path(path)))}{lacking_suffix(Path(path))}" for path in given]
         copies = [target / f"{place:04d}_{name}" for place, name in enumerate(names, first)]
         for path, copy in zip(given, copies, strict=True):
             shutil.copyfile(path, copy)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tools.torture.addresses import everywhere, gradios, inside
 from tools.torture.asking import Asker, victim
-from tools.torture.doors import everywhere, gradios, inside
 from tools.torture.row import Row
 from tools.torture.tally import Tally
 

@@ -1,70 +1,228 @@
-"""What intruders write into an address: a file's path in every disguise, every address that gradio knows, addresses inside."""
+"""Files one after another through a door of the tool, each measured: what was said, how long, how much memory, what was left.
+
+Runs in a process of its own, so that its peak is that of the door: python -m tools.torture.doors DOOR BUNDLE FOLDER < files.
+"""
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator
+import contextlib
+import functools
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import quote
+from types import SimpleNamespace
 
-import gradio.routes
-
-FILE_PREFIXES = (
-    "/gradio_api/file=", "/gradio_api/file/", "/file=", "/file/", "/static/", "/assets/", "/svelte/", "/",
-    "/gradio_api/proxy=", "/gradio_api/custom_component/x/client/component/", "/gradio_api/stream/x/1/2/", "/pwa_icon/",
-    "/gradio_api/call/rank/", "/?deep_link=", "/gradio_api/deep_link?session_hash=", "/gradio_api/mcp/",
-)  # fmt: skip
-"""Where a path might be read from."""
+NOISE = ("tempfile.tif:", "TIFF")
+"""How lines begin that libtiff, inside Pillow, writes to standard error by itself."""
 
 
-def disguises(file: str) -> list[str]:
-    """An absolute path as it might slip through: plain, climbing, encoded once and twice, with backslashes, with a NUL."""
-    up = "../" * 14 + file.lstrip("/")
-    dots = up.replace("../", "%2e%2e/")
-    return [
-        quote(file), f"/{quote(file)}", quote(up), quote(up, safe=""), dots, dots.replace("/", "%2f"), quote(dots),
-        quote(up.replace("../", "....//")), quote(up.replace("../", "..;/")), quote(up.replace("/", "\\")),
-        up.replace("/", "%5c"), up.replace("/", "%255c"), up.replace("../", "%c0%ae%c0%ae%c0%af"),
-        up.replace("../", "%ef%bc%8e%ef%bc%8e/"), f"{quote(file)}%00", f"{quote(file)}%00.png", f"%00{quote(file)}",
-        f"{quote(file)}%0d%0aX-Seen:%201", f"file://{quote(file)}", f"FILE://{quote(file)}", f"file:{quote(file)}",
-        f"./{quote(up)}", f"%20{quote(file)}", f"{quote(file)}/", f"{quote(file)}?.png", f"{quote(file)}%23.png",
-        f"/proc/self/root{quote(file)}", f"/proc/self/cwd/{quote(up)}",
-    ]  # fmt: skip
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a file.
+
+    Attributes:
+        file: its path. read: whether it was taken. said: what was said where it was not.
+        seconds, megabytes: how long it took, and how much the process grew at its peak.
+        wrong: what must never be: a traceback, several sentences, something half-written; empty where nothing is.
+        size: height and width in px as they came out; None where the door does not tell.
+    """
+
+    file: str
+    read: bool
+    said: str
+    seconds: float
+    megabytes: float
+    wrong: str = ""
+    size: tuple[int, int] | None = None
 
 
-def everywhere(file: str) -> Iterator[str]:
-    """Every disguise at every prefix, and some through a folder that exists."""
-    for prefix in FILE_PREFIXES:
-        for path in disguises(file):
-            yield prefix + path
+def memory(which: str, process: int | str = "self") -> float:
+    """VmRSS (now) or VmHWM (the most since `forget_peak`) of a process, in MB."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(which)).split()[1]) / 1024
 
 
-def through(folder: Path, file: str) -> Iterator[str]:
-    """Out of a folder whose files are handed out, to a file elsewhere."""
-    up = "../" * (len(folder.parts) - 1) + file.lstrip("/")
-    for path in (up, up.replace("../", "%2e%2e/"), up.replace("../", "%2e%2e%2f"), up.replace("/", "%5c")):
-        yield f"/gradio_api/file={quote(str(folder))}/{path}"
+def forget_peak(process: int | str = "self") -> float:
+    """Begin to measure a process; what it holds now, in MB. Source: proc(5), clear_refs."""
+    Path(f"/proc/{process}/clear_refs").write_text("5")
+    return memory("VmRSS", process)
 
 
-def gradios() -> list[tuple[str, str]]:
-    """Method and address of every route in gradio's own source, parameters filled in; also those that an option adds."""
-    found = set()
-    for node in ast.walk(ast.parse(Path(gradio.routes.__file__).read_text(encoding="utf-8"))):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
-            continue
-        method, owner = node.func.attr, getattr(node.func.value, "id", "")
-        path = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
-        if owner in ("app", "router") and method in ("get", "post", "put", "delete", "head", "patch") and path:
-            filled = re.sub(r"\{(\w+)(:path)?\}", "1", path)
-            found.add((method.upper(), filled if owner == "app" else f"/gradio_api{filled}"))
-    return sorted(found)
+def command(arguments: list[str]) -> tuple[int, str, str]:
+    """`tgvig` in this process: exit code, standard output, standard error with what C libraries wrote."""
+    from tgvig_core.__main__ import main
+
+    before, out = os.dup(2), io.StringIO()
+    with tempfile.TemporaryFile() as errors:
+        os.dup2(errors.fileno(), 2)
+        said = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), errors="backslashreplace")
+        sys.argv = ["tgvig", *arguments]
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
+                main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        finally:
+            said.flush()
+            os.dup2(before, 2)
+            os.close(before)
+        errors.seek(0)
+        return code, out.getvalue(), errors.read().decode(errors="backslashreplace")
 
 
-def inside(port: int) -> list[str]:
-    """Addresses of a server on this machine, as they are written to look like others."""
-    hosts = ("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0.0.0.0", "[::1]",
-             "[::ffff:127.0.0.1]", "user@127.0.0.1", "example.com#@127.0.0.1", "127.0.0.1.", "LOCALHOST")  # fmt: skip
-    return [*(f"http://{host}:{port}/x.png" for host in hosts), f"HTTP://127.0.0.1:{port}/x.png",
-            f"https://127.0.0.1:{port}/x.png", f" http://127.0.0.1:{port}/x.png", f"ftp://127.0.0.1:{port}/x.png",
-            f"http://169.254.169.254:{port}/latest/meta-data", f"//127.0.0.1:{port}/x.png"]  # fmt: skip
+def sentence(name: str, code: int, errors: str) -> tuple[str, str]:
+    """The one sentence of a refusal, and what is wrong with it."""
+    lines = [line for line in errors.splitlines() if line.strip() and not line.startswith(NOISE)]
+    wrong = "" if code == 2 else f"exit code {code}"
+    if len(lines) != 1 or not lines[0].startswith("tgvig: ") or "Traceback" in errors:
+        wrong = f"said {errors[-300:]!r}"
+    elif name not in lines[0]:
+        wrong = "the file is not named"
+    return (lines or [""])[-1], wrong
+
+
+def by_command(bundle: Path, folder: Path, file: Path) -> tuple[bool, str, str, tuple[int, int] | None]:
+    """`tgvig inspect`; where it is refused, `tgvig run` with it as the good photo too."""
+    out = folder / "out"
+    which = "none" if file.name.startswith("limit") else "all"
+    code, _, errors = command(["inspect", str(bundle), str(file), "--out", str(out), "--heatmaps", which, "--quiet"])
+    if not (out / "scores.jsonl").exists():
+        return False, "", f"code {code}, {errors[-300:]}", None
+    rows = [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
+    left = [path.name for path in out.rglob("*") if path.is_file() and path.suffix not in (".png", ".csv", ".jsonl")]
+    wrong, size = f"left {left}" if left else "", None
+    read = code in (0, 1)
+    if read:
+        if len(rows) != 1 or not 0 <= rows[0]["score"] < float("inf") or errors.strip():
+            wrong = wrong or f"rows {rows}, said {errors[-200:]}"
+        if which == "all":
+            import cv2
+
+            size = cv2.imread(rows[0]["heatmap"]).shape[:2]
+        said = ""
+    else:
+        said, bad = sentence(file.name, code, errors)
+        wrong = wrong or bad or ("" if rows and rows[0]["error"] and rows[0]["score"] is None else f"rows {rows}")
+        arguments = [
+            "run",
+            str(file),
+            "--object",
+            "part",
+            "--pack",
+            "embedded",
+            "--out",
+            str(folder / "run"),
+            "--quiet",
+        ]
+        code, _, errors = command(arguments)
+        bad = sentence(file.name, code, errors)[1]
+        wrong = wrong or (f"run: {bad}" if bad else "run: left a folder" if (folder / "run").exists() else "")
+    shutil.rmtree(out)
+    return read, said, wrong, size
+
+
+def by_bundle(photo: Path, folder: Path, file: Path) -> tuple[bool, str, str, None]:
+    """`tgvig inspect BUNDLE` of a hostile bundle."""
+    out = folder / "out"
+    code, _, errors = command(["inspect", str(file), str(photo), "--out", str(out), "--quiet"])
+    if code in (0, 1):
+        rows = [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
+        shutil.rmtree(out)
+        return True, f"{rows[0]['score']:.4f}", "" if not errors.strip() else errors[-200:], None
+    said, wrong = sentence(file.name, code, errors)
+    return False, said, wrong or ("left a folder" if out.exists() else ""), None
+
+
+def uploader(folder: Path) -> Callable[[Path], tuple[bool, str, str, tuple[int, int] | None]]:
+    """What the page's upload fields call, with the drawing of the step behind it."""
+    import gradio as gr
+    import numpy as np
+    from PIL import Image
+
+    from tgvig_ui import inspecting_events, normals, normals_events
+    from tgvig_ui.server import Server, bound
+    from tgvig_ui.store import Store
+
+    (folder / "samples").mkdir()
+    executor = SimpleNamespace(status=lambda folder: None)
+    server = Server(Store(folder / "parts"), SimpleNamespace(pack=lambda: None), executor, folder / "samples", True)
+    with gr.Blocks():
+        step = normals.build(server)
+    shown: list[str] = []
+    gr.Warning = lambda text, **_: shown.append(text)  # outside of an event there is no page to show it
+
+    def upload(file: Path) -> tuple[bool, str, str, tuple[int, int] | None]:
+        shown.clear()
+        try:
+            id, _ = bound(server, normals_events.add)("", [str(file)])
+        except gr.Error as error:
+            said, left = str(error.message), [path.name for path in server.store.root.rglob("*")]
+            wrong = "" if file.name in said and "\n" not in said else f"said {said}"
+            return False, said, wrong or (f"left {left}" if left else ""), None
+        part = server.store.part(id)
+        normals.show(step, part)
+        bound(server, inspecting_events.add)(id, [str(file)])
+        copies = [*part.photos(), *part.tests()]
+        same = len(copies) == 2 and all(copy.read_bytes() == file.read_bytes() for copy in copies)
+        small = np.asarray(Image.open(next((part.folder / "thumbs").iterdir()))).shape
+        left = [path.name for path in part.folder.rglob("*.part")]
+        shutil.rmtree(part.folder)
+        right = same and not shown and not left and max(small) <= 320
+        return True, "", "" if right else f"copies {copies}, shown {shown}, left {left}", None
+
+    return upload
+
+
+def through(door: str, given: Path, folder: Path, files: Iterator[Path]) -> Iterator[Outcome]:
+    """The outcomes, in the files' order.
+
+    Args:
+        door: command, upload or bundle. given: the detector for `command`, the photo for `bundle`. folder: an empty one.
+    """
+    if door == "upload":
+        take = uploader(folder)
+    else:
+        from tgvig_core import runtimes
+
+        if door == "command":  # a file is measured, not the loading of the detector
+            runtimes.load_inspector = lambda *_: loaded
+            from tgvig_core.bundle import open_bundle
+
+            loaded = _load(open_bundle(given))
+        take = functools.partial(by_command if door == "command" else by_bundle, given, folder)
+    if door != "upload":  # the command's own imports are no file's
+        command(["run", str(folder / "none.png"), "--object", "part", "--out", str(folder / "run")])
+    for file in files:
+        before, start = forget_peak(), time.perf_counter()
+        try:
+            read, said, wrong, size = take(file)
+        except Exception as error:  # a bug of the tool: the table shows it
+            read, said, wrong, size = False, "", repr(error), None
+        seconds = time.perf_counter() - start
+        yield Outcome(str(file), read, said, seconds, memory("VmHWM") - before, wrong, size)
+
+
+def _load(bundle):
+    from tgvig_core.inspection import Inspector
+    from tgvig_core.runtimes import OnnxScorer
+
+    return Inspector(OnnxScorer(bundle.read("onnx/model.onnx"), bundle.size, 1), bundle.limits)
+
+
+def main() -> None:
+    door, given, folder = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    said = os.fdopen(os.dup(1), "w")
+    for outcome in through(door, given, folder, (Path(line.rstrip("\n")) for line in sys.stdin)):
+        print(json.dumps(asdict(outcome)), file=said, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tgvig_ui.guard import UPLOAD
+from tools.torture.addresses import inside
 from tools.torture.asking import victim
-from tools.torture.doors import inside
 from tools.torture.row import Row
 from tools.torture.strangers import GIVEN, Scene
 from tools.torture.tally import Tally

@@ -14,8 +14,8 @@ from PIL import Image
 from tgvig_core.runs import MODEL_FORMAT
 from tgvig_ui.guard import CALL, READ, UPLOAD
 from tgvig_ui.store import ID, Part, Store
+from tools.torture.addresses import everywhere, gradios, through
 from tools.torture.asking import Answer, Asker
-from tools.torture.doors import everywhere, gradios, through
 from tools.torture.row import Row
 from tools.torture.tally import Tally
 

@@ -6,7 +6,6 @@ Heavy libraries are imported inside the commands, so that `tgvig --help` answers
 from __future__ import annotations
 
 import io
-import json
 import sys
 import traceback
 import warnings
@@ -16,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from tgvig_core import line_commands
+from tgvig_core import line_commands, strict_json
 from tgvig_core.console import Bars, show_check, show_doctor, show_prompts, show_result
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.memory import is_short, too_short
@@ -50,7 +49,7 @@ def doctor(models_dir: ModelsDir = None, as_json: Json = False) -> None:
     from tgvig_core.doctor import examine
 
     found = examine(models_dir)
-    print(json.dumps(found, indent=2)) if as_json else show_doctor(found)
+    print(strict_json.dumps(found, indent=2)) if as_json else show_doctor(found)
     raise typer.Exit(0 if found["ready"] else 2)
 
 
@@ -132,7 +131,7 @@ def run(
     except Stopped:
         print(f"Stopped. Finish it with: tgvig run --resume --out {out}", file=sys.stderr)
         raise typer.Exit(130) from None
-    print(json.dumps(result, indent=2)) if as_json else show_result(result, out)
+    print(strict_json.dumps(result, indent=2)) if as_json else show_result(result, out)
 
 
 app.command()(line_commands.inspect)
@@ -161,7 +160,7 @@ def check(
         )
         raise typer.Exit(130) from None
     if as_json:
-        print(json.dumps(found | ({"result": result} if use else {}), indent=2))
+        print(strict_json.dumps(found | ({"result": result} if use else {}), indent=2))
         return
     show_check(found, folder)
     if result:

@@ -7,7 +7,6 @@ checksums tell a damaged bundle, not a forged one: for that compare the ZIP's ow
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import zipfile
 import zlib
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tgvig_core import strict_json
 from tgvig_core.errors import TgvigError
 from tgvig_core.inspection import Limits
 
@@ -95,7 +95,7 @@ def open_bundle(path: str | Path) -> Bundle:
     try:
         manifest = _bytes(path, "bundle.json", MOST_WORDS)
         sums = _bytes(path, "checksums.sha256", MOST_WORDS).decode()
-        about = json.loads(manifest)
+        about = strict_json.loads(manifest)
         known = about["kind"] == KIND
     except (*DAMAGED, TypeError) as error:
         raise TgvigError(

@@ -137,7 +137,12 @@ def limits(held: HeldOut, false_alarm: float) -> Calibration:
 
     Args:
         false_alarm: α in (0, 1).
+
+    Raises:
+        TgvigError: a score is not finite: nothing exceeds a threshold of NaN.
     """
+    if not (held.scores.isfinite().all() and held.peaks.isfinite().all()):
+        raise TgvigError("The threshold would rest on a score that is not a number: train the detector again.")
     photos = held.photos
     laws = [
         score_law.of_views(found) if photos == 1 else score_law.of_photos(found, held.remembered, photos)

@@ -7,7 +7,6 @@ unpickled that could run code: published files go through torch.load(weights_onl
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import re
@@ -18,6 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tgvig_core import strict_json
 from tgvig_core.errors import TgvigError
 from tgvig_core.vqgan import Vqgan, VqganConfig
 
@@ -148,7 +148,7 @@ def save_vqgan(model: Vqgan, path: Path, card: dict, dtype: torch.dtype = torch.
     state = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_tensors(state, path)
-    path.with_suffix(".json").write_text(json.dumps({**card, "sha256": sha256(path)}, indent=2) + "\n")
+    path.with_suffix(".json").write_text(strict_json.dumps({**card, "sha256": sha256(path)}, indent=2) + "\n")
 
 
 def write_tensors(state: State, path: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from tgvig_core import strict_json
 from tgvig_core.errors import TgvigError
 from tgvig_core.pack_files import hub_answers
 
@@ -112,7 +112,7 @@ def _from_file(model_name: str, path: Path) -> nn.Module:
     if _is_torchscript(path):
         return _from_openai_archive(model_name, path)
     beside = path.with_name("open_clip_config.json")
-    config = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
+    config = strict_json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
     quick = bool(config.get("model_cfg", {}).get("quick_gelu", False))
     return _create(model_name, str(path), quick, config.get("preprocess_cfg", {}))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from pathlib import Path
 
 from safetensors.torch import load_file
 
+from tgvig_core import strict_json
 from tgvig_core.backbones import Backbone, patchcore_model
 from tgvig_core.checkpoints import write_tensors
 
@@ -21,7 +21,7 @@ def complete(folder: Path) -> None:
     weights, bank = folder / "model.safetensors", folder / BANK
     with _completing:
         if bank.is_file() and not weights.is_file():
-            about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            about = strict_json.loads((folder / "model.json").read_text(encoding="utf-8"))
             model = patchcore_model(
                 Backbone(about["backbone"], tuple(about["layers"])), about["settings"]["neighbours"]
             )

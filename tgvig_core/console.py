@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
+from tgvig_core import strict_json
 from tgvig_core.arms import named
 from tgvig_core.errors import one_line
 from tgvig_core.progress import Progress, silent
@@ -55,7 +55,7 @@ class Judged:
     def __enter__(self) -> Judged:
         self.progress = self.bars.__enter__()
         if self.as_json:
-            head = json.dumps({"threshold": self.limits.threshold, "about": self.words})
+            head = strict_json.dumps({"threshold": self.limits.threshold, "about": self.words})
             print(f'{head[:-1]}, "images": [', end="")
         return self
 
@@ -63,7 +63,7 @@ class Judged:
         """Show a row of judgements.row_of."""
         self.count += 1
         if self.as_json:
-            print("," * (self.count > 1), json.dumps(row), sep="\n", end="")
+            print("," * (self.count > 1), strict_json.dumps(row), sep="\n", end="")
         elif row["error"]:
             print(f"tgvig: {row['error']}", file=sys.stderr)
         else:
@@ -120,7 +120,7 @@ def show_prompts(choice, where: dict, notes: list, pack: str, caveat: str, top: 
                  "senses": [dataclasses.asdict(sense) for sense in choice.senses], "rule": ranked.rule_text,
                  "best": dataclasses.asdict(ranked.best), "worst": dataclasses.asdict(ranked.worst), "map": where,
                  "prompts": [dataclasses.asdict(prompt) for prompt in ranked.prompts[:top]]}  # fmt: skip
-        print(json.dumps(value, indent=2))
+        print(strict_json.dumps(value, indent=2))
         return
     out = _plain_console(wrap=True)
     for note in notes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import math
 import os
 import threading
@@ -23,6 +22,7 @@ from safetensors.torch import load
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
+from tgvig_core import strict_json
 from tgvig_core.backbones import Backbone, patchcore_model, quick_extractor
 from tgvig_core.checkpoints import sha256, write_tensors
 from tgvig_core.completing import complete
@@ -108,7 +108,7 @@ class PatchCore:
         """
         if len(sources) != len(images):
             raise ValueError(f"{len(images)} images need as many sources, not {len(sources)}")
-        if not torch.isfinite(images).all():
+        if not _finite(images):
             raise TgvigError("An image to train on holds values that are not numbers: start the run anew.")
         with enough_for(f"learning from {len(images)} images", "generate fewer images"):
             grids = self.grids(images, progress, stop)
@@ -149,12 +149,18 @@ class PatchCore:
         """Patch features B×rows×columns×D of images, B×3×S×S in [-1, 1], as anomalib's model forms them.
 
         The grid covers the whole frame, whatever side the backbone sees it at.
+
+        Raises:
+            TgvigError: a feature is not finite; the coreset's search would never end on it.
         """
         normalised = (images.to(self.device) * 0.5 + 0.5 - self.mean) / self.std
         seen = normalised if self.seen == self.size else resized(normalised, (self.seen, self.seen))
         layers = self.extractor(seen.contiguous(memory_format=torch.channels_last))
         pooled = {name: self.model.feature_pooler(layer) for name, layer in layers.items()}
-        return self.model.generate_embedding(pooled).permute(0, 2, 3, 1)
+        found = self.model.generate_embedding(pooled).permute(0, 2, 3, 1)
+        if not _finite(found):
+            raise TgvigError("The detector's model gives features that are not numbers: fetch its pack again.")
+        return found
 
     @functools.cached_property
     def _spread(self) -> Tensor:
@@ -172,9 +178,9 @@ class PatchCore:
                 with itself would look better than any new good part.
 
         Raises:
-            TgvigError: an image is not finite (its NaN would pass as good), or nothing is left to compare with.
+            TgvigError: an image or a score is not finite (NaN would pass as good), or nothing is left to compare with.
         """
-        if not torch.stack(torch.aminmax(images)).isfinite().all():  # NaN passes through both
+        if not _finite(images):
             raise TgvigError("An image to score holds values that are not numbers: read the photo again.")
         bank = self.model.memory_bank
         kept = bank if against is None else against
@@ -186,8 +192,10 @@ class PatchCore:
         parts = [
             in_parts(lambda part: scorer(self.features(part)), part, "scoring photos") for part in images.split(BATCH)
         ]
-        scores, maps = zip(*(result for part in parts for result in part), strict=True)
-        return ScoreSet(torch.cat(scores).cpu(), torch.cat(maps).cpu())
+        scores, maps = (torch.cat(of) for of in zip(*(result for part in parts for result in part), strict=True))
+        if not (_finite(scores) and _finite(maps)):
+            raise TgvigError("The detector gives a score that is not a number, its memory is damaged: train it again.")
+        return ScoreSet(scores.cpu(), maps.cpu())
 
     def scorer(self, bank: Tensor) -> BankScores:
         """What makes scores and maps of `features` and a memory bank, R×D."""
@@ -210,7 +218,7 @@ class PatchCore:
             "sha256": sha256(folder / "model.safetensors"), **card,
         }  # fmt: skip
         part = folder / "model.json.part"
-        part.write_text(json.dumps(about, indent=2) + "\n")
+        part.write_text(strict_json.dumps(about, indent=2) + "\n")
         os.replace(part, folder / "model.json")
 
     @classmethod
@@ -234,7 +242,7 @@ class PatchCore:
             TgvigError: as `load`.
         """
         try:
-            about = json.loads(file("model.json"))
+            about = strict_json.loads(file("model.json"))
             if about["format"] != MODEL_FORMAT:
                 raise TgvigError(
                     f"{where} was saved in format {about['format']}, this version reads {MODEL_FORMAT}: train it again."
@@ -259,3 +267,8 @@ class PatchCore:
         except (RuntimeError, KeyError, SafetensorError) as error:
             raise TgvigError(f"The weights in {where} do not fit its model.json: train the detector again.") from error
         return detector, about
+
+
+def _finite(values: Tensor) -> bool:
+    """Whether all are numbers, without a copy of them: NaN passes through both ends."""
+    return all(math.isfinite(end.item()) for end in torch.aminmax(values))

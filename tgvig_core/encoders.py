@@ -181,7 +181,7 @@ def _prepared(images: torch.Tensor, size: tuple[int, int], mean: Sequence[float]
 
 def _rows(encode: Callable[[torch.Tensor], torch.Tensor], batches: Iterable[torch.Tensor]) -> torch.Tensor:
     """The rows of all batches, fewer images at once where memory is short."""
-    return torch.cat([rows for batch in batches for rows in in_parts(encode, batch, "comparing images with words")])
+    return _numbers(torch.cat([r for batch in batches for r in in_parts(encode, batch, "comparing images with words")]))
 
 
 def _in_batches(
@@ -197,10 +197,23 @@ def _in_batches(
         batch = [texts[i] for i in order[start : start + TEXT_BATCH]]
         rows += in_parts(lambda part: encode(part).float().cpu(), batch, "reading words")
         progress("encoding texts", min(start + TEXT_BATCH, len(texts)), len(texts))
-    stacked = torch.cat(rows)
+    stacked = _numbers(torch.cat(rows))
     result = torch.empty_like(stacked)
     result[torch.tensor(order)] = stacked
     return result
+
+
+def _numbers(rows: torch.Tensor) -> torch.Tensor:
+    """The same rows, before anything is kept that rests on them.
+
+    Raises:
+        TgvigError: a value is not finite.
+    """
+    if not torch.isfinite(rows).all():
+        raise TgvigError(
+            "The text-image model gives values that are not numbers: give sound photos, or fetch the pack again."
+        )
+    return rows
 
 
 def _clip_text(model: nn.Module, tokens: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from tgvig_core import strict_json
 from tgvig_core.generator import GeneratorSettings
 from tgvig_core.held import peak_gb
 from tgvig_core.paths import cache_dir
@@ -61,7 +61,7 @@ def rough_speed(pack: str, device: str) -> Speed:
 def known_speed(pack: str, device: str) -> Speed | None:
     """What was measured on this machine before, None where nothing was (or by another version)."""
     try:
-        return Speed(**json.loads(_file(pack, device).read_text()))
+        return Speed(**strict_json.loads(_file(pack, device).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -80,7 +80,7 @@ def measure_speed(pack: str, model: Vqgan, device: str) -> Speed:
     speed = Speed(round(step, 4), round(view, 4), round(image, 4), None if peak is None else round(peak, 2))
     _file(pack, device).parent.mkdir(parents=True, exist_ok=True)
     part = _file(pack, device).with_suffix(".part")
-    part.write_text(json.dumps(asdict(speed)))
+    part.write_text(strict_json.dumps(asdict(speed)))
     os.replace(part, _file(pack, device))
     return speed
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import json
 import os
 import shutil
 import threading
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tgvig_core import __version__, pdf
+from tgvig_core import __version__, pdf, strict_json
 from tgvig_core.audit import write_audit
 from tgvig_core.bundle import FORMAT, FORMATS, KIND, MODELS, Bundle
 from tgvig_core.detectors import PatchCore
@@ -116,7 +115,7 @@ def _fill(
         _write_format(name, detector, run.folder / "model", draft)
     if wishes.with_normals:
         _copy_normals(photos, about["normals"], draft)
-    (draft / "config.json").write_text(json.dumps(about.pop("config"), indent=2) + "\n", encoding="utf-8")
+    (draft / "config.json").write_text(strict_json.dumps(about.pop("config"), indent=2) + "\n", encoding="utf-8")
     progress("Writing the bundle", steps - 2, steps)
     about["agreement"] = _agreement(Bundle(draft, about | {"files": _listed(draft)}), detector, photos, wishes)
     check(stop)
@@ -125,7 +124,7 @@ def _fill(
     about["files"] = _listed(draft)
     _write_report(draft, run, about)
     about["files"] = _listed(draft)
-    (draft / "bundle.json").write_text(json.dumps(about, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    (draft / "bundle.json").write_text(strict_json.dumps(about, indent=2) + "\n", encoding="utf-8")
     lines = [f"{facts['sha256']}  {name}\n" for name, facts in _listed(draft).items()]
     (draft / "checksums.sha256").write_text("".join(lines), encoding="utf-8")
     progress("Writing the bundle", steps, steps)

@@ -105,7 +105,7 @@ def generate(
         generator: CPU generator that makes the set reproducible.
 
     Raises:
-        Stopped: the stop event was set. TgvigError: not even one image fits into memory.
+        Stopped: the stop event was set. TgvigError: not even one image fits into memory, or one is not finite.
 
     Returns:
         M×3×S×S in [-1, 1], image m drawn from normal `sources(M, n)[m]`, on the CPU.
@@ -133,5 +133,8 @@ def _quantised(model: Vqgan, batch: Tensor) -> Tensor:
 
 
 def _decoded(model: Vqgan, latents: Tensor) -> Tensor:
-    """p(z) on the CPU, fewer at once where memory is short."""
-    return torch.cat(in_parts(lambda part: model.decode(part).clamp(-1, 1).cpu(), latents, "making images"))
+    """p(z) on the CPU, fewer at once where memory is short. Clamping would make a sound white of an infinity."""
+    made = torch.cat(in_parts(lambda part: model.decode(part).cpu(), latents, "making images"))
+    if not torch.isfinite(made).all():
+        raise TgvigError("The generator's numbers ran out of range: take another seed, or another pack.")
+    return made.clamp_(-1, 1)

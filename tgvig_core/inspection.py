@@ -55,11 +55,21 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """A detector's calibration as far as verdicts need it, see calibration.Calibration."""
+    """A detector's calibration as far as verdicts need it, see calibration.Calibration.
+
+    Raises:
+        TgvigError: one of them is not finite: nothing exceeds a threshold of NaN.
+    """
 
     threshold: float
     pixel_threshold: float
     steepness: float
+
+    def __post_init__(self) -> None:
+        if not np.isfinite((self.threshold, self.pixel_threshold, self.steepness)).all():
+            raise TgvigError(
+                f"{self.threshold} is no threshold to judge by: give a number, or train the detector again."
+            )
 
     @classmethod
     def of(cls, calibration: dict) -> Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -103,6 +104,7 @@ class Integrator:
         """Yield iterations until L of them are done.
 
         Raises:
+            TgvigError: an image, a loss or a similarity is not finite; that iteration is not yielded.
             Stopped: the stop event was set; the iterations yielded so far stay valid and the state can be saved.
         """
         while self.done < self.settings.iterations:
@@ -118,6 +120,10 @@ class Integrator:
         self.model.eval()
         images = generate(self.model, self.normals, self.generating, generator, progress, stop)
         similarity = set_similarity(self.encoder.encode_images(images), self.z_t)
+        if not all(map(math.isfinite, (similarity, *losses.values()))):
+            raise TgvigError(
+                f"A loss or the similarity of set {number} is not a number: take another seed, or fetch the pack again."
+            )
         self.done = number
         drawn_from = sources(len(images), len(self.normals))
         return Iteration(number, images, drawn_from, similarity, losses, time.perf_counter() - start)

@@ -6,13 +6,13 @@ What is written stays written when the command is stopped or killed; memory does
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from tgvig_core import strict_json
 from tgvig_core.csv_cells import guarded
 from tgvig_core.inspection import Limits, Verdict
 
@@ -41,7 +41,7 @@ class Judgements:
         """Write a verdict and return its row; `facts` go into the line of JSON, too."""
         row = row_of(verdict, self._limits) | facts
         self._table.writerow({name: "" if row[name] is None else guarded(row[name]) for name in COLUMNS})
-        self._lines.write(json.dumps(row, allow_nan=False) + "\n")
+        self._lines.write(strict_json.dumps(row) + "\n")
         self.photos += 1
         self.anomalous += bool(row["is_anomalous"])
         self.unreadable += bool(row["error"])
@@ -98,4 +98,4 @@ def lines_of(folder: Path) -> Iterator[dict]:
     with file.open(encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:
             with suppress(ValueError):
-                yield json.loads(line)
+                yield strict_json.loads(line)

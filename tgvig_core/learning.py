@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from tgvig_core import advice, arms, calibration, gate, pools
+from tgvig_core import advice, arms, calibration, gate, pools, strict_json
 from tgvig_core.detectors import PatchCore
 from tgvig_core.runs import MODEL_FORMAT, writing
 from tgvig_core.settings import SIZE
@@ -78,7 +77,7 @@ def train(
 def _is_finished(folder: Path) -> bool:
     """Whether a detector of this version lies there; one of another, or one that lacks a file, is trained anew."""
     try:
-        card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        card = strict_json.loads((folder / "model.json").read_text(encoding="utf-8"))
         return card["format"] == MODEL_FORMAT and (folder / "model.safetensors").exists()
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tgvig_core import strict_json
 from tgvig_core.console import Bars, Judged
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.stopping import stoppable
@@ -136,7 +136,7 @@ def export(
     with stoppable() as stop, Bars(quiet or as_json) as progress:
         about = open_bundle(write(run, out, wishes, progress, stop)).about
     if as_json:
-        print(json.dumps({"path": str(out), **about}, indent=2))
+        print(strict_json.dumps({"path": str(out), **about}, indent=2))
         return
     print(f"{out}: {', '.join(about['models'])}, {sum(file['bytes'] for file in about['files'].values()) / 1e6:.1f} MB")
     for name, found in about["agreement"].items():

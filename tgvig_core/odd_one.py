@@ -10,7 +10,6 @@ A note is a hint. What it finds and what it does not, and what else was tried: d
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import shutil
@@ -22,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tgvig_core import strict_json
 from tgvig_core.backbones import Backbone
 from tgvig_core.detectors import PatchCore
 from tgvig_core.images import NormalSet, Photo, save_png, to_square, to_tensor
@@ -138,7 +138,7 @@ def odd_notes(
     """
     file, shas = folder / "odd" / "notes.json", [photo.sha256 for photo in normals.photos]
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # none yet, or a damaged file
-        if (kept := json.loads(file.read_text(encoding="utf-8")))["photos"] == shas:
+        if (kept := strict_json.loads(file.read_text(encoding="utf-8")))["photos"] == shas:
             return kept["notes"]
     few = len(shas) < LEAST_PHOTOS
     odd = () if few else odd_ones(PatchCore(backbone, size, device=device), normals, progress, stop)
@@ -156,6 +156,6 @@ def _keep(file: Path, shas: list[str], odd: tuple[OddOne, ...]) -> list[dict[str
         save_png(one.picture, file.parent / name)
         notes.append({"path": str(one.photo.path), "kind": "odd", "text": one.text, "heatmap": f"odd/{name}"})
     part = file.with_suffix(".part")
-    part.write_text(json.dumps({"photos": shas, "notes": notes}, indent=2) + "\n", encoding="utf-8")
+    part.write_text(strict_json.dumps({"photos": shas, "notes": notes}, indent=2) + "\n", encoding="utf-8")
     os.replace(part, file)
     return notes

@@ -7,7 +7,6 @@ that was seen is recorded, and from then on enforced.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tgvig_core import strict_json
 from tgvig_core.checkpoints import sha256
 from tgvig_core.downloading import download
 from tgvig_core.errors import TgvigError
@@ -115,7 +115,7 @@ def _ledger() -> Path:
 
 def _recorded() -> dict[str, str]:
     try:
-        return json.loads(_ledger().read_text())
+        return strict_json.loads(_ledger().read_text())
     except (OSError, ValueError):
         return {}
 
@@ -124,7 +124,7 @@ def _record(name: str, seen: str) -> None:
     part = _ledger().with_suffix(".part")
     try:
         _ledger().parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(_recorded() | {name: seen}, indent=2) + "\n")
+        part.write_text(strict_json.dumps(_recorded() | {name: seen}, indent=2) + "\n")
         os.replace(part, _ledger())
     except OSError as error:  # the file itself is as good as before
         NOTES.warning(

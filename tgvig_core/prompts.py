@@ -91,7 +91,15 @@ def prompt_text(name: str, word: str) -> str:
 
 
 def mean_embedding(embeddings: torch.Tensor) -> torch.Tensor:
-    """f(I°) of several images: the mean of the unit-norm rows (N×D, or D for one), brought back to norm 1; float64."""
+    """f(I°) of several images: the mean of the unit-norm rows (N×D, or D for one), brought back to norm 1; float64.
+
+    Raises:
+        TgvigError: a value is not finite.
+    """
+    if not torch.isfinite(embeddings).all():
+        raise TgvigError(
+            "The embedding of a photo is not a number, so no prompt can be compared with it: read it again."
+        )
     rows = functional.normalize(embeddings.double().reshape(-1, embeddings.shape[-1]), dim=-1)
     return functional.normalize(rows.mean(dim=0), dim=0)
 

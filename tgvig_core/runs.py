@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 import time
@@ -20,6 +19,7 @@ import numpy as np
 from PIL import Image
 from safetensors import SafetensorError
 
+from tgvig_core import strict_json
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import save_png, to_pixels, to_tensor
 from tgvig_core.memory import NOTES, is_short
@@ -106,7 +106,7 @@ class Run:
             TgvigError: there is no run, or its config cannot be read.
         """
         try:
-            return cls(folder), dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+            return cls(folder), dict(strict_json.loads((folder / "config.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise TgvigError(f"{folder} holds no run to resume: start one without --resume.") from error
 
@@ -119,7 +119,7 @@ class Run:
 
     def write_json(self, name: str, value: dict) -> None:
         """Write a JSON file whole or not at all. NaN is refused: it is no JSON."""
-        text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+        text = strict_json.dumps(value, indent=2) + "\n"
         with writing(self.folder):
             part = self.folder / f"{name}.part"
             part.write_text(text, encoding="utf-8")
@@ -133,13 +133,13 @@ class Run:
         """
         file = self.folder / name
         try:
-            return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+            return strict_json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
         except ValueError as error:
             raise TgvigError(f"{file} is damaged: delete it, and the same command makes it again.") from error
 
     def journal(self, event: str, **facts) -> None:
         """Append a line and wait until it is on disk."""
-        line = json.dumps({"time": round(time.time(), 3), "event": event, **facts}, allow_nan=False)
+        line = strict_json.dumps({"time": round(time.time(), 3), "event": event, **facts})
         with writing(self.folder), (self.folder / "journal.jsonl").open("a+b") as file:
             if file.tell() and not self._ends_whole():
                 file.write(b"\n")  # a kill tore the last line: keep the new one apart from it
@@ -158,7 +158,7 @@ class Run:
         rows = []
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []:
             with contextlib.suppress(ValueError):
-                rows.append(json.loads(line))
+                rows.append(strict_json.loads(line))
         return [row for row in rows if isinstance(row, dict) and row.get("event") == event]
 
     def iterations(self) -> list[dict]:

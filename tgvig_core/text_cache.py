@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import tempfile
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from tgvig_core import strict_json
 from tgvig_core.errors import TgvigError
 from tgvig_core.paths import ASSETS, cache_dir
 from tgvig_core.progress import Progress, check, silent
@@ -95,7 +95,7 @@ def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _key(identity: str, texts: list[str]) -> str:
-    return hashlib.sha256(json.dumps([identity, texts]).encode()).hexdigest()[:40]
+    return hashlib.sha256(strict_json.dumps([identity, texts]).encode()).hexdigest()[:40]
 
 
 def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
@@ -104,7 +104,7 @@ def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
         rows = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return rows if rows.shape == shape and rows.dtype == np.float16 else None
+    return rows if rows.shape == shape and rows.dtype == np.float16 and np.isfinite(rows).all() else None
 
 
 def _shipped(name: str, shape: tuple[int, int]) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass, replace
 from statistics import mean
@@ -53,10 +54,11 @@ class UpdateSettings:
                 f"An update of {self.steps} steps with {self.views} views, {self.images} images and windows of {self.crop} "
                 "px cannot be run: steps may be 0, the others must be at least 1."
             )
-        if not self.learning_rate > 0:
+        if not 0 < self.learning_rate < math.inf:
             raise TgvigError(f"{self.learning_rate} is not a learning rate: give a number above 0, such as 5e-5.")
-        if min(self.vq_weight, self.perceptual_weight, self.adversarial_weight) < 0:
-            raise TgvigError("A loss weight below 0 would teach the generator the opposite: give 0 or more.")
+        weights = (self.vq_weight, self.perceptual_weight, self.adversarial_weight)
+        if not all(0 <= weight < math.inf for weight in weights):
+            raise TgvigError(f"The loss weights {weights} cannot be learned with: each must be a number from 0 on.")
 
 
 class Update:

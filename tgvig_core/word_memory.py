@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tgvig_core import strict_json
 from tgvig_core.paths import cache_dir
 
 _ASKING = ("vocabulary.py", "word_lists.py", "word_memory.py")  # other code, other answers
@@ -28,10 +28,10 @@ def remembered(question: tuple[str, ...], corpus: Path, answer: Callable[[], Any
     """
     path = cache_dir() / "words" / f"{_key(question, corpus)}.json"
     try:
-        return json.loads(path.read_bytes())
+        return strict_json.loads(path.read_bytes())
     except (OSError, ValueError):  # none yet, or damaged: asked for and written again
         found = answer()
-    _write(path, json.dumps(found, ensure_ascii=False).encode())
+    _write(path, strict_json.dumps(found, ensure_ascii=False).encode())
     return found
 
 
@@ -40,7 +40,7 @@ def _key(question: tuple[str, ...], corpus: Path) -> str:
     files = sorted(there.iterdir()) if there.is_dir() else [there]
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     code = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _ASKING]
-    return hashlib.sha256(json.dumps([question, str(corpus), stats, code]).encode()).hexdigest()[:40]
+    return hashlib.sha256(strict_json.dumps([question, str(corpus), stats, code]).encode()).hexdigest()[:40]
 
 
 def _write(path: Path, content: bytes) -> None:

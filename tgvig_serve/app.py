@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -15,7 +14,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.security import HTTPBearer
 
-from tgvig_core import __version__
+from tgvig_core import __version__, strict_json
 from tgvig_core.inspection import Inspector
 from tgvig_serve import docs_page, problems
 from tgvig_serve.answers import About, Answer, State, Trouble, finite, headers_of
@@ -177,7 +176,7 @@ def wants_picture(accept: str) -> bool:
 
 def identity(about: dict[str, Any]) -> str:
     """The first 16 digits of the SHA-256 of bundle.json as `tgvig export` writes it; it holds all other checksums."""
-    written = json.dumps(about, indent=2) + "\n"
+    written = strict_json.dumps(about, indent=2) + "\n"
     return hashlib.sha256(written.encode()).hexdigest()[:16]
 
 

@@ -7,9 +7,10 @@ long a client may go on sending after it was refused, or leave an answer unread.
 from __future__ import annotations
 
 import asyncio
-import json
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from tgvig_core import strict_json
 
 HEADER_SECONDS = 10.0
 """From the first byte (or from connecting) to the end of a request's headers."""
@@ -70,7 +71,9 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP gets the one shape of every error, too."""
-        body = json.dumps({"error": "This is not a valid HTTP request; check its first line and its headers."}).encode()
+        body = strict_json.dumps(
+            {"error": "This is not a valid HTTP request; check its first line and its headers."}
+        ).encode()
         head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
         self.transport.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
         self.transport.close()

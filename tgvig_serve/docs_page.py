@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from html import escape
 from typing import Any
+
+from tgvig_core import strict_json
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """What the page may load: nothing but its own style."""
@@ -83,7 +84,7 @@ def _shape(name: str, schema: dict[str, Any]) -> str:
 
 
 def _sample(schema: dict[str, Any]) -> str:
-    shown = json.dumps(schema["examples"][0], indent=2, ensure_ascii=False)
+    shown = strict_json.dumps(schema["examples"][0], indent=2, ensure_ascii=False)
     return f"<pre>{escape(shown)}</pre>"
 
 

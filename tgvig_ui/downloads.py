@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import threading
 import time
 from collections import defaultdict
 from pathlib import Path
 
+from tgvig_core import strict_json
 from tgvig_ui.checking import check_of, sentences
 from tgvig_ui.generations import set_files, settings_of, similarity
 from tgvig_ui.report import ReportFacts, ReportPhoto, write_report
@@ -54,7 +54,7 @@ def _state(part: Part, found: Results) -> str:
         sorted(choices.decisions.items()),
         sentences(checked) if (checked := check_of(part)) else None,
     ]
-    return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
+    return hashlib.sha256(strict_json.dumps(state).encode()).hexdigest()[:16]
 
 
 def _write_csv(part: Part, found: Results, target: Path) -> None:

@@ -11,7 +11,6 @@ PARTS/<id>/tests/             photos to inspect
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import secrets
@@ -22,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
+from tgvig_core import strict_json
 from tgvig_core.errors import TgvigError
 from tgvig_core.photo_files import SUFFIXES, expand_inputs, lacking_suffix
 from tgvig_ui.own_names import own_name, storable
@@ -291,7 +291,7 @@ def _written(path: Path) -> float:
 def read_json(file: Path) -> dict | None:
     """A JSON file, None where there is none yet (or it is being replaced)."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return strict_json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 
@@ -299,5 +299,5 @@ def read_json(file: Path) -> dict | None:
 def write_json(file: Path, value: dict) -> None:
     """Write a JSON file whole or not at all."""
     part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
-    part.write_text(json.dumps(value, indent=2), encoding="utf-8")
+    part.write_text(strict_json.dumps(value, indent=2), encoding="utf-8")
     os.replace(part, file)

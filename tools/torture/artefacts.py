@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tgvig_core import shipped
-from tgvig_core.bundle import MODELS, open_bundle
+from tgvig_core.bundle import MODELS, MOST_WORDS, open_bundle
 from tgvig_core.errors import TgvigError
 from tools.torture.row import Row
 from tools.torture.tally import Tally
@@ -145,14 +145,12 @@ def climbing(bundle: Path, folder: Path, name: str) -> Path:
 
 
 def endless(bundle: Path, folder: Path) -> Path:
-    """A ZIP whose manifest says that it unpacks to 3 GB."""
-    path = zipped(bundle, folder / "endless.zip")
-    data = bytearray(path.read_bytes())
-    with zipfile.ZipFile(path) as opened:
-        start = opened.start_dir
-    at = data.index(b"bundle.json", start) - 46  # its entry in the central directory; 24 bytes in, the size unpacked
-    data[at + 24 : at + 28] = (3_000_000_000).to_bytes(4, "little")
-    path.write_bytes(data)
+    """A ZIP of a few KB whose manifest unpacks to three times what one may be, blanks behind its end."""
+    manifest = (bundle / "bundle.json").read_bytes()
+    path = folder / "endless.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("bundle.json", manifest.ljust(3 * MOST_WORDS))
+        made.writestr("checksums.sha256", (bundle / "checksums.sha256").read_bytes())
     return path
 
 

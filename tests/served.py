@@ -31,7 +31,7 @@ SIDE = 64
 LIMITS = Limits(threshold=100.0, pixel_threshold=150.0, steepness=2.0)
 ABOUT = {
     "object": "grey plate", "created": "2025-05-01T12:00:00+0000", "version": "0.0.1", "meaning": "Brighter is stranger.",
-    "limits": {"threshold": 100.0, "pixel_threshold": 150.0, "steepness": 2.0, "high": float("nan"), "words": "Not sure."},
+    "limits": {"threshold": 100.0, "pixel_threshold": 150.0, "steepness": 2.0, "high": None, "words": "Not sure."},
     "detector": {"name": "mean of red", "size": SIDE}, "agreement": {}, "versions": {"numpy": "2"},
     "command": "tgvig run /home/somebody/secret.png",
 }  # fmt: skip

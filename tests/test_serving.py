@@ -115,7 +115,7 @@ def test_about_says_what_the_scores_mean_and_names_no_folder(server):
     found = answer.json()
     assert (found["object"], found["meaning"]) == ("grey plate", "Brighter is stranger.")
     assert found["limits"]["threshold"] == 100 and found["limits"]["words"] == "Not sure."
-    assert found["limits"]["high"] is None  # JSON has no number for it
+    assert found["limits"]["high"] is None  # not known
     assert found["server"] == {"megabytes": 20, "megapixels": 64, "seconds": 30, "places": 32, "batch": 8}
     assert "somebody" not in answer.text
     written = json.dumps(ABOUT, indent=2) + "\n"

@@ -124,22 +124,30 @@ def _check_told(bundle: Bundle) -> None:
     Raises:
         TgvigError: names what is wrong.
     """
-    about, limits = bundle.about, None
-    wrong = next((key for key, kind in TOLD.items() if not isinstance(about.get(key, ...), kind)), None)
-    files = [] if wrong else about["files"].values()
-    if not all(isinstance(file, dict) and isinstance(file.get("sha256"), str) and type(file.get("bytes")) is int
-               for file in files):  # fmt: skip
-        wrong = "files"
-    if wrong is None:
-        try:
-            wrong, limits, size = "limits", bundle.limits, about["detector"]["size"]
-            numbers = (limits.threshold, limits.pixel_threshold, limits.steepness)
-            if all(0 < number < float("inf") for number in numbers) and isinstance(about["limits"]["words"], str):
-                wrong = None if type(size) is int and 0 < size <= LARGEST_FRAME else "detector"
-        except (KeyError, ValueError, TypeError, OverflowError) as error:
-            wrong = f"{wrong} ({error})"
-    if wrong:
-        raise TgvigError(f"bundle.json in {bundle.path} has no usable {wrong}: export the detector again.")
+    about = bundle.about
+    try:
+        lacking = [key for key, kind in TOLD.items() if not isinstance(about.get(key, ...), kind)]
+        if not lacking and not all(map(_is_listed, about["files"].values())):
+            lacking = ["files"]
+        if not lacking and not _usable(bundle):
+            lacking = ["limits or detector"]
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        lacking = [str(error)]
+    if lacking:
+        raise TgvigError(f"bundle.json in {bundle.path} lacks {lacking[0]}: export the detector again.")
+
+
+def _is_listed(file: object) -> bool:
+    return isinstance(file, dict) and isinstance(file["sha256"], str) and type(file["bytes"]) is int
+
+
+def _usable(bundle: Bundle) -> bool:
+    limits, size = bundle.limits, bundle.about["detector"]["size"]
+    numbers = (limits.threshold, limits.pixel_threshold, limits.steepness)
+    finite = all(0 < number < float("inf") for number in numbers)
+    return (
+        finite and isinstance(bundle.about["limits"]["words"], str) and type(size) is int and 0 < size <= LARGEST_FRAME
+    )
 
 
 def is_bundle(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -102,12 +101,3 @@ def headers_of(answer: Answer, most_regions: int = 16) -> dict[str, str]:
         "X-Width": str(answer.width), "X-Height": str(answer.height), "X-Sha256": answer.sha256,
         "X-Bundle": answer.bundle, "X-Seconds": repr(answer.seconds),
     }  # fmt: skip
-
-
-def finite(value: Any) -> Any:
-    """The value with null for what JSON has no number for (NaN, infinity), in lists and objects too."""
-    if isinstance(value, dict):
-        return {key: finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -17,7 +17,7 @@ from fastapi.security import HTTPBearer
 from tgvig_core import __version__, strict_json
 from tgvig_core.inspection import Inspector
 from tgvig_serve import docs_page, problems
-from tgvig_serve.answers import About, Answer, State, Trouble, finite, headers_of
+from tgvig_serve.answers import About, Answer, State, Trouble, headers_of
 from tgvig_serve.bodies import Sent, photo_of
 from tgvig_serve.desk import Desk, Served
 from tgvig_serve.guard import Guard
@@ -184,9 +184,7 @@ def _about(served: Served, about: dict[str, Any], settings: Settings) -> dict[st
     """What strangers may know of bundle.json; not how it was made, nor from which photos."""
     kept = ("created", "version", "meaning", "limits", "detector", "agreement", "versions")
     server = {name: getattr(settings, name) for name in ("megabytes", "megapixels", "seconds", "places", "batch")}
-    return {"object": served.object, "bundle": served.bundle, "server": server} | {
-        key: finite(about[key]) for key in kept
-    }
+    return {"object": served.object, "bundle": served.bundle, "server": server} | {key: about[key] for key in kept}
 
 
 def _add_about(app: FastAPI, about: About, token: list) -> None:

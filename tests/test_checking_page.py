@@ -229,7 +229,8 @@ def test_the_job_checks_the_detector_of_its_generation(held, part, monkeypatch, 
     def open_run(part, number, watch, backbone, **changes):
         asked.update(number=number, backbone=backbone, **changes)
         normals = SimpleNamespace(tensor=lambda size: torch.zeros(1, 3, size, size))
-        return SimpleNamespace(normals=normals, device="cpu", timed=lambda step: nullcontext())
+        run = SimpleNamespace(folder=part.generation(number))
+        return SimpleNamespace(normals=normals, device="cpu", run=run, timed=lambda step: nullcontext())
 
     def check(work, normals, detector, card, thorough):
         asked.update(shape=tuple(normals.shape), detector=detector, arm=card["arm"], thorough=thorough)

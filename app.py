@@ -11,6 +11,6 @@ from tgvig_ui.quick_gradio import import_gradio
 
 if __name__ == "__main__":
     import_gradio(mcp="--mcp" in sys.argv)
-    from tgvig_ui.launch import main
+    from tgvig_ui.launch import main_and_out
 
-    main()
+    main_and_out()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import gradio as gr
 import typer
@@ -174,3 +175,22 @@ def main() -> None:
     except TgvigError as error:
         print(f"tgvig: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def main_and_out() -> NoReturn:
+    """`main`, and the end of the process with its exit code at once.
+
+    Nothing is left to tidy up by then. Python would take torch apart first, for 5 seconds and longer on a busy machine,
+    while whoever stopped the server (systemd, docker stop) waits for it, and not for ever.
+    """
+    code = 1
+    try:
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

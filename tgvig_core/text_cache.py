@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
-import os
-import tempfile
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from torch.nn import functional
 
 from tgvig_core import strict_json
 from tgvig_core.errors import TgvigError
-from tgvig_core.paths import ASSETS, cache_dir
+from tgvig_core.paths import ASSETS, cache_dir, keep
 from tgvig_core.progress import Progress, check, silent
 from tgvig_core.shipped import check_shipped
 
@@ -121,14 +120,9 @@ def _shipped(name: str, shape: tuple[int, int]) -> np.ndarray | None:
 
 
 def _write(path: Path, rows: np.ndarray) -> None:
-    draft = None
+    content = io.BytesIO()
+    np.save(content, rows, allow_pickle=False)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            np.save(file, rows, allow_pickle=False)
-        os.replace(draft, path)
+        keep(path, content.getvalue())
     except OSError as error:
         log.warning("Text embeddings are not kept in %s (%s): set TGVIG_CACHE to another folder.", path.parent, error)
-        if draft is not None:
-            Path(draft).unlink(missing_ok=True)

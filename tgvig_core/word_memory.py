@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from tgvig_core import strict_json
-from tgvig_core.paths import cache_dir
+from tgvig_core.paths import cache_dir, keep
 
 _ASKING = ("vocabulary.py", "word_lists.py", "word_memory.py")  # other code, other answers
 
@@ -31,7 +31,8 @@ def remembered(question: tuple[str, ...], corpus: Path, answer: Callable[[], Any
         return strict_json.loads(path.read_bytes())
     except (OSError, ValueError):  # none yet, or damaged: asked for and written again
         found = answer()
-    _write(path, strict_json.dumps(found, ensure_ascii=False).encode())
+    with contextlib.suppress(OSError):  # asked for again next time; text_cache.py, which loses more, warns
+        keep(path, strict_json.dumps(found, ensure_ascii=False).encode())
     return found
 
 
@@ -39,18 +40,5 @@ def _key(question: tuple[str, ...], corpus: Path) -> str:
     there = next(path for path in (corpus, *corpus.parents) if path.exists())  # the zip file of a place in it
     files = sorted(there.iterdir()) if there.is_dir() else [there]
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    code = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _ASKING]
+    code = [version("nltk"), *(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _ASKING)]
     return hashlib.sha256(strict_json.dumps([question, str(corpus), stats, code]).encode()).hexdigest()[:40]
-
-
-def _write(path: Path, content: bytes) -> None:
-    draft = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(draft, path)
-    except OSError:  # asked for again next time; text_cache.py, which loses more, warns
-        if draft is not None:
-            Path(draft).unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import argparse
 import importlib
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -20,19 +20,24 @@ SECTIONS = ("coreset", "integrator", "scoring", "text", "starts", "run")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    show(measured(asked(__doc__, SECTIONS, ("torch", "anomalib", "timm", "onnxruntime", "openvino"))))
+
+
+def asked(about: str, sections: Sequence[str], packages: Sequence[str]) -> Sequence[str]:
+    """The sections that the command line names, or all; prints the day, the machine and the packages that count."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; without one all of them"
+        "sections", nargs="*", metavar="SECTION", help=f"of {', '.join(sections)}; without one all of them"
     )
     given = parser.parse_args().sections
-    if unknown := set(given) - set(SECTIONS):
+    if unknown := set(given) - set(sections):
         parser.error(f"there is no section {', '.join(sorted(unknown))}")
-    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "anomalib", "timm", "onnxruntime", "openvino"))
-    print(f"{date.today()}, {processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {packages}\n")
-    show(measured(given or SECTIONS))
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    print(f"{date.today()}, {processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}\n")
+    return given or sections
 
 
-def measured(sections: tuple[str, ...] | list[str]) -> Iterator[Row]:
+def measured(sections: Sequence[str]) -> Iterator[Row]:
     for name in sections:
         yield from importlib.import_module(f"tools.bench.{name}").rows()
 

@@ -59,8 +59,10 @@ def test_a_killed_server_leaves_a_job_that_the_next_one_finishes(tmp_path, app, 
         expect(page.locator("#set-gallery img")).to_have_count(1, timeout=JOB)
         own.stop(signal.SIGKILL)
         assert len(similarity(part, 1)) == 1 and made(part.folder, "job.json")["state"] == "running"
+        page.context.close()  # a page that has lost its server reloads itself, at a time of its own choosing
         own.start()
-        page.reload()
+        page = open_page(browser)
+        page.goto(f"{own.url}/?part={part.id}")
         status(page, "Generating good images: done.")
         assert len(similarity(part, 1)) == 2
         page.context.close()

@@ -8,7 +8,8 @@ import resource
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import torch
@@ -44,40 +45,25 @@ class Short(TorchFunctionMode):
         return function(*given, **(named or {}))
 
 
-def short_at(small: SmallRun, out: Path, at: int, error, for_good: bool) -> str:
-    """Resume with memory that runs out: a sentence, or it helps itself; then it is finished.
+@contextmanager
+def squeezed(megabytes: int) -> Iterator[None]:
+    """An address space (RLIMIT_AS) with so much to spare; for a child that ends with it."""
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = taken + megabytes * 1_000_000
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    yield
+
+
+def scarce(small: SmallRun, out: Path, name: str, shortage: Callable[[], AbstractContextManager]) -> str:
+    """Resume while memory is short: a sentence, or it helps itself; then it is finished.
 
     Smaller batches may round otherwise: what a run that helped itself has made is only compared in its curve.
     """
     shutil.copytree(half_done(small), out)
 
     def disturbed() -> dict:
-        with Short(at, error, for_good):
+        with shortage():
             return resume(out)
-
-    ended = child(disturbed)
-    if done := isinstance(ended.value, dict) and ended.value["code"] == 0:
-        wrong = _alike(small, out)
-    else:
-        wrong = no_sentence(ended, "memory") or finished(small, out)
-    shutil.rmtree(out, ignore_errors=True)
-    return f"call {at}: {wrong}" if wrong else WENT_ON if done else REFUSED
-
-
-def _alike(small: SmallRun, out: Path) -> str:
-    found = small.differs(out, deaths=1)
-    return "" if found.startswith(("other bytes", "another result")) and small.near(out) else found
-
-
-def squeezed(small: SmallRun, out: Path, megabytes: int) -> str:
-    """Resume with an address space (RLIMIT_AS) that is too small, then without a limit."""
-    shutil.copytree(half_done(small), out)
-
-    def disturbed() -> dict:
-        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        limit = taken + megabytes * 1_000_000
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        return resume(out)
 
     ended = child(disturbed)
     if done := isinstance(ended.value, dict) and ended.value["code"] == 0:
@@ -87,7 +73,12 @@ def squeezed(small: SmallRun, out: Path, megabytes: int) -> str:
     if left := drafts(out):
         wrong = wrong or f"{left[0].name} was left"
     shutil.rmtree(out, ignore_errors=True)
-    return f"{megabytes} MB: {wrong}" if wrong else WENT_ON if done else REFUSED
+    return f"{name}: {wrong}" if wrong else WENT_ON if done else REFUSED
+
+
+def _alike(small: SmallRun, out: Path) -> str:
+    found = small.differs(out, deaths=1)
+    return "" if found.startswith(("other bytes", "another result")) and small.near(out) else found
 
 
 def clock(small: SmallRun, out: Path, back: float) -> str:
@@ -143,11 +134,13 @@ def rows(small: SmallRun) -> Iterator[Row]:
     draw = random.Random(SEED)
     drawn = [(name, draw.randint(1, 4000), bool(k % 2)) for name in SHORT for k in range(4)]
     works = [
-        lambda o=small.folder / f"short{k}", d=d: short_at(small, o, d[1], SHORT[d[0]], for_good=d[2])
+        lambda o=small.folder / f"short{k}", d=d: scarce(
+            small, o, f"call {d[1]}", lambda: Short(d[1], SHORT[d[0]], d[2])
+        )
         for k, d in enumerate(drawn)
     ]
     yield row("out of memory at a random call of torch, once or for good", works, f"{', '.join(SHORT)}; seed {SEED}",
               "helps itself, or one sentence, then as undisturbed")  # fmt: skip
-    works = [lambda m=m: squeezed(small, small.folder / f"squeezed{m}", m) for m in SPARE]
+    works = [lambda m=m: scarce(small, small.folder / f"squeezed{m}", f"{m} MB", lambda: squeezed(m)) for m in SPARE]
     yield row("address space limited (RLIMIT_AS)", works, f"{', '.join(map(str, SPARE))} MB to spare",
               "helps itself, or one sentence, then as undisturbed")  # fmt: skip

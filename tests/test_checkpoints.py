@@ -234,6 +234,23 @@ def test_saving_in_full_precision_is_exact(tmp_path: Path, state: State) -> None
     assert all(torch.equal(value, state[name]) for name, value in load_vqgan(path).state_dict().items())
 
 
+def test_a_write_that_dies_on_its_way_leaves_no_file_of_a_random_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_vqgan()
+    save_vqgan(model, tmp_path / "model.safetensors", {})
+    kept = (tmp_path / "model.safetensors").read_bytes()
+
+    def dies(*names: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", dies)
+    with pytest.raises(KeyboardInterrupt):
+        save_vqgan(model, tmp_path / "model.safetensors", {})
+    assert {path.name for path in tmp_path.iterdir()} == {"model.json", "model.part", "model.safetensors"}
+    assert (tmp_path / "model.safetensors").read_bytes() == kept
+
+
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
 def test_others_may_read_what_is_saved_as_far_as_the_umask_allows(mask: int, mode: int, tmp_path: Path) -> None:
     earlier = os.umask(mask)

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from tgvig_core import strict_json
@@ -152,10 +152,11 @@ def save_vqgan(model: Vqgan, path: Path, card: dict, dtype: torch.dtype = torch.
 
 
 def write_tensors(state: State, path: Path) -> None:
-    """Write safetensors whole or not at all, readable by whom the umask allows (safetensors itself leaves 0600)."""
+    """Write safetensors whole or not at all.
+
+    Not with safetensors' own writer: killed in mid-write it leaves a file of a random name, and what it writes none but
+    the owner may read.
+    """
     part = path.with_suffix(".part")
-    save_file(state, part)
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(part, 0o666 & ~mask)
+    part.write_bytes(save(state))
     os.replace(part, path)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from safetensors import SafetensorError
 
 from tgvig_core import strict_json
 from tgvig_core.errors import TgvigError
@@ -58,8 +57,8 @@ def writing(folder: Path) -> Iterator[None]:
         if error.errno == errno.EROFS or isinstance(error, (PermissionError, NotADirectoryError, FileExistsError)):
             raise TgvigError(f"{folder} cannot be written to ({error.strerror}): choose another --out.") from error
         raise
-    except (RuntimeError, SafetensorError) as error:  # how torch.save and safetensors report a full disk
-        if any(words in str(error) for words in ("file write failed", "unexpected pos", "No space left")):
+    except RuntimeError as error:  # how torch.save reports a full disk
+        if any(words in str(error) for words in ("file write failed", "unexpected pos")):
             raise TgvigError(
                 f"The disk is full: {folder} cannot grow. Free some space and go on with --resume."
             ) from error

@@ -48,6 +48,7 @@ class Points:
 
     def __init__(self, folder: Path, death: Death | None = None) -> None:
         self.folder, self.death, self.names, self._steps = str(folder), death, [], set()
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python would make an error of it
         sys.addaudithook(self._heard)
 
     def progress(self, step: str, done: int, total: int) -> None:
@@ -78,7 +79,6 @@ class Points:
         size = self.death.size
         if file and file.endswith("journal.jsonl") and os.path.exists(file):
             size = os.path.getsize(file) + self.death.size % 40  # within the line that comes
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python would make an error of it
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 

@@ -39,7 +39,7 @@ def test_a_set_comes_back_as_it_was_and_counts_only_with_its_journal_line(tmp_pa
 
 def test_a_half_written_set_does_not_count(tmp_path):
     run = Run.create(tmp_path / "run", {})
-    run.set_folder(1).with_name("001.part").mkdir(parents=True)
+    run.set_folder(1).with_name(".1f2e.part").mkdir(parents=True)
     run.journal("iteration", number=1, similarity=0.5)
     assert run.iterations() == []
 

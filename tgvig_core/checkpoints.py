@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import re
 from collections import OrderedDict
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch import Tensor
 from tgvig_core import strict_json
 from tgvig_core.errors import TgvigError
 from tgvig_core.vqgan import Vqgan, VqganConfig
+from tgvig_core.whole import whole
 
 State = dict[str, Tensor]
 
@@ -157,6 +157,5 @@ def write_tensors(state: State, path: Path) -> None:
     Not with safetensors' own writer: killed in mid-write it leaves a file of a random name, and what it writes none but
     the owner may read.
     """
-    part = path.with_suffix(".part")
-    part.write_bytes(save(state))
-    os.replace(part, path)
+    with whole(path) as draft:
+        draft.write_bytes(save(state))

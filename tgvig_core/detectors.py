@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -33,6 +32,7 @@ from tgvig_core.memory import enough_for, in_parts
 from tgvig_core.progress import Progress, silent, track
 from tgvig_core.runs import MODEL_FORMAT
 from tgvig_core.scoring import BankScores, resized, spreading
+from tgvig_core.whole import whole
 
 BATCH = 4
 
@@ -217,9 +217,8 @@ class PatchCore:
             "layers": list(self.backbone.layers), "size": self.size, "settings": asdict(self.settings),
             "sha256": sha256(folder / "model.safetensors"), **card,
         }  # fmt: skip
-        part = folder / "model.json.part"
-        part.write_text(strict_json.dumps(about, indent=2) + "\n")
-        os.replace(part, folder / "model.json")
+        with whole(folder / "model.json") as draft:
+            draft.write_text(strict_json.dumps(about, indent=2) + "\n")
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> tuple[PatchCore, dict]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from torch import Tensor
 from tgvig_core import strict_json
 from tgvig_core.generator import GeneratorSettings
 from tgvig_core.held import peak_gb
-from tgvig_core.paths import cache_dir
+from tgvig_core.paths import cache_dir, keep
 from tgvig_core.settings import SIZE
 from tgvig_core.updates import Update, UpdateSettings
 from tgvig_core.vqgan import Vqgan
@@ -78,10 +77,7 @@ def measure_speed(pack: str, model: Vqgan, device: str) -> Speed:
     view, image = _view_and_image(model.eval(), normals, device)
     peak = torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else peak_gb()
     speed = Speed(round(step, 4), round(view, 4), round(image, 4), None if peak is None else round(peak, 2))
-    _file(pack, device).parent.mkdir(parents=True, exist_ok=True)
-    part = _file(pack, device).with_suffix(".part")
-    part.write_text(strict_json.dumps(asdict(speed)))
-    os.replace(part, _file(pack, device))
+    keep(_file(pack, device), strict_json.dumps(asdict(speed)).encode())
     return speed
 
 

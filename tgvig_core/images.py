@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ from PIL import Image
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.photo_files import MAX_PIXELS, decode, expand_inputs
+from tgvig_core.whole import whole
 
 if TYPE_CHECKING:
     import torch
@@ -151,11 +150,9 @@ def save_png(pixels: np.ndarray, path: str | Path, compression: int = 6) -> None
         TgvigError: the disk is full, or the folder is missing or may not be written to.
     """
     path = Path(path)
-    # In the same folder, because os.replace is atomic only within one file system.
-    part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        Image.fromarray(pixels).save(part, format="PNG", compress_level=compression)
-        os.replace(part, path)
+        with whole(path) as draft:
+            Image.fromarray(pixels).save(draft, format="PNG", compress_level=compression)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise TgvigError(
@@ -165,5 +162,3 @@ def save_png(pixels: np.ndarray, path: str | Path, compression: int = 6) -> None
             f"{path.name} cannot be written into {path.parent} ({error.strerror or error}); "
             "check that the folder exists and may be written to."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -10,7 +10,6 @@ A note is a hint. What it finds and what it does not, and what else was tried: d
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import shutil
 import threading
@@ -29,6 +28,7 @@ from tgvig_core.inspection import heatmap, heatmap_names
 from tgvig_core.memory import enough_for
 from tgvig_core.progress import Progress, silent, track
 from tgvig_core.runs import writing
+from tgvig_core.whole import whole
 
 ODD_FACTOR = 1.4
 """How many times the others' median peak calls a photo odd; docs/odd_one.md says how often that names a good photo."""
@@ -155,7 +155,6 @@ def _keep(file: Path, shas: list[str], odd: tuple[OddOne, ...]) -> list[dict[str
     for one, name in zip(odd, heatmap_names([one.photo.path for one in odd]), strict=True):
         save_png(one.picture, file.parent / name)
         notes.append({"path": str(one.photo.path), "kind": "odd", "text": one.text, "heatmap": f"odd/{name}"})
-    part = file.with_suffix(".part")
-    part.write_text(strict_json.dumps({"photos": shas, "notes": notes}, indent=2) + "\n", encoding="utf-8")
-    os.replace(part, file)
+    with whole(file) as draft:
+        draft.write_text(strict_json.dumps({"photos": shas, "notes": notes}, indent=2) + "\n", encoding="utf-8")
     return notes

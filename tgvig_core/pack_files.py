@@ -23,7 +23,7 @@ from tgvig_core.checkpoints import sha256
 from tgvig_core.downloading import download
 from tgvig_core.errors import TgvigError
 from tgvig_core.memory import NOTES
-from tgvig_core.paths import ASSETS, cache_dir
+from tgvig_core.paths import ASSETS, cache_dir, keep
 from tgvig_core.progress import Progress, silent
 from tgvig_core.shipped import check_shipped
 
@@ -121,11 +121,8 @@ def _recorded() -> dict[str, str]:
 
 
 def _record(name: str, seen: str) -> None:
-    part = _ledger().with_suffix(".part")
     try:
-        _ledger().parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(strict_json.dumps(_recorded() | {name: seen}, indent=2) + "\n")
-        os.replace(part, _ledger())
+        keep(_ledger(), (strict_json.dumps(_recorded() | {name: seen}, indent=2) + "\n").encode())
     except OSError as error:  # the file itself is as good as before
         NOTES.warning(
             "The checksum of %s is not kept in %s (%s): set TGVIG_CACHE.", name, _ledger().parent, error.strerror

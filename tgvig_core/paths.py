@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
+
+from tgvig_core.whole import whole
 
 
 def cache_dir() -> Path:
@@ -19,17 +20,9 @@ def keep(path: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    draft = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(draft, path)
-    except OSError:
-        if draft is not None:
-            Path(draft).unlink(missing_ok=True)
-        raise
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as draft:
+        draft.write_bytes(content)
 
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from tgvig_core.errors import TgvigError
-from tgvig_core.report_parts import whole
+from tgvig_core.report_parts import report_file
 
 MISSING = (
     'A PDF needs WeasyPrint: pip install "tgvig[pdf]", and on Debian or Ubuntu '
@@ -40,5 +40,5 @@ def write_pdf(html: Path, target: Path) -> None:
     from weasyprint.urls import URLFetcher
 
     logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of each rule that only screens know
-    with whole(target) as draft:
+    with report_file(target) as draft:
         HTML(html, url_fetcher=URLFetcher(allowed_protocols=("data",))).write_pdf(draft)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tgvig_core.errors import TgvigError
 from tgvig_core.progress import Progress, silent
 from tgvig_core.text_cache import encode_texts_cached, text_cache_dir
 from tgvig_core.vocabulary import Sense, Word, clean_name
+from tgvig_core.whole import whole
 
 Rule = Literal["robust", "paper"]
 PAPER_THRESHOLD = 0.5  # S^p = {S_j | d > 0.5}
@@ -205,15 +205,13 @@ def write_csv(ranked: RankedPrompts, path: Path) -> None:
     Raises:
         TgvigError: the file cannot be written.
     """
-    draft = path.with_name(f".{path.name}.draft")
     try:
-        with draft.open("w", newline="", encoding="utf-8") as file:
+        with whole(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow("rank prompt word relation gloss score distance kept reason".split())
             for rank, p in enumerate(ranked.prompts, start=1):
                 numbers = (f"{p.score:.6f}", f"{p.distance:.6f}", "yes" if p.kept else "no")
                 writer.writerow((rank, *map(guarded, (p.text, p.word, p.relation, p.gloss)), *numbers, p.reason))
-        os.replace(draft, path)
     except OSError as error:
         raise TgvigError(f"{path} cannot be written ({error}). Choose a writable folder with room.") from error
 

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import io
 import math
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -15,6 +14,7 @@ from PIL import Image
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_photo
+from tgvig_core.whole import whole
 
 MAX_SIDE = 480
 """Longest side of a picture in the report, px."""
@@ -107,28 +107,24 @@ def write_page(target: Path, title: str, style: str, body: Iterable[str]) -> Non
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n"
     )
     # file names may hold bytes that are no text
-    with whole(target) as draft, draft.open("w", encoding="utf-8", errors="replace") as file:
+    with report_file(target) as draft, draft.open("w", encoding="utf-8", errors="replace") as file:
         file.write(head)
         file.writelines(body)
         file.write("</main>\n</body>\n</html>\n")
 
 
 @contextlib.contextmanager
-def whole(target: Path) -> Iterator[Path]:
-    """A draft beside the target to be written; at the end it takes the target's place, after an error nothing is left.
+def report_file(target: Path) -> Iterator[Path]:
+    """`whole` for a file that a person asked for.
 
     Raises:
         TgvigError: it cannot be written.
     """
-    draft = target.with_name(f".{target.name}.draft")
     try:
-        yield draft
-        os.replace(draft, target)
+        with whole(target) as draft:
+            yield draft
     except OSError as error:
         raise TgvigError(f"{target} cannot be written ({error}). Choose a writable folder with room.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
 
 
 def figures_table(figures: Mapping[str, float | None]) -> str:

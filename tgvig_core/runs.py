@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from tgvig_core import strict_json
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import save_png, to_pixels, to_tensor
 from tgvig_core.memory import NOTES, is_short
+from tgvig_core.whole import DRAFTS, remove, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,9 +30,10 @@ MODEL_FORMAT = 2
 """Of the files in RUN/model; others are trained again."""
 LOCK = ".lock"
 """Of run_lock.py. It stays when nobody works in the folder: what counts is who holds it, not that it is there."""
-FIRST = "config.json.part"
-DRAFTS = ("*.part", "*.draft")
-"""What files and folders are called while they are written."""
+
+
+def _holds_something(folder: Path) -> bool:
+    return any(path.name != LOCK and not path.match(DRAFTS) for path in folder.iterdir())
 
 
 def detector_id(card: dict) -> str:
@@ -80,6 +81,7 @@ class Run:
         """
         cls.make_room(folder)
         run = cls(folder)
+        run.sweep()
         run.write_json("config.json", config)
         return run
 
@@ -92,7 +94,7 @@ class Run:
         """
         if (folder / "config.json").exists():
             raise TgvigError(f"{folder} holds a run already: add --resume to finish it, or choose another --out.")
-        if folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - {LOCK, FIRST}):
+        if folder.exists() and (not folder.is_dir() or _holds_something(folder)):
             raise TgvigError(f"{folder} is not an empty folder: choose another --out.")
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -113,16 +115,14 @@ class Run:
         """Remove the drafts that a killed process left; only for who holds the folder (run_lock.py)."""
         with writing(self.folder):
             for place in (self.folder, *(self.folder / name for name in ("sets", "model", "inspect", "odd"))):
-                for draft in [path for pattern in DRAFTS for path in place.glob(pattern)]:
-                    shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
+                for draft in list(place.glob(DRAFTS)):
+                    remove(draft)
 
     def write_json(self, name: str, value: dict) -> None:
         """Write a JSON file whole or not at all. NaN is refused: it is no JSON."""
         text = strict_json.dumps(value, indent=2) + "\n"
-        with writing(self.folder):
-            part = self.folder / f"{name}.part"
-            part.write_text(text, encoding="utf-8")
-            os.replace(part, self.folder / name)
+        with writing(self.folder), whole(self.folder / name) as draft:
+            draft.write_text(text, encoding="utf-8")
 
     def read_json(self, name: str) -> dict | None:
         """A JSON file of the run, None where it is not there yet.
@@ -181,16 +181,10 @@ class Run:
 
     def save_set(self, number: int, images: Tensor) -> None:
         """Write M images (M×3×S×S in [-1, 1]) as PNG; the folder appears when all of them are in it."""
-        final = self.set_folder(number)
-        part = final.with_name(final.name + ".part")
-        with writing(self.folder):
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
+        with writing(self.folder), whole(self.set_folder(number)) as draft:
+            draft.mkdir(parents=True)
             for place, image in enumerate(images):
-                save_png(to_pixels(image), part / f"{place:03d}.png")
-            if final.exists():  # the same set, made again after a kill between two writes
-                shutil.rmtree(final)
-            os.replace(part, final)
+                save_png(to_pixels(image), draft / f"{place:03d}.png")
 
     def load_set(self, number: int) -> Tensor:
         """M×3×S×S in [-1, 1] of a finished set.
@@ -213,10 +207,8 @@ class Run:
         """Keep what the integrator needs to go on."""
         import torch
 
-        with writing(self.folder):
-            part = self.folder / "state.part"
-            torch.save(state, part)
-            os.replace(part, self.folder / "state.pt")
+        with writing(self.folder), whole(self.folder / "state.pt") as draft:
+            torch.save(state, draft)
 
     def load_state(self) -> dict | None:
         """The integrator's state, None where no iteration has ended or the file is damaged: all sets are then made again."""

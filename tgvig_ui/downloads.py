@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 import time
 from collections import defaultdict
 from pathlib import Path
 
 from tgvig_core import strict_json
+from tgvig_core.whole import whole
 from tgvig_ui.checking import check_of, sentences
 from tgvig_ui.generations import set_files, settings_of, similarity
 from tgvig_ui.report import ReportFacts, ReportPhoto, write_report
@@ -37,9 +37,8 @@ def write(part: Part, found: Results, name: str) -> Path:
             for older in folder.glob(f"*/{name}"):  # of a state that is not asked for again
                 older.unlink()
             target.parent.mkdir(parents=True, exist_ok=True)
-            draft = target.with_name(f".{name}")
-            WRITERS[name](part, found, draft)
-            os.replace(draft, target)
+            with whole(target) as draft:
+                WRITERS[name](part, found, draft)
     return target
 
 

@@ -11,7 +11,6 @@ PARTS/<id>/tests/             photos to inspect
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import secrets
 import shutil
@@ -24,6 +23,7 @@ from pathlib import Path
 from tgvig_core import strict_json
 from tgvig_core.errors import TgvigError
 from tgvig_core.photo_files import SUFFIXES, expand_inputs, lacking_suffix
+from tgvig_core.whole import whole
 from tgvig_ui.own_names import own_name, storable
 
 SEEN = "seen"
@@ -298,6 +298,5 @@ def read_json(file: Path) -> dict | None:
 
 def write_json(file: Path, value: dict) -> None:
     """Write a JSON file whole or not at all."""
-    part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
-    part.write_text(strict_json.dumps(value, indent=2), encoding="utf-8")
-    os.replace(part, file)
+    with whole(file) as draft:
+        draft.write_text(strict_json.dumps(value, indent=2), encoding="utf-8")

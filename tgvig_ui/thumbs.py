@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 from pathlib import Path
 
 from PIL import Image
 
 from tgvig_core.images import read_photo
+from tgvig_core.whole import whole
 
 SIDE = 320
 VIEW = 1024
@@ -27,7 +26,6 @@ def thumb(path: Path, folder: Path, side: int = SIDE) -> Path:
         image = Image.fromarray(read_photo(path).pixels)
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
         folder.mkdir(parents=True, exist_ok=True)
-        part = target.with_suffix(f".{secrets.token_hex(4)}.part")
-        image.save(part, "JPEG", quality=88)
-        os.replace(part, target)
+        with whole(target) as draft:
+            image.save(draft, "JPEG", quality=88)
     return target

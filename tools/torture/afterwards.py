@@ -42,7 +42,7 @@ def export(folder: Path) -> dict:
 def half(folder: Path) -> str:
     """What there is of a half-written file under a file's own name."""
     for path in folder.rglob("*"):
-        draft = any(part.endswith(".part") or part.startswith(".") for part in path.relative_to(folder).parts)
+        draft = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.is_file() and not draft and not _whole(path):
             return f"{path.name} is half-written"
     return ""

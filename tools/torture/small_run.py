@@ -16,9 +16,10 @@ from tgvig_core.generator import GeneratorSettings
 from tgvig_core.integrator import IntegratorSettings
 from tgvig_core.progress import Progress, silent
 from tgvig_core.run_lock import LOCK
-from tgvig_core.runs import DRAFTS, Run
+from tgvig_core.runs import Run
 from tgvig_core.settings import RunSettings
 from tgvig_core.updates import UpdateSettings
+from tgvig_core.whole import DRAFTS
 
 NUT = Path(__file__).resolve().parent.parent.parent / "assets" / "samples" / "hex_nut"
 APART = ("config.json", "result.json", "journal.jsonl")
@@ -111,7 +112,7 @@ def _tests(folder: Path, count: int) -> Path:
 
 def drafts(folder: Path) -> list[Path]:
     """Half-written files, which only a killed process may leave."""
-    return sorted(path for pattern in DRAFTS for path in folder.rglob(pattern))
+    return sorted(folder.rglob(DRAFTS))
 
 
 def _files(folder: Path) -> dict[str, str]:

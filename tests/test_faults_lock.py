@@ -12,6 +12,7 @@ from tgvig_core.errors import TgvigError
 from tgvig_core.run_lock import LOCK, alone_in
 from tgvig_core.runs import Run
 
+DRAFT = "." + "0123456789abcdef" * 2 + ".part{}"
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -69,10 +70,12 @@ def test_a_dead_process_holds_nothing(run, holder):
 
 def test_a_folder_where_a_run_died_before_its_config_takes_a_new_run(tmp_path):
     (tmp_path / LOCK).touch()
-    (tmp_path / ".1f2e.part.json").write_text('{"sett')
+    (tmp_path / DRAFT.format(".json")).write_text('{"sett')
     Run.create(tmp_path, {"seed": 3})
+    with alone_in(tmp_path):
+        pass
     assert json.loads((tmp_path / "config.json").read_text()) == {"seed": 3}
-    assert not (tmp_path / ".1f2e.part.json").exists()
+    assert not (tmp_path / DRAFT.format(".json")).exists()
     (tmp_path / "other").mkdir()
     (tmp_path / "config.json").unlink()
     with pytest.raises(TgvigError, match="not an empty folder"):
@@ -80,9 +83,10 @@ def test_a_folder_where_a_run_died_before_its_config_takes_a_new_run(tmp_path):
 
 
 def test_resuming_removes_the_drafts_of_a_dead_process_and_nothing_else(run):
-    drafts = (".1a.part.pt", "sets/.1b.part/000.png", "model/.1c.part.safetensors", "odd/.1d.part", "inspect/.1e.part",
-              ".1f.part.csv")  # fmt: skip
-    others = ("check.part.json", "sets/001/000.png", "inspect/downloads/.2a.part.html", "inspect/a.png")
+    half = DRAFT.format
+    drafts = (half(".pt"), f"sets/{half('')}/000.png", f"model/{half('.json')}", f"odd/{half('.png')}",
+              f"inspect/{half('.png')}", half(".csv"))  # fmt: skip
+    others = ("check.part.json", "sets/001/000.png", f"inspect/downloads/{half('.html')}", "inspect/a.png")
     for name in (*drafts, *others):
         (run.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (run.folder / name).write_bytes(b"x")

@@ -40,12 +40,9 @@ def test_json_is_written_and_read_in_one_place_only():
         for file in (ROOT / folder).glob("*.py"):
             if (folder, file.name) in LENIENT:
                 continue
-            names = [
-                name.name
-                for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-                if isinstance(node, ast.Import)
-                for name in node.names
-            ]
+            nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+            names = [name.name for node in nodes if isinstance(node, ast.Import) for name in node.names]
+            names += [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
             assert "json" not in names, f"{folder}/{file.name}: use strict_json"
 
 

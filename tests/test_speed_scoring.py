@@ -1,5 +1,6 @@
 """A photo is scored in less time than by anomalib's forward: ratios of times taken in turns, never seconds."""
 
+import pytest
 import torch
 from photos import normals
 
@@ -16,7 +17,7 @@ def test_scoring_takes_less_time_than_anomalibs_forward():
     photo = images[2:]
     seen = (photo * 0.5 + 0.5 - detector.mean) / detector.std
     with torch.inference_mode():
-        assert float(detector.score(photo).scores) > 0.99 * float(detector.model(seen).pred_score) > 0
+        assert float(detector.score(photo).scores) == pytest.approx(float(detector.model(seen).pred_score), rel=1e-3)
         ours, theirs = alternately(lambda: detector.score(photo), lambda: detector.model(seen), 15)
     assert theirs / ours > 1.4, f"anomalib {theirs:.3f} s, here {ours:.3f} s"  # 2.5 and more on a machine for itself
 

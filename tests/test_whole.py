@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from tgvig_core.whole import DRAFTS, whole
+from tgvig_core.whole import drafts, whole
 
 
 def test_the_former_file_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
@@ -14,7 +15,7 @@ def test_the_former_file_stays_until_the_new_one_is_complete(tmp_path: Path) -> 
     file.write_text("old")
     with whole(file) as draft:
         draft.write_text("new")
-        assert file.read_text() == "old" and list(tmp_path.glob(DRAFTS)) == [draft] and draft.suffix == ".json"
+        assert file.read_text() == "old" and drafts(tmp_path) == [draft] and draft.suffix == ".json"
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("notes.json", "new")]
 
 
@@ -44,7 +45,7 @@ def test_a_folder_takes_the_place_of_a_folder_and_a_file_does_not(tmp_path: Path
     assert [path.name for path in target.iterdir()] == ["b.png"]
     with pytest.raises(IsADirectoryError), whole(target) as draft:
         draft.write_text("a file")
-    assert [path.name for path in target.iterdir()] == ["b.png"] and not list(tmp_path.glob(DRAFTS))
+    assert [path.name for path in target.iterdir()] == ["b.png"] and not drafts(tmp_path)
 
 
 def test_a_name_as_long_as_the_system_takes_is_written(tmp_path: Path) -> None:
@@ -55,3 +56,28 @@ def test_a_name_as_long_as_the_system_takes_is_written(tmp_path: Path) -> None:
     with whole(tmp_path / ("n." + "e" * 253)) as draft:
         draft.write_text("a,b")
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_only_its_own_names_are_taken_for_drafts(tmp_path: Path) -> None:
+    for name in (".notes.part", ".film.partial", "a.part", ".0123456789ab.part.png"):
+        (tmp_path / name).touch()
+    assert drafts(tmp_path) == [] and drafts(tmp_path / "none") == []
+
+
+def test_a_death_in_the_middle_of_the_change_leaves_both_folders_whole(tmp_path: Path, monkeypatch) -> None:
+    target, replace = tmp_path / "sets", os.replace
+    target.mkdir()
+    (target / "old").touch()
+    done: list[Path] = []
+
+    def dies(source: Path, place: Path) -> None:
+        if done:
+            raise KeyboardInterrupt
+        done.append(place)
+        replace(source, place)
+
+    monkeypatch.setattr(os, "replace", dies)
+    with pytest.raises(KeyboardInterrupt), whole(target) as draft:
+        draft.mkdir()
+        (draft / "new").touch()
+    assert not target.exists() and [path.name for path in done[0].iterdir()] == ["old"] and drafts(tmp_path) == done

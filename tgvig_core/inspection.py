@@ -25,6 +25,7 @@ from tgvig_core.images import Photo, from_square, read_photo, save_png, to_squar
 from tgvig_core.photo_files import pixel_count
 from tgvig_core.progress import Progress, check, silent, track
 from tgvig_core.regions import Region, regions
+from tgvig_core.runs import writing
 
 BAND = 256
 """Rows of a photo that are coloured at once."""
@@ -216,10 +217,11 @@ def judged(
         TgvigError: a heatmap cannot be written. Stopped: the stop event was set.
     """
     if heatmaps != "none":
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
     waiting = _groups(photos)
     reading: deque[list] = deque()
-    writing: deque[list[Future]] = deque()
+    written: deque[list[Future]] = deque()
     with ThreadPoolExecutor(READERS) as pool:
         while True:
             while len(reading) < AHEAD and (group := next(waiting, None)):
@@ -228,10 +230,10 @@ def judged(
                 break
             check(stop)
             read = [(path, name, future.result()) for path, name, future in reading.popleft()]
-            writing.append(_behind(pool, inspector, read, folder, heatmaps))
-            if len(writing) > AHEAD - 1:
-                yield from (future.result() for future in writing.popleft())
-        for group in writing:
+            written.append(_behind(pool, inspector, read, folder, heatmaps))
+            if len(written) > AHEAD - 1:
+                yield from (future.result() for future in written.popleft())
+        for group in written:
             yield from (future.result() for future in group)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tgvig_core import strict_json
 from tgvig_core.csv_cells import guarded
 from tgvig_core.inspection import Limits, Verdict
-from tgvig_core.whole import DRAFTS
+from tgvig_core.whole import drafts
 
 FILES = ("scores.csv", "scores.jsonl")
 COLUMNS = ("path", "score", "display", "threshold", "is_anomalous", "heatmap", "error")
@@ -62,7 +62,7 @@ def opened(folder: Path, limits: Limits, go_on: bool = False) -> Iterator[Judgem
         go_on: append to what is there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for draft in (folder / "heatmaps").glob(DRAFTS):  # of an inspection that was killed
+    for draft in drafts(folder / "heatmaps"):  # of an inspection that was killed
         draft.unlink()
     mode = "a" if go_on else "w"
     for name in FILES if go_on else ():

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from tgvig_core import advice, arms, calibration, gate, pools, strict_json
+from tgvig_core import advice, arms, calibration, gate, pools
 from tgvig_core.detectors import PatchCore
-from tgvig_core.runs import MODEL_FORMAT, writing
+from tgvig_core.errors import TgvigError
+from tgvig_core.memory import NOTES
+from tgvig_core.runs import writing
 from tgvig_core.settings import SIZE
 
 if TYPE_CHECKING:
@@ -52,8 +54,8 @@ def train(
         left_out: places in the set that a person has thrown out.
     """
     folder, settings, watched = work.run.folder / "model", work.settings, (work.progress, work.stop)
-    if _is_finished(folder):
-        return PatchCore.load(folder, work.device)
+    if finished := _finished(folder, work.device):
+        return finished
     plain = detector_of(work, pools.real(normals))
     card = {"object": settings.object_name, "arm": arm, "best_iteration": best, "left_out": list(left_out)}
     card |= {"gate": None, "lift": None}
@@ -74,13 +76,15 @@ def train(
     return detector, card
 
 
-def _is_finished(folder: Path) -> bool:
-    """Whether a detector of this version lies there; one of another, or one that lacks a file, is trained anew."""
+def _finished(folder: Path, device: str) -> tuple[PatchCore, dict] | None:
+    """The detector that lies there, None where it is to be trained: anew, if it is damaged or of another version."""
+    if not (folder / "model.json").exists():
+        return None
     try:
-        card = strict_json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        return card["format"] == MODEL_FORMAT and (folder / "model.safetensors").exists()
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return PatchCore.load(folder, device)
+    except (OSError, TgvigError) as error:
+        NOTES.warning("%s Training it again.", error)
+        return None
 
 
 def detector_of(work: Work, pool: pools.Pool) -> PatchCore:

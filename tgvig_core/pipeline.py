@@ -101,7 +101,6 @@ def resume(
     if done := run.read_json("result.json"):
         return done
     with alone_in(folder):
-        run.sweep()
         work = opened(folder, device, progress, stop)
         tests = _read_tests(work.settings, progress, stop)
         run.journal("resume")

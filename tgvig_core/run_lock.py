@@ -9,12 +9,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tgvig_core.errors import TgvigError
-from tgvig_core.runs import LOCK, writing
+from tgvig_core.runs import LOCK, Run, writing
 
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Hold the folder of a run, which must be there. The system gives the lock back when the process ends, however it ends.
+    """Hold the folder of a run, which must be there, and remove what a process that died in it was just writing.
+
+    The system gives the lock back when the process ends, however it ends.
 
     Raises:
         TgvigError: another process holds it, or the folder cannot be written to.
@@ -28,6 +30,7 @@ def alone_in(folder: Path) -> Iterator[None]:
             f"Another process works in {folder}: wait until it has ended, or give another folder."
         ) from None
     try:
+        Run(folder).sweep()
         yield
     finally:
         lock.release()

@@ -21,7 +21,7 @@ from tgvig_core import strict_json
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import save_png, to_pixels, to_tensor
 from tgvig_core.memory import NOTES, is_short
-from tgvig_core.whole import DRAFTS, remove, whole
+from tgvig_core.whole import drafts, is_draft, remove, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +33,7 @@ LOCK = ".lock"
 
 
 def _holds_something(folder: Path) -> bool:
-    return any(path.name != LOCK and not path.match(DRAFTS) for path in folder.iterdir())
+    return any(path.name != LOCK and not is_draft(path) for path in folder.iterdir())
 
 
 def detector_id(card: dict) -> str:
@@ -81,7 +81,6 @@ class Run:
         """
         cls.make_room(folder)
         run = cls(folder)
-        run.sweep()
         run.write_json("config.json", config)
         return run
 
@@ -108,14 +107,16 @@ class Run:
         """
         try:
             return cls(folder), dict(strict_json.loads((folder / "config.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+        except OSError as error:
             raise TgvigError(f"{folder} holds no run to resume: start one without --resume.") from error
+        except (ValueError, TypeError) as error:
+            raise TgvigError(f"{folder / 'config.json'} is damaged: choose another --out and start anew.") from error
 
     def sweep(self) -> None:
         """Remove the drafts that a killed process left; only for who holds the folder (run_lock.py)."""
         with writing(self.folder):
             for place in (self.folder, *(self.folder / name for name in ("sets", "model", "inspect", "odd"))):
-                for draft in list(place.glob(DRAFTS)):
+                for draft in drafts(place):
                     remove(draft)
 
     def write_json(self, name: str, value: dict) -> None:

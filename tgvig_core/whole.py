@@ -1,16 +1,16 @@
-"""Files and folders that appear whole or not at all, whatever happens while they are written."""
+"""Files and folders that appear whole or not at all, wherever a process dies while it writes them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-DRAFTS = ".*.part*"
-"""Matches what drafts are called while they are written, for who removes those of a killed process."""
+_DRAFT = re.compile(r"\.[0-9a-f]{32}\.part(\..*)?")
 
 
 @contextlib.contextmanager
@@ -18,20 +18,37 @@ def whole(target: Path) -> Iterator[Path]:
     """A draft beside the target, to be written; at the end it takes the target's place, after an error nothing is left.
 
     Beside it, because os.replace is atomic only within one file system; of a random name, because several processes may
-    write the same file; with the target's ending, because some writers go by it. A folder takes a former one's place, too.
+    write the same file; with the target's ending, because some writers go by it. A folder takes a former one's place, too:
+    whoever dies between those two leaves neither of them under its name.
 
     Raises:
         OSError: it cannot be written.
     """
-    draft = target.with_name(f".{uuid.uuid4().hex[:12]}.part{target.suffix[:16]}")
+    draft = _beside(target)
     try:
         yield draft
         if draft.is_dir() and target.is_dir():
-            shutil.rmtree(target)
-        os.replace(draft, target)
+            former = _beside(target)
+            os.replace(target, former)  # at once, and not file by file
+            os.replace(draft, target)
+            remove(former)
+        else:
+            os.replace(draft, target)
     finally:
         with contextlib.suppress(OSError):
             remove(draft)
+
+
+def drafts(folder: Path) -> list[Path]:
+    """What a process that died while it wrote has left in a folder; also what another one is just writing there."""
+    with contextlib.suppress(FileNotFoundError):
+        return [path for path in folder.iterdir() if is_draft(path)]
+    return []
+
+
+def is_draft(path: Path) -> bool:
+    """Whether a file or folder has the name of a draft."""
+    return _DRAFT.fullmatch(path.name) is not None
 
 
 def remove(path: Path) -> None:
@@ -40,3 +57,7 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{uuid.uuid4().hex}.part{target.suffix[:16]}")

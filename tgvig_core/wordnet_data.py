@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -158,15 +159,14 @@ def _copy_wordnet(data_dir: Path) -> None:
     corpora = data_dir / "corpora"
     try:
         corpora.mkdir(parents=True, exist_ok=True, mode=0o755)
-        draft = Path(tempfile.mkdtemp(prefix=".wordnet-", dir=corpora))
-        for name in WORDNET_FILES:
-            shutil.copyfile(DEBIAN_WORDNET / name, draft / name)
-        (draft / "lexnames").write_text(lexnames_text(), encoding="ascii")
-        draft.chmod(0o755)
-        try:
-            os.replace(draft, corpora / "wordnet")
-        except OSError:  # another process was first
-            shutil.rmtree(draft)
+        with tempfile.TemporaryDirectory(prefix=".wordnet-", dir=corpora) as folder:
+            draft = Path(folder) / "wordnet"
+            draft.mkdir(mode=0o755)
+            for name in WORDNET_FILES:
+                shutil.copyfile(DEBIAN_WORDNET / name, draft / name)
+            (draft / "lexnames").write_text(lexnames_text(), encoding="ascii")
+            with contextlib.suppress(OSError):  # another process was first
+                os.replace(draft, corpora / "wordnet")
     except OSError as error:
         raise TgvigError(
             f"WordNet could not be copied to {corpora} ({error}). Set TGVIG_CACHE to a folder that can be written."

@@ -250,7 +250,10 @@ class Executor:
             return "failed", job.watch.said(_unforeseen(error))
         finally:
             NOTES.removeHandler(noting)
-            free()
+            with contextlib.suppress(
+                Exception
+            ):  # a GPU that has failed fails here again, and this thread has to live on
+                free()
 
     def _end(self, job: _Job, state: str, message: str) -> None:
         job.state, job.message, job.watch.left = state, message, None
@@ -258,13 +261,20 @@ class Executor:
 
     @staticmethod
     def _keep(job: _Job) -> None:
-        with contextlib.suppress(OSError):  # a full disk: the job itself will say so
+        with contextlib.suppress(OSError):  # a full disk: a job that writes more will say so
             held = {"kind": job.kind, "arguments": job.arguments, "state": job.state, "message": job.message}
             write_json(job.folder / "job.json", held)
+
+
+def disk_failed(error: OSError) -> str:
+    """A sentence for a full disk, or a folder that may not be read or written."""
+    return f"The server could not read or write a file ({error.strerror or error}): check its disk and try again."
 
 
 def _unforeseen(error: Exception) -> str:
     """A sentence for what no part of the job has put into words itself."""
     if is_short(error):
         return "There is not enough memory for this: close other programs, or ask for fewer images."
+    if isinstance(error, OSError):
+        return disk_failed(error)
     return f"Something went wrong that should not have ({type(error).__name__}): see the server's log."

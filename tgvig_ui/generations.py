@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from tgvig_core.best_set import best_iteration
 from tgvig_core.runs import Run
+from tgvig_core.whole import whole
 from tgvig_ui.store import Part, read_json, write_json
 from tgvig_ui.thumbs import thumb
 from tgvig_ui.words import note
@@ -94,7 +95,8 @@ def square(path: Path) -> str:
 
     target = path.with_name(f"{path.stem}-square.jpg")
     if not target.exists():
-        Image.open(path).resize((256, 256), Image.Resampling.BICUBIC).save(target, quality=92)
+        with whole(target) as draft:
+            Image.open(path).resize((256, 256), Image.Resampling.BICUBIC).save(draft, quality=92)
     return str(target)
 
 

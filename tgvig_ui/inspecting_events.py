@@ -10,6 +10,7 @@ import gradio as gr
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_photo
+from tgvig_core.whole import whole
 from tgvig_ui import downloads
 from tgvig_ui.adding import add_unknown_normals, check_given, only_local
 from tgvig_ui.inspecting_layout import DECISIONS, Inspecting
@@ -213,16 +214,16 @@ def _take_folder(server: Server, part: Part, folder: Path) -> None:
     _check_unused(server, part)
     photos = read_test_folder(folder)
     part.check_room([photo.path for photo in photos])
-    part.remove_tests()
-    target = part.folder / "tests"
-    for photo in photos:
-        inside = target / "test" / _storable(photo.path.relative_to(folder))
-        inside.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(photo.path, inside)
-        if photo.mask:
-            mask = target / "ground_truth" / _storable(photo.mask.relative_to(folder.parent / "ground_truth"))
-            mask.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(photo.mask, mask)
+    with whole(part.folder / "tests") as target:
+        for photo in photos:
+            inside = target / "test" / _storable(photo.path.relative_to(folder))
+            inside.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(photo.path, inside)
+            if photo.mask:
+                mask = target / "ground_truth" / _storable(photo.mask.relative_to(folder.parent / "ground_truth"))
+                mask.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(photo.mask, mask)
+        part.remove_tests()
 
 
 def _storable(path: Path) -> Path:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tgvig_core.errors import TgvigError
 from tgvig_core.progress import Progress
+from tgvig_core.whole import whole
 from tgvig_ui import bundling
 from tgvig_ui.executor import Watch
 from tgvig_ui.generations import best_set, lacks_sets, used_set
@@ -194,7 +195,8 @@ class Jobs:
             found = verdict.finding
             if masked:
                 maps.append(torch.from_numpy(found.map))
-            np.save(target / "maps" / f"{place}.npy", found.map.astype(np.float16))
+            with whole(target / "maps" / f"{place}.npy") as draft:
+                np.save(draft, found.map.astype(np.float16))
             label = None if tests[place].defective is None else bool(tests[place].defective)
             row = {"path": str(verdict.path), "score": found.score, "map": place, "defective": label}
             rows.append(row | {"heatmap": verdict.heatmap.name})

@@ -23,6 +23,7 @@ from tgvig_ui.jobs import Jobs
 from tgvig_ui.public import Limits, on_a_space, user
 from tgvig_ui.server import Server
 from tgvig_ui.service import Options, Service
+from tgvig_ui.sessions import Forgetful
 from tgvig_ui.store import MAX_BYTES, Store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,7 +84,7 @@ def serve(
         try:
             page.launch(
                 server_name=host, server_port=port, share=share, auth=users or None, mcp_server=mcp,
-                run_history=False, enable_monitoring=False, app_kwargs={"middleware": [_guard(server, mcp)]},
+                run_history=False, enable_monitoring=False, app_kwargs={"middleware": [_guard(server, mcp), Middleware(Forgetful)]},
                 max_file_size=f"{limits.megabytes}mb" if limits else max_upload,
                 ssr_mode=False, css_paths=STYLE, head=assemble.SCRIPT, footer_links=["api"], show_error=True,
                 theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),

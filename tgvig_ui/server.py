@@ -12,7 +12,7 @@ from pathlib import Path
 import gradio as gr
 
 from tgvig_core.errors import TgvigError
-from tgvig_ui.executor import Executor, Status
+from tgvig_ui.executor import Executor, Status, disk_failed
 from tgvig_ui.public import Limits, visitor
 from tgvig_ui.service import Service
 from tgvig_ui.store import Part, Store
@@ -90,10 +90,7 @@ def plain(handler: Callable) -> Callable:
         except TgvigError as error:
             raise gr.Error(said(str(error)), duration=None, title="Please check", print_exception=False) from error
         except OSError as error:  # a full disk, a folder that may not be read
-            text = (
-                f"The server could not read or write a file ({error.strerror or error}): check its disk and try again."
-            )
-            raise gr.Error(said(text), duration=None, title="Please check") from error
+            raise gr.Error(said(disk_failed(error)), duration=None, title="Please check") from error
 
     return shown
 

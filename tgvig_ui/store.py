@@ -11,19 +11,20 @@ PARTS/<id>/tests/             photos to inspect
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from tgvig_core import strict_json
 from tgvig_core.errors import TgvigError
 from tgvig_core.photo_files import SUFFIXES, expand_inputs, lacking_suffix
-from tgvig_core.whole import whole
+from tgvig_core.whole import is_draft, whole
 from tgvig_ui.own_names import own_name, storable
 
 SEEN = "seen"
@@ -126,11 +127,11 @@ class Part:
 
     def photos(self) -> list[Path]:
         """The photos of good parts, in the order they came."""
-        return sorted(path for path in (self.folder / "photos").glob("*") if path.suffix.lower() in SUFFIXES)
+        return _pictures((self.folder / "photos").glob("*"))
 
     def tests(self) -> list[Path]:
         """The photos to inspect; in MVTec layout they lie in folders."""
-        return sorted(path for path in (self.folder / "tests" / "test").rglob("*") if path.suffix.lower() in SUFFIXES)
+        return _pictures((self.folder / "tests" / "test").rglob("*"))
 
     def generations(self) -> list[int]:
         """Numbers of the generations, oldest first."""
@@ -144,7 +145,7 @@ class Part:
         """Copy photos into the part.
 
         Raises:
-            TgvigError: too many, or too many bytes; nothing is copied then.
+            TgvigError: too many, or too many bytes. OSError: the disk fails. Nothing is copied then.
         """
         target = self.folder / folder
         present = sum(1 for _ in target.glob("*")) if target.is_dir() else 0
@@ -158,8 +159,14 @@ class Part:
         first = max(numbers, default=-1) + 1
         names = [f"{storable(self._name(Path(path)))}{lacking_suffix(Path(path))}" for path in given]
         copies = [target / f"{place:04d}_{name}" for place, name in enumerate(names, first)]
-        for path, copy in zip(given, copies, strict=True):
-            shutil.copyfile(path, copy)
+        try:
+            for path, copy in zip(given, copies, strict=True):
+                with whole(copy) as draft:
+                    shutil.copyfile(path, draft)
+        except BaseException:
+            for copy in copies:
+                copy.unlink(missing_ok=True)
+            raise
         return copies
 
     def _name(self, path: Path) -> str:
@@ -175,7 +182,12 @@ class Part:
 
     def bytes(self) -> int:
         """What it takes on the disk."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        found = 0
+        for folder, _, names in os.walk(self.folder):  # unlike rglob it bears what goes while it looks
+            for name in names:
+                with contextlib.suppress(OSError):
+                    found += os.lstat(os.path.join(folder, name)).st_size
+        return found
 
     def check_room(self, given: Sequence[str | Path]) -> None:
         """Refuse photos that would take too much of the disk.
@@ -286,6 +298,11 @@ def _written(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
+
+
+def _pictures(paths: Iterable[Path]) -> list[Path]:
+    """The photos among them, in order; those that are just being copied are none yet."""
+    return sorted(path for path in paths if path.suffix.lower() in SUFFIXES and not is_draft(path))
 
 
 def read_json(file: Path) -> dict | None:

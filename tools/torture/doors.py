@@ -147,7 +147,7 @@ def uploader(folder: Path) -> Callable[[Path], tuple[bool, str, str, tuple[int, 
     import numpy as np
     from PIL import Image
 
-    from tgvig_core.whole import DRAFTS
+    from tgvig_core.whole import is_draft
     from tgvig_ui import inspecting_events, normals, normals_events
     from tgvig_ui.server import Server, bound
     from tgvig_ui.store import Store
@@ -174,7 +174,7 @@ def uploader(folder: Path) -> Callable[[Path], tuple[bool, str, str, tuple[int, 
         copies = [*part.photos(), *part.tests()]
         same = len(copies) == 2 and all(copy.read_bytes() == file.read_bytes() for copy in copies)
         small = np.asarray(Image.open(next((part.folder / "thumbs").iterdir()))).shape
-        left = [path.name for path in part.folder.rglob(DRAFTS)]
+        left = [path.name for path in part.folder.rglob("*") if is_draft(path)]
         shutil.rmtree(part.folder)
         right = same and not shown and not left and max(small) <= 320
         return True, "", "" if right else f"copies {copies}, shown {shown}, left {left}", None

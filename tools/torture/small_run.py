@@ -19,7 +19,7 @@ from tgvig_core.run_lock import LOCK
 from tgvig_core.runs import Run
 from tgvig_core.settings import RunSettings
 from tgvig_core.updates import UpdateSettings
-from tgvig_core.whole import DRAFTS
+from tgvig_core.whole import is_draft
 
 NUT = Path(__file__).resolve().parent.parent.parent / "assets" / "samples" / "hex_nut"
 APART = ("config.json", "result.json", "journal.jsonl")
@@ -112,7 +112,7 @@ def _tests(folder: Path, count: int) -> Path:
 
 def drafts(folder: Path) -> list[Path]:
     """Half-written files, which only a killed process may leave."""
-    return sorted(folder.rglob(DRAFTS))
+    return sorted(filter(is_draft, folder.rglob("*")))
 
 
 def _files(folder: Path) -> dict[str, str]:

@@ -16,6 +16,7 @@ from photos import category, normals
 from tgvig_ui import api
 from tgvig_ui.launch import make
 from tgvig_ui.service import Options
+from tools.torture.asking import Asker
 
 ENDPOINTS = ["check", "export", "inspect", "rank", "result", "start", "status"]
 PATIENCE = 600
@@ -137,14 +138,16 @@ def test_a_server_for_others_reads_no_paths_of_its_own_disk(tmp_path, given):
     server.executor.close()
 
 
-async def tools(url: str) -> dict:
-    """The MCP tools that a server lists, by name."""
+async def tools(url: str) -> tuple[dict, str]:
+    """The MCP tools that a server lists, by name, and what one of them says of a part that there is not."""
     async with streamable_http_client(url) as (read, write, _), ClientSession(read, write) as session:
         await session.initialize()
-        return {tool.name: tool for tool in (await session.list_tools()).tools}
+        found = {tool.name: tool for tool in (await session.list_tools()).tools}
+        said = await session.call_tool("status", {"part_id": "0" * 32})
+        return found, said.content[0].text
 
 
-def in_a_thread(coroutine) -> dict:
+def in_a_thread(coroutine) -> tuple[dict, str]:
     """The browser's own event loop runs in this thread already when test_app.py came first."""
     answer: list = []
     thread = threading.Thread(target=lambda: answer.append(asyncio.run(coroutine)))
@@ -154,9 +157,12 @@ def in_a_thread(coroutine) -> dict:
     return answer[0]
 
 
-def test_the_same_six_are_offered_as_mcp_tools(tmp_path):
-    with running(tmp_path, "--mcp") as app:
-        found = in_a_thread(tools(f"{app.url}/gradio_api/mcp/"))
+@pytest.mark.parametrize("options", [(), ("--host", "0.0.0.0")])
+def test_the_same_six_are_offered_as_mcp_tools(tmp_path, options):
+    with running(tmp_path, "--mcp", *options) as app:
+        found, said = in_a_thread(tools(f"{app.url}/gradio_api/mcp/"))
+        evil = Asker(app.url).post("/gradio_api/mcp/", {"method": "tools/list"}, Host="evil.example")
+    assert evil.status == 403 and "not here" in said
     assert sorted(found) == ENDPOINTS
     for tool in found.values():
         assert tool.description

@@ -169,3 +169,27 @@ def test_the_menu_leaves_out_what_is_being_removed_and_bears_what_vanishes_meanw
     monkeypatch.setattr(Store, "recent", lambda self: listed)
     menu = known_by(Server(store, None, executor, tmp_path, local=True), [], kept.id)[2]
     assert {value for _, value in menu.choices} == {kept.id, vanishing.id} and menu.value == kept.id
+
+
+def test_what_an_upload_that_broke_off_left_is_removed_after_some_hours(tmp_path):
+    whole, fresh, old = (tmp_path / name for name in ("0a1b/nut.png", "tmpfresh", "tmpold"))
+    (tmp_path / "tmpfolder").mkdir()
+    whole.parent.mkdir()
+    for file in (whole, fresh, old, tmp_path / "tmpfolder"):
+        file.is_dir() or file.write_bytes(b"x")
+        os.utime(file, (NOW - (1 if file == fresh else 9) * 3600,) * 2)
+    assert expiry.sweep_uploads(tmp_path, NOW) == [old]
+    assert whole.exists() and fresh.exists() and not old.exists() and (tmp_path / "tmpfolder").is_dir()
+    assert expiry.sweep_uploads(tmp_path / "not-there", NOW) == []
+
+
+def test_uploads_are_swept_where_parts_stay_for_ever(store, executor, tmp_path, monkeypatch):
+    monkeypatch.setattr(expiry, "get_upload_folder", lambda: str(tmp_path / "given"))
+    (tmp_path / "given").mkdir()
+    left, part = tmp_path / "given" / "tmpleft", aged(store, 1e5, "photo.png")
+    left.write_bytes(b"x")
+    os.utime(left, (NOW, NOW))
+    ended = expiry.begin(store, executor, None)
+    soon(lambda: not left.exists(), what="the removal of what an upload left")
+    ended.set()
+    assert part.folder.exists()

@@ -1,4 +1,4 @@
-"""A part of `make torture`'s section intruders: strangers at the running app in its three modes, and at the HTTP API."""
+"""A part of `make torture`'s section intruders: strangers at the running app in its four modes, and at the HTTP API."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_strangers_get_nothing_of_the_app(mode, tmp_path):
     with running(tmp_path, *strangers.MODES[mode]) as app:
         found = strangers.scene(mode, app.url, app.runs)
         seen = [*strangers.rows(found, SHARE), *senders.rows(found, SHARE)]
-        assert len(seen) == 10 + (mode == "--auth")
+        assert len(seen) == {"--public": 9, "--auth": 11}.get(mode, 10)
         assert [(row.what, row.figure) for row in seen if not row.held] == []
         assert "first-word" not in app.log.read_text()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tgvig_core import shipped
+from tgvig_core import efficientnet, shipped
 from tools.torture import artefacts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,6 +91,34 @@ def test_the_list_of_what_ships_is_whole_and_a_flipped_bit_is_refused_by_name():
     assert set(shipped.listed()) == {path.relative_to(shipped.ASSETS).as_posix() for path in there}, shipped.__doc__
     row = artefacts.changed_assets()
     assert row.held and row.tried == len(there), f"{row.figure}; {shipped.__doc__}"
+
+
+@pytest.mark.parametrize("lines", [None, "weights.pth,,\n", "other/weights.pth,sha256=x,1\n"])
+def test_a_package_without_checksums_is_used_with_a_warning(tmp_path, monkeypatch, caplog, lines):
+    info, folder = tmp_path / "nuts-1.dist-info", tmp_path / "nuts"
+    info.mkdir()
+    folder.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: nuts\nVersion: 1\n")
+    if lines is not None:
+        (info / "RECORD").write_text(lines)
+    monkeypatch.syspath_prepend(tmp_path)
+    shipped.check_packaged("nuts", folder)
+    assert caplog.messages == [
+        f"The files of the package nuts in {folder} were not compared, as it was installed without checksums: "
+        "install it with pip."
+    ]
+
+
+def test_a_package_with_checksums_is_used_without_a_warning(caplog):
+    shipped.check_packaged(efficientnet.PACKAGE, efficientnet.weights_file().parent)
+    assert caplog.messages == []
+
+
+def test_a_package_that_is_reached_through_a_link_is_compared_too(tmp_path, caplog):
+    folder = efficientnet.weights_file().parent
+    (tmp_path / "link").symlink_to(folder.resolve())
+    shipped.check_packaged(efficientnet.PACKAGE, tmp_path / "link")
+    assert caplog.messages == []
 
 
 def test_a_bit_flipped_in_a_packages_weights_is_refused_by_name(tmp_path):

@@ -99,11 +99,17 @@ def test_a_number_that_is_no_port_is_one_sentence():
         (("--pack", "typo"), "'typo': choose one of auto, embedded, paper, strong"),
         (("--device", "gpu"), "'gpu': choose one of auto, cpu, cuda"),
         (("--auth", "me"), "USER:PASSWORD"),
+        (("--auth", "me:word", "--mcp"), "--mcp works without --auth only"),
     ],
 )
 def test_an_option_that_does_not_exist_is_refused_at_the_start(begun, monkeypatch, capsys, tmp_path, options, words):
     assert words in refused(monkeypatch, capsys, "--runs", str(tmp_path / "parts"), *options)
     assert not begun and not (tmp_path / "parts").exists()
+
+
+def test_a_name_that_is_none_is_refused_at_the_start(begun, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("TGVIG_HOSTS", "http://nuts.example.org:80")
+    assert "TGVIG_HOSTS holds" in refused(monkeypatch, capsys, "--runs", str(tmp_path / "parts")) and not begun
 
 
 def test_the_packs_that_may_be_asked_for_are_those_that_there_are():

@@ -1,7 +1,8 @@
 """A CSV cell that no spreadsheet runs: an apostrophe goes before what would begin a formula (OWASP, “CSV Injection”).
 
 A cell begins a formula with = + - @, in full width too, or with a tab or a line break, at its start or, where a spreadsheet
-parts columns otherwise than by commas, after a semicolon, a tab or a line break. `plain` takes the apostrophes away again.
+parts columns otherwise than by commas, after a semicolon, a tab or a line break. Quotes may stand in between: a CSV doubles
+them, and where a column begins two are an empty text that goes on. `plain` takes the apostrophes away again.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import re
 
 _BEGINS = "[=+\\-@＝＋－＠\\t\\r\\n]"
-_GUARD = re.compile(f"(^|[;\\t\\r\\n])(?='*{_BEGINS})")
-_GUARDED = re.compile(f"(^|[;\\t\\r\\n])'(?='*{_BEGINS})")
+_COLUMN = '(^|[;\\t\\r\\n]"*)'
+_GUARD = re.compile(f"{_COLUMN}(?='*{_BEGINS})")
+_GUARDED = re.compile(f"{_COLUMN}'(?='*{_BEGINS})")
 
 
 def guarded(cell: object) -> object:

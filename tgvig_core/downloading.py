@@ -62,7 +62,7 @@ def _asked(source: str, target: Path) -> Iterator[tuple]:
     try:
         answer = urllib.request.urlopen(urllib.request.Request(source, headers=headers), timeout=WAIT)
     except urllib.error.HTTPError as error:
-        if error.code != 416:
+        if error.code != 416 or not have:
             raise
         drafts[0].unlink()  # nothing follows what is there, and yet it was not taken for whole
         answer = urllib.request.urlopen(source, timeout=WAIT)

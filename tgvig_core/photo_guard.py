@@ -20,12 +20,27 @@ SEGMENTS, SCANS, FILL = 2000, 30, 10_000
 """Of a JPEG: its segments, its passes over the picture (progressive files have about 10), bytes between its segments."""
 PAGES = 100
 """Of a TIFF that are counted."""
+STRIPS, NUMBERS = 70_000, 1000
+"""Of a TIFF: its strips or tiles, for each of which Pillow makes an object (64 megapixels in tiles of 32 × 32 are 62,500), and
+the numbers in any other tag that Pillow takes apart into Python's."""
 _IN_PIXELS = (b"IDAT", b"fdAT", b"fcTL")
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # in coded pixels, 0xff is followed by 0 or a restart (d0 to d7)
 _ALONE = (0x01, 0xD8)
-_EOI, _SOS, _APP1 = 0xD9, 0xDA, 0xE1
+_EOI, _SOS, _APP1, _APP2 = 0xD9, 0xDA, 0xE1, 0xE2
+_TIFF = (
+    b"II*\0",
+    b"MM\0*",
+    b"II\0*",
+    b"MM*\0",
+    b"II+\0",
+    b"MM\0+",
+)  # the third and fourth are wrong, and Pillow reads them
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INNER = {34665, 34853, 40965}  # directories inside the first: EXIF, GPS, interoperability
+_STRIPS = {273, 279, 320, 324, 325}  # where strips and tiles lie, and their bytes; a palette's colours
+_FEW = {256, 257, 258, 259, 262, 266, 274, 277, 278, 282, 283, 284, 296, 322, 323, 338, 339, 530}
+_TEXTS = {700, 34675}  # XMP, colour profile: bytes, unless they say that they are numbers
+_MOST = dict.fromkeys(_STRIPS, STRIPS) | dict.fromkeys(_FEW, NUMBERS)
 
 
 class Excess(Exception):
@@ -38,8 +53,8 @@ def pages(file: BinaryIO) -> int:
     What is damaged is left to the decoder, which says so.
 
     Raises:
-        Excess: too many bytes, parts, passes or pages, more values than bytes, or a run-length BMP, which Pillow unpacks in
-            Python.
+        Excess: too many bytes, parts, passes, pages, strips or numbers, more values than bytes, or a run-length BMP, which
+            Pillow unpacks in Python.
     """
     size = file.seek(0, io.SEEK_END)
     if size > MAX_BYTES:
@@ -51,9 +66,9 @@ def pages(file: BinaryIO) -> int:
         _walk_png(file)
     elif start.startswith(b"\xff\xd8"):
         _walk_jpeg(file.read())
-    elif start.startswith(b"BM") and len(start) == 34 and struct.unpack_from("<I", start, 30)[0] in (1, 2):
-        raise Excess("run-length coding")
-    elif start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    elif start.startswith(b"BM") and len(start) == 34:
+        _check_bmp(start)
+    elif start[:4] in _TIFF:
         return Directories(file, size).pages()
     return 1
 
@@ -64,9 +79,20 @@ def check_exif(exif: bytes) -> None:
     Raises:
         Excess: it is one.
     """
-    body = exif.removeprefix(b"Exif\0\0")
-    if body[:4] in (b"II*\0", b"MM\0*"):
-        Directories(io.BytesIO(body), len(body)).pages()
+    while exif.startswith(b"Exif\0\0"):  # as Pillow does
+        exif = exif[6:]
+    _check_tags(exif)
+
+
+def _check_tags(block: bytes) -> None:
+    if block[:4] in _TIFF:
+        Directories(io.BytesIO(block), len(block)).pages()
+
+
+def _check_bmp(start: bytes) -> None:
+    header, coding = struct.unpack_from("<I", start, 14)[0], struct.unpack_from("<I", start, 30)[0]
+    if header >= 40 and coding in (1, 2):  # behind OS/2's header of 12 bytes colours lie there
+        raise Excess("run-length coding")
 
 
 def _walk_png(file: BinaryIO) -> None:
@@ -92,6 +118,8 @@ def _walk_jpeg(data: bytes) -> None:
         length = 0 if kind in _ALONE else int.from_bytes(data[at : at + 2], "big")
         if kind == _APP1 and data[at + 2 : at + 8] == b"Exif\0\0":
             exif += data[at + 8 : at + length]  # Pillow joins them
+        elif kind == _APP2 and data[at + 2 : at + 6] == b"MPF\0":  # where a phone's further pictures lie
+            _check_tags(data[at + 6 : at + length])
         at, segments, scans = at + length, segments + 1, scans + (kind == _SOS)
         for count, most, what in ((segments, SEGMENTS, "parts"), (scans, SCANS, "passes"), (fill, FILL, "fill bytes")):
             if count > most:
@@ -110,14 +138,15 @@ class Directories:
         self.file, self.size = file, size
         file.seek(0)
         start = file.read(16).ljust(16, b"\0")
-        self.order, self.big = "<" if start.startswith(b"II") else ">", b"+" in start[:4]
+        # Pillow takes a BigTIFF in big-endian order (MM, 0, +) for a small one, and what Pillow reads is counted.
+        self.order, self.big = "<" if start.startswith(b"II") else ">", start[2:3] == b"+"
         self.first = self._number("Q", start[8:]) if self.big else self._number("I", start[4:])
 
     def pages(self) -> int:
         """How many there are, PAGES at most; of the first also the values are counted.
 
         Raises:
-            Excess: more pages, or values that take more bytes than there are.
+            Excess: more pages, too many strips or numbers, or values that take more bytes than there are.
         """
         at, seen = self.first, set()
         while at and at not in seen and at < self.size:
@@ -149,6 +178,9 @@ class Directories:
         for tag, kind, number, value in struct.iter_unpack(layout, block[: len(block) // step * step]):
             size = _SIZES.get(kind, 0) * number
             self._values += size if size > room else 0
+            most = NUMBERS if tag in _TEXTS and size > number else _MOST.get(tag, number)
+            if number > most:
+                raise Excess(f"{number} numbers in tag {tag}")
             if tag in _INNER:
                 inner[tag] = value
         return self._number("Q" if self.big else "I", self.file.read(8 if self.big else 4))

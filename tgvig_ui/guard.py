@@ -7,33 +7,27 @@ files of parts that the asking person may see.
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tgvig_core.photo_files import is_photo_name
+from tgvig_ui import bodies
+from tgvig_ui.marking import FILE
+from tgvig_ui.sites import Sites
 from tgvig_ui.store import Part, Store
 
-MOST_WORDS = 4_000_000
-"""Bytes of a call's JSON: the names of MAX_TESTS uploaded photos take a quarter of it."""
-FORM = 1_000_000
-"""Bytes of an upload beside its photos."""
-ANY_SITE = ("", "same-origin", "none")
-"""Sec-Fetch-Site of this page, of a person's own typing, and of programs, which send none."""
 SHOWN = r"/(config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d+)?)?|/(assets|static|svelte)/.+"
-ABOUT = r"/gradio_api/((app_id|user|login_check|token)/?|startup-events|theme\.css)"
+ABOUT = r"/gradio_api/(app_id/?|startup-events|theme\.css)"
 OPEN = re.compile(rf"{SHOWN}|{ABOUT}|/login/?")
 """What the page with the fields for name and password needs."""
-FILE = "/gradio_api/file="
 READ = re.compile(
     rf"{SHOWN}|{ABOUT}|/logout|{FILE}.+|/gradio_api/(info/?|openapi\.json|queue/(data|status)|upload_progress)"
     r"|/gradio_api/heartbeat/[\w-]+|/gradio_api/call/(v2/)?\w+/\w+",
@@ -43,9 +37,10 @@ CALL = re.compile(r"/gradio_api/(queue/join|cancel|reset/?|(run|call|call/v2)/\w
 UPLOAD, MCP = "/gradio_api/upload", re.compile(r"/gradio_api/mcp(/.*)?")
 HANDED_OUT = re.compile(r"bundles/[^./][^/]*\.(zip|html)|generations/\d+/inspect/downloads/[0-9a-f]+/[^./][^/]*")
 """Files of a part beside its pictures."""
-LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
-NO_SCRIPTS = "sandbox allow-popups; default-src 'none'; img-src data: 'self'; style-src 'unsafe-inline'"
-"""For a report that is opened: a part's name or a photo's must never become a script of this server."""
+NO_FILE = ("'NoneType' object has no attribute 'filename'", "File is not an instance of GradioUploadFile")
+"""How gradio fails at a form whose fields are not all files; it has not begun to answer then."""
+ONE_RANGE = re.compile(rb"bytes=(\d{1,15}-\d{0,15}|-\d{1,15})")
+"""One stretch of a file; gradio fails at several. Without a header that it may leave out, a server sends the whole file."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +48,13 @@ class Rules:
     """What holds on this server.
 
     Attributes:
-        local: only the person at this machine uses it. login: people give a name and a password.
+        sites: who may ask under which name. login: people give a name and a password.
         mcp: the tools for language models are offered.
         most_upload: bytes of one upload, all its photos together.
     """
 
     store: Store
-    local: bool
+    sites: Sites
     login: bool
     mcp: bool
     most_upload: int
@@ -84,22 +79,24 @@ class Guard:
         except HTTPException as refusal:
             await JSONResponse({"detail": refusal.detail}, refusal.status_code)(scope, receive, send)
             return
-        await self.app(scope, passed, _marked(scope, send))
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range" or ONE_RANGE.fullmatch(value)]
+        try:
+            await self.app(scope | {"headers": headers}, passed, send)
+        except (AttributeError, TypeError) as error:
+            if scope["path"] != UPLOAD or str(error) not in NO_FILE:
+                raise
+            refusal = JSONResponse({"detail": "This form has a field that is no file: upload photos only."}, 400)
+            await refusal(scope, receive, send)
 
     def _admit(self, scope: Scope) -> None:
         """
         Raises:
             HTTPException: there is no such address, or this person or page may not ask for it.
         """
-        path, reading, headers = scope["path"], scope["method"] in ("GET", "HEAD"), Headers(scope=scope)
+        path, headers = scope["path"], Headers(scope=scope)
         if not _known(scope["method"], path) and not (self.rules.mcp and MCP.fullmatch(path)):
             raise HTTPException(404, "There is nothing at this address.")
-        if self.rules.local and _name(headers.get("host", "")) not in LOCAL_NAMES:
-            raise HTTPException(
-                403, "This server is for its own computer only: ask for 127.0.0.1, or start it with --host."
-            )
-        if (self.rules.local or self.rules.login) and not reading and headers.get("sec-fetch-site", "") not in ANY_SITE:
-            raise HTTPException(403, "Another site's page may not call this server: open its own page.")
+        self.rules.sites.admit(scope["method"], path, headers)
         user = _user(scope) if self.rules.login else None
         if self.rules.login and user is None and not OPEN.fullmatch(path):
             raise HTTPException(401, "This server asks for a name and a password: log in at its page.")
@@ -133,16 +130,15 @@ class Guard:
         """
         path = scope["path"]
         upload = path == UPLOAD
-        most = self.rules.most_upload + FORM if upload else MOST_WORDS
-        if int(Headers(scope=scope).get("content-length", "0")) > most:  # digits only: h11 refuses everything else
-            raise _too_much(most)
-        bounded = _bounded(receive, most)
+        size = bodies.upload_size(self.rules.most_upload) if upload else bodies.WORDS
+        size.check(int(Headers(scope=scope).get("content-length", "0")))  # digits only: h11 refuses everything else
+        bounded = bodies.bounded(receive, size)
         if scope["method"] != "POST" or upload or path.startswith("/login"):
             return bounded
-        content = await _whole(bounded)
-        for given in _paths(_parsed(content), every=bool(MCP.fullmatch(path))):
+        content = await bodies.whole(bounded)
+        for given in bodies.paths(bodies.parsed(content), every=bool(MCP.fullmatch(path))):
             self._admit_given(given)
-        return _again(content, receive)
+        return bodies.again(content, receive)
 
     def _admit_given(self, path: str) -> None:
         """
@@ -150,13 +146,13 @@ class Guard:
             HTTPException: what is given as an uploaded photo is a web address, or lies in the folder of parts, which gradio
                 takes for files that everybody may use.
         """
-        if _is_address(path):
+        if bodies.is_address(path):
             raise HTTPException(400, "Photos are not fetched from web addresses: upload them.")
         try:
             inside = Path(os.path.realpath(path)).is_relative_to(self.rules.store.root)
         except ValueError as error:  # a NUL in it, which gradio fails at
             raise HTTPException(400, "This is no name of a file: upload the photo.") from error
-        if inside and not self.rules.local:
+        if inside and not self.rules.sites.local:
             raise HTTPException(400, "Photos must be uploaded: those of other parts are not taken.")
 
 
@@ -176,91 +172,9 @@ def _handed_out(part: Part, file: Path) -> bool:
     )
 
 
-def _name(host: str) -> str:
-    """Of a Host header, without the port."""
-    return re.sub(r":\d*$", "", host).lower()
-
-
 def _user(scope: Scope) -> str | None:
     """Who has logged in, as gradio.routes.get_current_user tells it."""
     app, cookies = scope["app"], Request(scope).cookies
     kinds = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
     token = next((cookies[kind] for kind in kinds if cookies.get(kind)), None)
     return app.tokens.get(token)
-
-
-def _marked(scope: Scope, send: Send) -> Send:
-    """Answers that no browser takes for more than they are."""
-
-    async def marked(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers["X-Content-Type-Options"] = "nosniff"
-            headers["Referrer-Policy"] = "same-origin"  # a part's id stands in the page's address
-            if scope["path"].startswith(FILE) and "html" in headers.get("content-type", ""):
-                headers["Content-Security-Policy"] = NO_SCRIPTS
-        await send(message)
-
-    return marked
-
-
-def _too_much(most: int) -> HTTPException:
-    return HTTPException(413, f"This request is over the limit of {most / 1e6:g} MB: send fewer photos at once.")
-
-
-def _bounded(receive: Receive, most: int) -> Receive:
-    """A chunked body says no length beforehand, so it is counted as it comes."""
-    seen = 0
-
-    async def counted() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > most:
-            raise _too_much(most)
-        return message
-
-    return counted
-
-
-async def _whole(receive: Receive) -> bytes:
-    parts, more = [], True
-    while more:
-        message = await receive()
-        more = message["type"] == "http.request" and message.get("more_body", False)
-        parts.append(message.get("body", b""))
-    return b"".join(parts)
-
-
-def _again(content: bytes, receive: Receive) -> Receive:
-    """The same body once more, then whatever comes after it."""
-    left = [{"type": "http.request", "body": content, "more_body": False}]
-
-    async def given() -> Message:
-        return left.pop() if left else await receive()
-
-    return given
-
-
-def _parsed(content: bytes) -> object:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):  # gradio says what is wrong with it
-        return None
-
-
-def _paths(value: object, every: bool) -> Iterator[str]:
-    """The texts in a call that gradio would take for a file's path; `every` text of a tool's call, which names no kinds."""
-    left = [("", value)]
-    while left:
-        key, found = left.pop()
-        if isinstance(found, dict):
-            left += found.items()
-        elif isinstance(found, list):
-            left += [(key, inner) for inner in found]
-        elif isinstance(found, str) and (every or key == "path"):
-            yield found
-
-
-def _is_address(text: str) -> bool:
-    return bool(re.match(r"\s*(https?|ftp|file):", text, re.IGNORECASE))

@@ -20,10 +20,12 @@ from tgvig_ui.alone import alone, check_port
 from tgvig_ui.executor import Executor
 from tgvig_ui.guard import Guard, Rules
 from tgvig_ui.jobs import Jobs
+from tgvig_ui.marking import outermost
 from tgvig_ui.public import Limits, on_a_space, user
 from tgvig_ui.server import Server
 from tgvig_ui.service import Options, Service
 from tgvig_ui.sessions import Forgetful
+from tgvig_ui.sites import Sites, own_hosts
 from tgvig_ui.store import MAX_BYTES, Store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,19 +74,26 @@ def serve(
     """Open the web app."""
     limits = _limits(on_a_space() if public is None else public, expire_hours)
     options, users, folder = _options(pack, models_dir, device), _users(auth or ()), runs or default_runs()
+    if mcp and users:
+        raise TgvigError(
+            "--mcp works without --auth only, as gradio calls its tools without a login: leave out one of them."
+        )
+    hosts = own_hosts(share, on_a_space())
     with alone(folder):
         check_port(port)  # before `make`, which takes up an earlier server's jobs
         hours = limits.hours if limits else expire_hours
         # who logs in may be anybody, such as people that a proxy on this machine lets in
         local = host in LOCAL and not share and not limits and not users
         server = make(folder, options, local, limits, hours, login=bool(users))
+        sites = _sites(server, hosts)
         page = _page(server)
         server.service.warm_up()
-        expired = expiry.begin(server.store, server.executor, hours) if hours else None
+        expired = expiry.begin(server.store, server.executor, hours)
         try:
             page.launch(
                 server_name=host, server_port=port, share=share, auth=users or None, mcp_server=mcp,
-                run_history=False, enable_monitoring=False, app_kwargs={"middleware": [_guard(server, mcp), Middleware(Forgetful)]},
+                run_history=False, enable_monitoring=False,
+                app_kwargs={"middleware": [_guard(server, sites, mcp), Middleware(Forgetful)], "lifespan": outermost},
                 max_file_size=f"{limits.megabytes}mb" if limits else max_upload,
                 ssr_mode=False, css_paths=STYLE, head=assemble.SCRIPT, footer_links=["api"], show_error=True,
                 theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
@@ -94,8 +103,7 @@ def serve(
                 raise
             raise TgvigError(f"No page can be served at {host}, port {port}: give another --host or --port.") from error
         finally:
-            if expired:
-                expired.set()
+            expired.set()
             server.executor.close()
 
 
@@ -137,11 +145,18 @@ def _users(auth: Sequence[str]) -> list[tuple[str, str]]:
     return found
 
 
-def _guard(server: Server, mcp: bool) -> Middleware:
+def _sites(server: Server, hosts: tuple[str, ...]) -> Sites:
+    """Who may ask under which name: any where people log in, as a cookie belongs to one name, and where all are strangers."""
+    login = server.store.user is not None
+    names = None if login or server.limits else hosts
+    return Sites(server.local, names, strangers=server.limits is not None and not login, framed=on_a_space())
+
+
+def _guard(server: Server, sites: Sites, mcp: bool) -> Middleware:
     """What stands before gradio's app."""
     limits = server.limits
     upload = limits.tests * limits.megabytes * 1_000_000 if limits else MAX_BYTES
-    return Middleware(Guard, rules=Rules(server.store, server.local, server.store.user is not None, mcp, upload))
+    return Middleware(Guard, rules=Rules(server.store, sites, server.store.user is not None, mcp, upload))
 
 
 def _page(server: Server) -> gr.Blocks:

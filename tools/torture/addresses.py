@@ -17,6 +17,21 @@ FILE_PREFIXES = (
 )  # fmt: skip
 """Where a path might be read from."""
 
+NEEDED = (
+    *(("GET", path) for path in (
+        "/", "/assets/1", "/config", "/config/", "/favicon.ico", "/gradio_api/app_id", "/gradio_api/app_id/",
+        "/gradio_api/call/1/1", "/gradio_api/call/v2/1/1", "/gradio_api/file=1", "/gradio_api/heartbeat/1",
+        "/gradio_api/info", "/gradio_api/info/", "/gradio_api/openapi.json", "/gradio_api/queue/data",
+        "/gradio_api/queue/status", "/gradio_api/startup-events", "/gradio_api/theme.css", "/gradio_api/upload_progress",
+        "/logout", "/manifest.json", "/pwa_icon", "/pwa_icon/1", "/robots.txt", "/static/1", "/svelte/1", "/theme.css")),
+    ("HEAD", "/"), ("HEAD", "/gradio_api/file=1"),
+    *(("POST", path) for path in (
+        "/gradio_api/call/1", "/gradio_api/call/1/", "/gradio_api/call/v2/1", "/gradio_api/call/v2/1/", "/gradio_api/cancel",
+        "/gradio_api/queue/join", "/gradio_api/reset", "/gradio_api/reset/", "/gradio_api/run/1", "/gradio_api/run/1/",
+        "/gradio_api/upload", "/login", "/login/")),
+)  # fmt: skip
+"""Those of `gradios` that the page, gradio's client and programs need; no list of the app's own is asked."""
+
 
 def disguises(file: str) -> list[str]:
     """An absolute path as it might slip through: plain, climbing, encoded once and twice, with backslashes, with a NUL."""

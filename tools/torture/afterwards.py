@@ -15,10 +15,10 @@ from tgvig_core.bundle import open_bundle
 from tgvig_core.errors import TgvigError
 from tools.torture.disk import row
 from tools.torture.forked import child
-from tools.torture.kill import FATAL, Death, dying, points
+from tools.torture.kill import Death, killed, points, spread
 from tools.torture.row import Row
 from tools.torture.said import tgvig
-from tools.torture.small_run import NUT, SmallRun, drafts
+from tools.torture.small_run import NUT, SmallRun, left_in
 
 SEED = 5
 TRIED = 5
@@ -71,7 +71,7 @@ def kept(folder: Path) -> dict[str, object]:
     found: dict[str, object] = {path.name: path.read_bytes() for path in folder.glob("out/heatmaps/*.png")}
     if (folder / "run.zip").exists():
         found["bundle"] = open_bundle(folder / "run.zip").about["files"]["torch/model.safetensors"]
-    for path in (folder / "run" / "check.json", folder / "out" / "scores.jsonl"):
+    for path in (folder / "run" / "check.json", folder / "out" / "scores.jsonl", folder / "out" / "scores.csv"):
         if path.exists():
             found[path.name] = path.read_text().replace(str(folder), "")
     return found
@@ -87,18 +87,13 @@ def prepared(small: SmallRun, folder: Path) -> Path:
 def again(small: SmallRun, folder: Path, command: Command, death: Death, wanted: dict) -> str:
     """Kill a command, look at what it left, and run it again."""
     prepared(small, folder)
-    ended = dying(lambda seen: command(folder), folder, death)
-    if ended.signal not in (0, *FATAL) or ended.crash:
-        return f"{death}: {ended}"
-    wrong = half(folder)
+    ended, death = killed(lambda seen: command(folder), folder, death)
+    wrong = half(folder) if ended.signal else "nothing died"
     if not (folder / "run.zip").exists():
         ended = child(lambda: command(folder))
         code = ended.value["code"] if isinstance(ended.value, dict) else ended
         wrong = wrong or ("" if code in (0, 1) else f"the second time: {ended.value or ended}")
-    left = drafts(folder)
-    wrong = (
-        wrong or (f"{left[0].name} was left" if left else "") or ("" if kept(folder) == wanted else "another outcome")
-    )
+    wrong = wrong or left_in(folder) or ("" if kept(folder) == wanted else "another outcome")
     shutil.rmtree(folder)
     return f"{death}: {wrong}" if wrong else ""
 
@@ -109,10 +104,9 @@ def rows(small: SmallRun, count: int = TRIED) -> Iterator[Row]:
         folder = prepared(small, small.folder / f"{command.__name__}-undisturbed")
         names = points(lambda seen, c=command, f=folder: c(f), folder)
         wanted = kept(folder)
-        works = []
-        for k in range(count):
-            low, high = 1 + k * len(names) // count, (k + 1) * len(names) // count
-            death, own = Death.drawn(draw, low, high, torn=bool(k % 2)), small.folder / f"{command.__name__}{k}"
-            works.append(lambda o=own, c=command, d=death, w=wanted: again(small, o, c, d, w))
+        works = [
+            lambda o=small.folder / f"{command.__name__}{k}", c=command, d=death, w=wanted: again(small, o, c, d, w)
+            for k, death in enumerate(spread(draw, count, len(names)))
+        ]
         yield row(f"kill -9 of `tgvig {command.__name__}`, then again", works, f"of {len(names)} points; seed {SEED}",
                   "nothing half-written, then as undisturbed")  # fmt: skip

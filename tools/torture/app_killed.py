@@ -16,9 +16,9 @@ from tgvig_ui.service import Options, Service
 from tgvig_ui.store import Part, Store
 from tools.torture.disk import row
 from tools.torture.forked import child
-from tools.torture.kill import FATAL, Death, dying, points
+from tools.torture.kill import Death, killed, points, spread
 from tools.torture.row import Row
-from tools.torture.small_run import SmallRun
+from tools.torture.small_run import SmallRun, left_in
 
 SEED = 3
 TRIED = 8
@@ -60,33 +60,31 @@ def made(root: Path) -> dict[str, object]:
     return found | {"curve": [line["similarity"] for line in run.iterations()]}
 
 
-def trial(root: Path, first: Path, death: Death, wanted: dict) -> str:
-    """Kill a server, start another one, and compare what the job has left."""
+def copied(first: Path, root: Path) -> Path:
+    """A copy of a server's folder, whose part knows where it lies."""
     shutil.copytree(first, root)
     config = root / ID / "generations" / "1" / "config.json"
     config.write_text(config.read_text().replace(str(first), str(root)))
-    ended = dying(lambda seen: serve(root), root, death)
-    if ended.signal not in (0, *FATAL) or ended.crash:
-        return f"{death}: {ended}"
-    if ended.signal:
-        ended = child(lambda: serve(root))
-    wrong = "" if ended.value in (None, "done") else str(ended.value)
-    wrong = wrong or (str(ended) if str(ended) != "done" else "") or ("" if made(root) == wanted else "another outcome")
+    return root
+
+
+def trial(root: Path, first: Path, death: Death, wanted: dict) -> str:
+    """Kill a server, start another one, and compare what the job has left."""
+    copied(first, root)
+    ended, death = killed(lambda seen: serve(root), root, death)
+    wrong = "" if ended.signal else "nothing died"
+    ended = child(lambda: serve(root))
+    wrong = wrong or ("" if ended.value == "done" else str(ended.value or ended))
+    wrong = wrong or ("" if made(root) == wanted else "another outcome") or left_in(root)
     shutil.rmtree(root)
     return f"{death}: {wrong}" if wrong else ""
 
 
 def rows(small: SmallRun) -> Iterator[Row]:
     first = begun(small)
-    undisturbed = small.folder / "parts-undisturbed"
-    shutil.copytree(first, undisturbed)
-    config = undisturbed / ID / "generations" / "1" / "config.json"
-    config.write_text(config.read_text().replace(str(first), str(undisturbed)))
-    names, draw = points(lambda seen: serve(undisturbed), undisturbed), random.Random(SEED)
-    wanted, works = made(undisturbed), []
-    for k in range(TRIED):
-        low, high = 1 + k * len(names) // TRIED, (k + 1) * len(names) // TRIED
-        death = Death.drawn(draw, low, high, torn=bool(k % 2))
-        works.append(lambda r=small.folder / f"parts{k}", d=death: trial(r, first, d, wanted))
+    undisturbed = copied(first, small.folder / "parts-undisturbed")
+    names = points(lambda seen: serve(undisturbed), undisturbed)
+    wanted, drawn = made(undisturbed), spread(random.Random(SEED), TRIED, len(names))
+    works = [lambda r=small.folder / f"parts{k}", d=d: trial(r, first, d, wanted) for k, d in enumerate(drawn)]
     yield row("kill -9 of the app's server in a job, then another server", works, f"of {len(names)} points; seed {SEED}",
               "images and detector as undisturbed")  # fmt: skip

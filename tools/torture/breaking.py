@@ -17,17 +17,18 @@ class Breaking(ThreadingHTTPServer):
     Attributes:
         content: the file. marked: whether it has an ETag. ranges: whether it gives parts of it.
         breaks: bytes after which each of the next answers breaks off; then it breaks no more.
-        refuses: whether it answers every request for the file by 503.
+        refuses: the status by which it answers every request for the file; 0 for none.
         spoiled: whether what it sends is not what its ETag says.
-        sent: bytes of the file that left so far.
+        begun: for each answer with bytes of the file, the byte it began at. sent: bytes of the file that left so far.
     """
 
     daemon_threads = True
 
     def __init__(self, content: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
-        self.content, self.marked, self.ranges, self.refuses = content, True, True, False
+        self.content, self.marked, self.ranges, self.refuses = content, True, True, 0
         self.breaks: list[int] = []
+        self.begun: list[int] = []
         self.spoiled = False
         self.sent = 0
 
@@ -66,6 +67,7 @@ class _Answer(BaseHTTPRequestHandler):
         ):
             begin = int(asked.removeprefix("bytes=").split("-")[0])
         if self._head(begin):
+            self.server.begun.append(begin)
             rest = bytes(reversed(self.server.content)) if self.server.spoiled else self.server.content[begin:]
             left = self.server.breaks.pop(0) if self.server.breaks else len(rest)
             self.wfile.write(rest[:left])
@@ -75,7 +77,7 @@ class _Answer(BaseHTTPRequestHandler):
     def _head(self, begin: int) -> bool:
         server, size = self.server, len(self.server.content)
         if server.refuses:
-            self.send_response(503)
+            self.send_response(server.refuses)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return False

@@ -89,6 +89,9 @@ def _png(pixels: np.ndarray) -> Iterator[tuple[str, bytes]]:
     yield "many_chunks_behind.png", whole[:-12] + chunk(b"prVt", b"") * 1_000_000 + whole[-12:]
     yield "many_idat.png", whole[:-12] + chunk(b"IDAT", b"") * 1_000_000 + whole[-12:]
     yield "exif.png", with_chunk(whole, b"eXIf", _tags()[6:])
+    fewer = _tags(200_000, 800)
+    yield "exif_head.png", with_chunk(whole, b"eXIf", b"II\0*" + fewer[10:])
+    yield "exif_twice.png", with_chunk(whole, b"eXIf", b"Exif\0\0" + fewer)
     yield (
         "raw_exif.png",
         with_chunk(whole, b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(_raw(_tags(100_000, 400)))),
@@ -113,6 +116,8 @@ def _jpeg(pixels: np.ndarray) -> Iterator[tuple[str, bytes]]:
     for start in range((len(block) - 6) // 60_000 * 60_000, -1, -60_000):  # the last goes in first: each lands in front
         jpeg = with_segment(jpeg, 1, b"Exif\0\0" + block[6 + start : 6 + start + 60_000])
     yield "exif.jpg", jpeg
+    shared = [(45_057, 4, 1, struct.pack("<I", 2))] + [(50_000 + k, 3, 20_000, struct.pack("<I", 8)) for k in range(60)]
+    yield "mpf.jpg", with_segment(whole, 2, b"MPF\0" + exif(shared)[6:] + bytes(range(256)) * 160)
 
 
 def _tags(size: int = 3_000_000, tags: int = 1500) -> bytes:
@@ -133,14 +138,31 @@ def _tiff(pixels: np.ndarray) -> Iterator[tuple[str, bytes]]:
     moved = whole[:4] + struct.pack("<I", at) + whole[8:]
     chain = b"".join(directory(own, at + step * (k + 1) if k < 79_999 else 0) for k in range(80_000))
     yield "pages.tif", moved + chain
+    yield "pages_head.tif", b"II\0*" + (moved + chain)[4:]
     same = b"".join(struct.pack("<HHII", 40_000 + k, 1, 3_000_000, 8) for k in range(1500))
     yield "tags.tif", moved + directory(own + same) + bytes(3_000_000)
+    yield "tags_head.tif", b"II\0*" + (moved + directory(own + same))[4:] + bytes(3_000_000)
     inner = own + struct.pack("<HHII", 34_665, 4, 1, at + step + 12)
     yield "inner_tags.tif", moved + directory(inner) + directory(same) + bytes(3_000_000)
     yield "count.tif", moved + struct.pack("<H", 65_535) + own * 3
+    yield from _many_numbers()
     file = io.BytesIO()
     Image.new("F", (SIDE, SIDE)).save(file, "TIFF", compression="tiff_adobe_deflate")
     yield "float.tif", file.getvalue()
+
+
+def _many_numbers() -> Iterator[tuple[str, bytes]]:
+    """TIFFs of which one tag holds 300,000 numbers, each of which becomes an object."""
+    tags = ((256, 64), (257, 64), (258, 8), (259, 1), (262, 1), (277, 1), (278, 1))
+    for name, tag, more in (
+        ("strips", 273, ()),
+        ("tiles", 324, ((322, 16), (323, 16))),
+        ("resolutions", 282, ((273, 8),)),
+    ):
+        rows = b"".join(struct.pack("<HHII", key, 4, 1, value) for key, value in (*tags, *more))
+        count = len(rows) // 12 + 1
+        rows += struct.pack("<HHII", tag, 4, 300_000, 14 + 12 * count)  # the numbers lie behind
+        yield f"{name}.tif", b"II*\0\x08\0\0\0" + struct.pack("<H", count) + rows + bytes(4 + 1_200_000)
 
 
 def _other(pixels: np.ndarray) -> Iterator[tuple[str, bytes]]:

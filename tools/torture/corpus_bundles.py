@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,9 +88,15 @@ def _hostile_zips(files: dict[str, bytes], folder: Path, less: int) -> Iterator[
     for name in ("bundle.json", "checksums.sha256"):
         yield zipped(folder / f"swells_{Path(name).stem}.zip", files | {name: bytes(1_000_000_000 // less)}), "refused"
     yield zipped(folder / "swells_model.zip", files | {"onnx/model.onnx": bytes(1_500_000_000 // less)}), "refused"
+    yield from _swelling(files, folder, bytes(1_500_000_000 // less))
     many = files | {f"n/{k}": b"" for k in range(60_000)}
-    yield zipped(folder / "many.zip", many), "refused"
-    yield zipped(folder / "many_more.zip", many | {f"m/{k}": b"" for k in range(60_000)}), "refused"
+    for name, listed in (("many", many), ("many_more", many | {f"m/{k}": b"" for k in range(60_000)})):
+        whole = zipped(folder / f"{name}.zip", listed)
+        content = bytearray(whole.read_bytes())
+        yield whole, "refused"
+        content[-14:-10] = b"PK\5\6"  # a second end within the first, where the files are counted: nobody reads that
+        (hidden := folder / f"{name}_ends.zip").write_bytes(content)
+        yield hidden, "refused"
     content = bytearray(zipped(folder / "locked.zip", files).read_bytes())
     for sign, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):  # as if encrypted
         at = content.find(sign)
@@ -110,6 +117,21 @@ def _hostile_zips(files: dict[str, bytes], folder: Path, less: int) -> Iterator[
     os.mkfifo(folder / "pipe.zip")
     yield folder / "pipe.zip", "refused"
     yield folder / "gone.zip", "refused"
+
+
+def _swelling(files: dict[str, bytes], folder: Path, zeros: bytes) -> Iterator[tuple[Path, str]]:
+    """Zeros that the manifest lists as they are; once the ZIP claims more packed bytes than it has."""
+
+    def listed(about: dict) -> None:
+        about["files"]["onnx/model.onnx"] = {"sha256": hashlib.sha256(zeros).hexdigest(), "bytes": len(zeros)}
+
+    packed = zipped(folder / "swells_listed.zip", forged(files | {"onnx/model.onnx": zeros}, listed))
+    content = bytearray(packed.read_bytes())
+    yield packed, "refused"
+    at = content.rfind(b"onnx/model.onnx") - 46 + 20  # in the ZIP's list (APPNOTE.TXT, 4.3.12)
+    content[at : at + 4] = struct.pack("<I", 2_000_000_000)
+    (claims := folder / "swells_claimed.zip").write_bytes(content)
+    yield claims, "refused"
 
 
 def _manifests(files: dict[str, bytes], folder: Path) -> Iterator[tuple[Path, str]]:
@@ -139,6 +161,7 @@ def _manifests(files: dict[str, bytes], folder: Path) -> Iterator[tuple[Path, st
             changes[f"{name}_{key}"] = put("limits", key, value=value)
     for name, value in {"nan": float("nan"), "huge": 10**9, "less": -256, "half": 0.5, "text": "256"}.items():
         changes[f"size_{name}"] = put("detector", "size", value=value)
+    changes["bytes_none"] = put("files", "onnx/model.onnx", "bytes", value=-2)
     changes["bytes_less"] = put("files", "onnx/model.onnx", "bytes", value=3)
     changes["models_other"] = put("models", value={"pickle": "model.pkl"})
     changes["climbs"] = put("files", "../x", value={"sha256": "0" * 64, "bytes": 1})

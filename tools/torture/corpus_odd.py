@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
+import tifffile
 from PIL import Image, ImageCms
 
 from tools.torture.corpus import Case, drawn, seen_by_opencv
@@ -143,6 +144,22 @@ def _several(rng: np.random.Generator) -> Iterator[Case]:
             more = [second, first] * count
             first.save(file, kind, save_all=True, append_images=more)
             yield Case("animated, several pages", f"several{count}.{suffix}", file.getvalue(), "refused")
+    yield from _headed(np.asarray(first), np.asarray(second))
     file = io.BytesIO()
     first.save(file, "MPO", save_all=True, append_images=[second])
     yield Case("animated, several pages", "phone.jpg", file.getvalue(), "read", seen_by_opencv(file.getvalue()), 4)
+
+
+def _headed(first: np.ndarray, second: np.ndarray) -> Iterator[Case]:
+    """TIFFs with the wrong heads that Pillow takes, of one picture and of two."""
+    for name, order, head in (("le", "<", b"II\0*"), ("be", ">", b"MM*\0"), ("be_big", ">", b"MM\0+")):
+        for count in (1, 2):
+            file = io.BytesIO()
+            with tifffile.TiffWriter(file, byteorder=order) as written:
+                for pixels in (first, second)[:count]:
+                    written.write(pixels, photometric="rgb", metadata=None)
+            content = head + file.getvalue()[4:]
+            if count == 1:
+                yield Case("animated, several pages", f"head_{name}.tif", content, "read", first)
+            else:
+                yield Case("animated, several pages", f"heads_{name}.tif", content, "refused", words="2 pictures")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from collections.abc import Iterator
 
@@ -97,9 +98,21 @@ def _depths(rng: np.random.Generator) -> Iterator[Case]:
             **black,
         )
     yield tiff("pages", np.stack([grey, grey, grey]), "refused", words="3 pictures", **black)
+    green = colour.copy()
+    green[-1, 1:3] = (0, 1, 9), (200, 0, 0)  # bytes 30 to 33 are 1, 0, 0, 0: in a later header that means run lengths
+    yield Case("depths and layouts", "depth_os2.bmp", os2(green), "read", green)
     for mode in ("1", "L", "P", "LA", "RGBA", "PA"):
         if mode != "PA":
             yield _by_pillow(mode, colour)
+
+
+def os2(pixels: np.ndarray) -> bytes:
+    """A BMP with the header of OS/2, of 12 bytes."""
+    height, width = pixels.shape[:2]
+    rows = np.zeros((height, -(-width * 3 // 4) * 4), np.uint8)
+    rows[:, : width * 3] = pixels[::-1, :, ::-1].reshape(height, -1)
+    header = struct.pack("<IHHHH", 12, width, height, 1, 24)
+    return b"BM" + struct.pack("<IHHI", 26 + rows.size, 0, 0, 26) + header + rows.tobytes()
 
 
 def _by_pillow(mode: str, colour: np.ndarray) -> Case:

@@ -27,11 +27,12 @@ def unfinished(small: SmallRun, out: Path) -> Path:
     return out
 
 
-def healed(small: SmallRun, out: Path, harm: Callable[[Path], None], *names: str) -> str:
+def healed(small: SmallRun, out: Path, harm: Callable[[Path], None], *names: str, listed: str = "") -> str:
     """Do harm to a run and resume it.
 
     Args:
         names: what a refusal has to name; the remedy, deleting that, is then tried, too.
+        listed: which of LISTS was harmed and may still lack.
     """
     harm(out)
     ended = child(lambda: resume(out))
@@ -43,9 +44,17 @@ def healed(small: SmallRun, out: Path, harm: Callable[[Path], None], *names: str
         ended = child(lambda: resume(out))
     if not (isinstance(ended.value, dict) and ended.value["code"] == 0):
         return str(ended if ended.value is None else ended.value["said"].strip()[-200:])
+    if listed and not (out / listed).exists():
+        shutil.copy(small.reference / listed, out)
     wrong = small.differs(out, deaths=9, whole=False)
     shutil.rmtree(out, ignore_errors=True)
-    return "" if wrong.startswith("only in") and any(name in wrong for name in LISTS) else wrong
+    return wrong
+
+
+def no_settings(out: Path) -> str:
+    """A run whose config is cut cannot be finished: the sentence names the file, and says that the run is begun anew."""
+    cut("config.json")(out)
+    return no_sentence(child(lambda: resume(out)), "config.json", "anew")
 
 
 def gone(name: str) -> Callable[[Path], None]:
@@ -107,7 +116,7 @@ def spoiled_image(small: SmallRun, out: Path) -> str:
 VANISHED = ("sets/001/001.png", "sets/002", "state.pt", "journal.jsonl", "prompt.json", "prompts.csv", "odd/notes.json",
             "model/model.safetensors", "model/model.json", "inspect/chip_000.png", "odd", "model", "inspect")  # fmt: skip
 HALVED = {"state.pt": (), "prompt.json": ("prompt.json",), "odd/notes.json": (), "model/model.json": (),
-          "journal.jsonl": (), "inspect/chip_000.png": ()}  # fmt: skip
+          "journal.jsonl": (), "inspect/chip_000.png": (), "model/model.safetensors": ()}  # fmt: skip
 LINES = {
     "first": line(0, b'{"time": 17\n'), "last": line(-1, b'{"time": 17, "ev'), "binary": line(3, NOISE + b"\n"),
     "an iteration's": iteration(0, b'{"time": 1, "event": "iteration"}\n'), "the last iteration's": iteration(-1, NOISE + b"\n"),
@@ -124,15 +133,19 @@ def rows(small: SmallRun) -> Iterator[Row]:
     def early(name: str, place: int) -> Path:
         return Path(shutil.copytree(half, small.folder / f"{name}{place}"))
 
-    works = [lambda n=n, k=k: healed(small, late("gone", k), gone(n), n) for k, n in enumerate(VANISHED)]
+    works = [
+        lambda n=n, k=k: healed(small, late("gone", k), gone(n), n, listed=n if n in LISTS else "")
+        for k, n in enumerate(VANISHED)
+    ]
     yield row("a file or folder vanished from the run", works, ", ".join(VANISHED), "as undisturbed")
     works = [lambda n=n, w=w, k=k: healed(small, late("cut", k), cut(n), *w) for k, (n, w) in enumerate(HALVED.items())]
     works.append(lambda: healed(small, early("state", 0), cut("state.pt")))
     works.append(lambda: spoiled_image(small, late("spoiled", 0)))
+    works.append(lambda: no_settings(late("config", 0)))
     yield row(
         "a file of the run cut in half",
         works,
-        ", ".join([*HALVED, "the state of half a run", "an image"]),
+        ", ".join([*HALVED, "the state of half a run", "an image", "config.json"]),
         "as undisturbed, or a sentence that helps",
     )
     works = [lambda h=h, k=k: healed(small, late("late", k), h) for k, h in enumerate(LINES.values())]

@@ -17,7 +17,7 @@ from tools.torture.forked import child, together
 from tools.torture.kill import Points
 from tools.torture.row import Row
 from tools.torture.said import no_sentence, resume
-from tools.torture.small_run import SmallRun, drafts
+from tools.torture.small_run import SmallRun, left_in
 
 SEED = 4
 ROOM = (4_096, 400_000, 30_000_000)
@@ -89,8 +89,13 @@ def read_only(small: SmallRun, place: Path) -> str:
         return wrong or finished(small, out)
 
 
+def needs_room(event: str, arguments: tuple) -> bool:
+    """Whether an audit event is of something that a full disk refuses."""
+    return event in ("os.rename", "os.mkdir") or (event == "open" and bool(arguments[2] & (os.O_WRONLY | os.O_RDWR)))
+
+
 def refused_at(small: SmallRun, out: Path, at: int, number: int) -> str:
-    """The system refuses to open the file at a point with an error number; later the run goes on.
+    """From a point on the system refuses to open, rename or make anything, with an error number; later the run goes on.
 
     Args:
         at: point of the resumed run, from 1; with fewer points it ends well at once.
@@ -101,8 +106,7 @@ def refused_at(small: SmallRun, out: Path, at: int, number: int) -> str:
         seen = Points(out)
 
         def heard(event: str, arguments: tuple) -> None:
-            writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-            if (writes or event == "os.rename") and str(out) in str(arguments[0]) and len(seen.names) >= at:
+            if needs_room(event, arguments) and str(out) in str(arguments[0]) and len(seen.names) >= at:
                 raise OSError(number, os.strerror(number), str(arguments[0]))
 
         sys.addaudithook(heard)
@@ -111,9 +115,7 @@ def refused_at(small: SmallRun, out: Path, at: int, number: int) -> str:
     ended = child(disturbed)
     done = isinstance(ended.value, dict) and ended.value["code"] == 0
     wrong = "" if done else no_sentence(ended, out.name)
-    if left := drafts(out):
-        wrong = wrong or f"{left[0].name} was left"
-    wrong = wrong or finished(small, out)
+    wrong = wrong or left_in(out) or finished(small, out)
     shutil.rmtree(out, ignore_errors=True)
     return f"point {at}, {errno.errorcode[number]}: {wrong}" if wrong else WENT_ON if done else REFUSED
 
@@ -134,13 +136,19 @@ def may_mount(folder: Path) -> bool:
         return False
 
 
+def mounted(may: bool, what: str, works: list, figure: str = "") -> Row:
+    """Trials on a disk of their own; without the right to mount they are a row that does not hold."""
+    return row(what, works, figure) if may else Row(what, 1, 0, "may not mount here")
+
+
 def rows(small: SmallRun) -> Iterator[Row]:
     half_done(small)
-    if may_mount(small.folder / "probe"):
-        places = [(small.folder / f"disk{room}", room) for room in ROOM]
-        yield row("full disk (tmpfs)", [lambda p=place, r=room: full(small, p, r) for place, room in places],
-                  f"{', '.join(f'{room / 1000:,.0f} kB' for room in ROOM)} left")  # fmt: skip
-        yield row("disk turned read-only (tmpfs)", [lambda: read_only(small, small.folder / "readonly")], "")
+    places = [(small.folder / f"disk{room}", room) for room in ROOM]
+    left = f"{', '.join(f'{room / 1000:,.0f} kB' for room in ROOM)} left"
+    works = [lambda p=place, r=room: full(small, p, r) for place, room in places]
+    may = may_mount(small.folder / "probe")
+    yield mounted(may, "full disk (tmpfs)", works, left)
+    yield mounted(may, "disk turned read-only (tmpfs)", [lambda: read_only(small, small.folder / "readonly")])
     draw = random.Random(SEED)
     drawn = [(draw.randint(1, 45), (errno.ENOSPC, errno.EROFS, errno.EDQUOT)[k % 3]) for k in range(TRIED)]
     works = [lambda o=small.folder / f"refused{k}", d=d: refused_at(small, o, *d) for k, d in enumerate(drawn)]

@@ -116,16 +116,30 @@ def unreachable(server: Breaking) -> str:
     with place(server):
         with contextlib.suppress(TgvigError):
             fetch(weights(server), None)
-        server.refuses = True
+        server.refuses = 503
         try:
             fetch(weights(server), None)
             return "taken for whole"
         except TgvigError as error:
             if "--models-dir" not in str(error):
                 return str(error)
-        server.refuses = False
+        server.refuses = 0
         wrong = attempts(weights(server))[1]
         return wrong or (f"{server.sent - SIZE} bytes too many" if server.sent != SIZE else "")
+
+
+def unsatisfied(server: Breaking) -> str:
+    """416, which answers a request for a part, to one for the whole file: refused like any other answer."""
+    server.refuses = 416
+    with place(server) as models:
+        try:
+            fetch(weights(server), None)
+            return "taken"
+        except TgvigError as error:
+            left = [path.name for path in models.iterdir() if path.suffix == ".part"]
+            return (
+                f"left: {left}" if left else "" if "416" in str(error) and "--models-dir" in str(error) else str(error)
+            )
 
 
 KILLED = """
@@ -140,7 +154,7 @@ download(sys.argv[1], Path(sys.argv[2]), 1, progress)
 
 
 def killed(server: Breaking) -> str:
-    """kill -9 in the middle of the download: nothing under the file's name, and it is gone on with."""
+    """kill -9 in the middle of the download: nothing under the file's name, and it is gone on with from what came."""
     with place(server) as models:
         models.mkdir(parents=True)
         target = models / "weights.ckpt"
@@ -149,7 +163,7 @@ def killed(server: Breaking) -> str:
             return f"exit code {died.returncode}, {list(models.iterdir())}"
         kept = sum(path.stat().st_size for path in models.iterdir())
         wrong = attempts(weights(server))[1]
-        return wrong or ("" if kept else "nothing was kept")
+        return wrong or ("" if kept and server.begun == [0, kept] else f"{kept} kept, sent from {server.begun} on")
 
 
 HUB_CLIENT = """
@@ -204,7 +218,7 @@ def hub_wrong(server: Breaking) -> str:
 
 TRIALS: dict[str, Callable[[Breaking], str]] = {
     trial.__name__.replace("_", " "): trial
-    for trial in (broken_off, unmarked, without_ranges, replaced, wrong_bytes, unreachable, killed)
+    for trial in (broken_off, unmarked, without_ranges, replaced, wrong_bytes, unreachable, unsatisfied, killed)
 }
 HUB_TRIALS = {trial.__name__.replace("_", " "): trial for trial in (hub_breaks, hub_gone, hub_wrong)}
 

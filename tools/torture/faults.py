@@ -35,7 +35,7 @@ def main() -> None:
     from tools.torture.small_run import Recipe, SmallRun
 
     with tempfile.TemporaryDirectory(prefix="tgvig-faults-") as folder:
-        small = SmallRun(Path(folder), Recipe())
+        small = SmallRun(Path(folder).resolve(), Recipe())
         for part in sys.argv[1:] or PARTS:
             for row in importlib.import_module(f"tools.torture.{part}").rows(small):
                 print(json.dumps(dataclasses.asdict(row)), flush=True)

@@ -1,4 +1,4 @@
-"""Intruders: strangers at the web app in its three modes, at the HTTP API, and with bundles and weights that were tampered with."""
+"""Intruders: strangers at the web app in its four modes, at the HTTP API, and with bundles and weights that were tampered with."""
 
 from __future__ import annotations
 

@@ -22,10 +22,12 @@ from tools.torture.small_run import SmallRun
 
 SEED = 9
 FATAL = (signal.SIGKILL, signal.SIGXFSZ)
-CHANGES = {"os.rename": 2, "os.mkdir": 1, "os.remove": 1, "os.rmdir": 1}
-"""Audit events that change a folder, and how many of their arguments are paths."""
+CHANGES = {"os.rename": (1, 3), "os.mkdir": (0, 2), "os.remove": (0, 1), "os.rmdir": (0, 1)}
+"""Audit events that change a folder: where among their arguments the path is, and the folder that it is relative to."""
 LARGEST = 2**26
 """Bytes; the state of the small run is somewhat larger."""
+SMALLER = 2**6
+"""A size beyond all that is written is divided by this until the process dies."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,21 @@ class Death:
     def drawn(cls, draw: random.Random, low: int, high: int, torn: bool) -> Death:
         return cls(draw.randint(low, max(low, high)), int(LARGEST ** draw.random()) if torn else None)
 
+    def earlier(self, points: int) -> Death | None:
+        """What to try where a process with so many points did not die of this one; None where it cannot die.
+
+        Its point is one that there is, its file larger than its size, or nothing is written any more: it dies at the point.
+        """
+        if self.at > points:
+            return Death(1 + (self.at - 1) % points, self.size) if points else None
+        return Death(self.at, self.size // SMALLER or None) if self.size is not None else None
+
     def __str__(self) -> str:
         return f"point {self.at}" + (f", {self.size} bytes into a file" if self.size is not None else "")
 
 
 class Points:
-    """Counts what this process does to a folder; for a child that may die."""
+    """Counts what this process does to a folder, whose path is the real one; for a child that may die."""
 
     def __init__(self, folder: Path, death: Death | None = None) -> None:
         self.folder, self.death, self.names, self._steps = str(folder), death, [], set()
@@ -63,10 +74,13 @@ class Points:
             if flags & (os.O_WRONLY | os.O_RDWR):
                 self._changed(event, path)
         elif event in CHANGES:
-            self._changed(event, arguments[CHANGES[event] - 1])
+            path, base = CHANGES[event]
+            self._changed(event, arguments[path], arguments[base])
 
-    def _changed(self, event: str, path: object) -> None:
+    def _changed(self, event: str, path: object, base: int = -1) -> None:
         name = os.fsdecode(path) if isinstance(path, (str, bytes, os.PathLike)) else ""
+        if base >= 0 and not os.path.isabs(name):  # how shutil.rmtree goes through a folder
+            name = os.path.join(os.readlink(f"/proc/self/fd/{base}"), name)
         if self.folder in name:  # also drafts beside it
             self._reached(f"{event} {name.removeprefix(self.folder)}", name)
 
@@ -97,52 +111,83 @@ def points(work: Callable[[Points], object], folder: Path) -> list[str]:
 
 
 def dying(work: Callable[[Points], object], folder: Path, death: Death) -> Ended:
-    """Do a piece of work in a child that dies on the way, unless the files are smaller than the drawn size."""
-    return child(lambda: work(Points(folder, death)) and None)
+    """Do a piece of work in a child that dies on the way, or whose value is how many points it had without dying."""
+
+    def counted() -> int:
+        seen = Points(folder, death)
+        work(seen)
+        return len(seen.names)
+
+    return child(counted)
+
+
+def killed(work: Callable[[Points], object], folder: Path, death: Death) -> tuple[Ended, Death]:
+    """The same with an earlier death, from the same folder, until it dies: only work without points ends well.
+
+    Raises:
+        RuntimeError: it ended otherwise; the sentence says how.
+    """
+    kept = folder.with_name(f"{folder.name}-kept")
+    if folder.exists():
+        shutil.copytree(folder, kept)
+    while not (ended := dying(work, folder, death)).signal and (earlier := death.earlier(ended.value or 0)):
+        death = earlier
+        shutil.rmtree(folder)
+        if kept.exists():
+            shutil.copytree(kept, folder)
+    shutil.rmtree(kept, ignore_errors=True)
+    if ended.signal not in (0, *FATAL) or ended.refused or ended.crash:
+        raise RuntimeError(f"{death}: {ended}")
+    return ended, death
+
+
+def spread(draw: random.Random, count: int, total: int) -> list[Death]:
+    """One death in every stretch of so many points, every other one in mid-write."""
+    return [Death.drawn(draw, 1 + k * total // count, (k + 1) * total // count, torn=bool(k % 2)) for k in range(count)]
 
 
 def deaths(count: int, total: int, more: int, seed: int = SEED) -> list[tuple[Death, ...]]:
-    """For each trial the deaths of one run: one in every stretch of the run, every other one in mid-write.
+    """For each trial the deaths of one run, see `spread`.
 
     Args:
         total: points of the undisturbed run. more: of the last so many trials the resumed process dies twice, too.
     """
-    draw, found = random.Random(seed), []
-    for place in range(count):
-        low, high = 1 + place * total // count, (place + 1) * total // count
-        first = Death.drawn(draw, low, high, torn=bool(place % 2))
-        later = [Death.drawn(draw, 1, total // 2, torn=bool(again)) for again in range(2)]
-        found.append((first, *(later if place >= count - more else ())))
-    return found
+    draw = random.Random(seed)
+    firsts = spread(draw, count, total)
+    later = [[Death.drawn(draw, 1, total // 2, torn=bool(again)) for again in range(2)] for _ in range(more)]
+    return [(first, *after) for first, after in zip(firsts, [()] * (count - more) + later, strict=True)]
 
 
-def trial(small: SmallRun, out: Path, planned: tuple[Death, ...]) -> str:
-    """Kill a run as planned, finish it, and say in what it is wrong."""
-    killed = 0
-    for death in planned:
-        ended = dying(lambda seen: small.go_on(out, seen.progress), out, death)
-        if ended.signal not in (0, *FATAL) or ended.refused or ended.crash:
-            return f"{death}: {ended}"
-        killed += ended.signal in FATAL
-    ended = child(lambda: small.go_on(out))
-    wrong = str(ended) if str(ended) != "done" else small.differs(out, killed)
+def trial(small: SmallRun, out: Path, planned: tuple[Death, ...]) -> dict:
+    """Kill a run as planned and finish it. Returns {"signals": what it died of, "wrong": in what it is wrong}."""
+    signals, died = [], []
+    try:
+        for death in planned:
+            ended, death = killed(lambda seen: small.go_on(out, seen.progress), out, death)
+            signals += [ended.signal] if ended.signal else []
+            died.append(str(death))
+        ended = child(lambda: small.go_on(out))
+        wrong = str(ended) if str(ended) != "done" else small.differs(out, len(signals))
+        wrong = wrong or ("" if signals else "nothing died")
+    except RuntimeError as error:
+        wrong = str(error)
     shutil.rmtree(out, ignore_errors=True)
-    return f"{' then '.join(map(str, planned))}: {wrong}" if wrong else ""
+    return {"signals": signals, "wrong": ": ".join(filter(None, [" then ".join(died), wrong])) if wrong else ""}
 
 
 def run_row(small: SmallRun, count: int = 30, more: int = 4, seed: int = SEED) -> Row:
     """kill -9 at so many points of the small run."""
     spare = small.folder / "counted"
     names = points(lambda seen: small.begin(spare, seen.progress), spare)
-    plans = deaths(count, len(names), more, seed)
     works = [
         lambda out=small.folder / f"killed{place}", plan=plan: trial(small, out, plan)
-        for place, plan in enumerate(plans)
+        for place, plan in enumerate(deaths(count, len(names), more, seed))
     ]
-    wrong = [str(ended.value if ended.value is not None else ended) for ended in together(works)]
-    wrong = [words for words in wrong if words]
-    torn = sum(plan[0].size is not None for plan in plans)
-    figure = f"of {len(names)} points; {torn} in mid-write, {more} killed twice more while resuming; seed {seed}"
+    told = [ended.value or {"signals": [], "wrong": str(ended)} for ended in together(works)]
+    wrong = [one["wrong"] for one in told if one["wrong"]]
+    died = [signal for one in told for signal in one["signals"]]
+    figure = f"of {len(names)} points; {len(died)} deaths in {sum(bool(one['signals']) for one in told)} trials, "
+    figure += f"{died.count(signal.SIGXFSZ)} in mid-write; seed {seed}"
     return Row("kill -9 of `tgvig run`, then resume", count, count - len(wrong), "; ".join([figure, *wrong[:3]]),
                "files and result as undisturbed")  # fmt: skip
 

@@ -19,7 +19,7 @@ from tools.torture.disk import REFUSED, WENT_ON, finished, half_done, row
 from tools.torture.forked import child
 from tools.torture.row import Row
 from tools.torture.said import no_sentence, resume, tgvig
-from tools.torture.small_run import SmallRun, drafts
+from tools.torture.small_run import SmallRun, left_in
 
 SEED = 12
 SHORT = {
@@ -57,7 +57,7 @@ def squeezed(megabytes: int) -> Iterator[None]:
 def scarce(small: SmallRun, out: Path, name: str, shortage: Callable[[], AbstractContextManager]) -> str:
     """Resume while memory is short: a sentence, or it helps itself; then it is finished.
 
-    Smaller batches may round otherwise: what a run that helped itself has made is only compared in its curve.
+    Smaller batches round otherwise: what a run that helped itself has made is compared in its numbers, see SmallRun.far.
     """
     shutil.copytree(half_done(small), out)
 
@@ -70,15 +70,14 @@ def scarce(small: SmallRun, out: Path, name: str, shortage: Callable[[], Abstrac
         wrong = _alike(small, out)
     else:
         wrong = no_sentence(ended, "memory") or finished(small, out)
-    if left := drafts(out):
-        wrong = wrong or f"{left[0].name} was left"
+    wrong = wrong or left_in(out)
     shutil.rmtree(out, ignore_errors=True)
     return f"{name}: {wrong}" if wrong else WENT_ON if done else REFUSED
 
 
 def _alike(small: SmallRun, out: Path) -> str:
     found = small.differs(out, deaths=1)
-    return "" if found.startswith(("other bytes", "another result")) and small.near(out) else found
+    return small.far(out) if found.startswith(("other bytes", "another result")) else found
 
 
 def clock(small: SmallRun, out: Path, back: float) -> str:

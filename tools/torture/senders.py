@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tgvig_ui.guard import UPLOAD
 from tools.torture.addresses import inside
-from tools.torture.asking import victim
+from tools.torture.asking import Asker, victim
 from tools.torture.row import Row
 from tools.torture.strangers import GIVEN, Scene
 from tools.torture.tally import Tally
@@ -18,8 +18,11 @@ def rows(found: Scene, share: int = 1) -> Iterator[Row]:
     """All trials on one server; of the many alike only each `share`-th."""
     yield from fetching(found, share)
     yield other_sites(found)
+    if found.mode in ("plain", "--host"):
+        yield names(found)
     yield too_much(found)
-    yield login(found)
+    if found.mode == "--auth":
+        yield login(found)
 
 
 def fetching(found: Scene, share: int) -> Iterator[Row]:
@@ -74,29 +77,61 @@ def _uploads(path: Path) -> bool:
 
 
 def other_sites(found: Scene) -> Row:
-    """A page of another site in the same browser, and a name that leads to this machine (DNS rebinding)."""
-    tally, join = Tally(f"{found.mode}: another site's page in the person's browser"), "/gradio_api/queue/join"
-    asker = found.owner
-    for site in ("cross-site", "same-site"):
-        for path in (join, UPLOAD, "/gradio_api/call/status", "/gradio_api/run/status"):
+    """A page of another site in the same browser: it may not call, and reads nothing; a link to the page itself works."""
+    tally = Tally(f"{found.mode}: another site's page in the person's browser")
+    # gradio shares its answers with every site as soon as it is not called by a local name
+    asker = Asker(found.owner.url, found.owner.headers | ({} if found.mode == "plain" else {"Host": "192.0.2.1"}))
+    for asked in _from_another_site():
+        for method, path, body in _calls(found):
             for kind in ({"Content_Type": "text/plain"}, {"Content_Type": "application/json"}, {}):
-                answer = asker.post(path, b'{"data": []}', Sec_Fetch_Site=site, Origin="http://evil.example", **kind)
-                closed = (
-                    answer.status == 403
-                    if found.mode != "--public"
-                    else answer.headers.get("access-control-allow-origin") is None
-                )
-                tally.saw(closed, f"{site} POST {path} → {answer.status}")
-    for host in (
+                answer = asker.ask(method, path, body, Origin="http://evil.example", **asked, **kind)
+                closed = found.mode == "--public" or answer.status == 403
+                shared = [name for name in answer.headers if name.startswith("access-control-allow-")]
+                tally.saw(closed and not shared, f"{asked} {method} {path} → {answer.status} {shared}")
+    answer = asker.ask("OPTIONS", UPLOAD, Origin="http://evil.example", Access_Control_Request_Method="POST")
+    tally.saw("access-control-allow-origin" not in answer.headers, f"preflight → {answer.headers}")
+    link = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+    tally.saw(asker.get("/", **link).status == 200, "a link to the page")
+    framed = asker.get("/", **link | {"Sec_Fetch_Dest": "iframe"}).status
+    tally.saw(framed == (200 if found.mode == "--public" else 403), f"the page in a frame → {framed}")
+    return tally.row()
+
+
+def _from_another_site() -> Iterator[dict[str, str]]:
+    """What a browser says of such a call; to plain http elsewhere than on its own machine it says Origin alone."""
+    yield {}
+    for site in ("cross-site", "same-site"):
+        yield {"Sec_Fetch_Site": site}
+        yield {"Sec_Fetch_Site": site, "Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "image"}
+
+
+def _calls(found: Scene) -> Iterator[tuple[str, str, bytes | None]]:
+    """Those that tell something, or change it; not the login's end, which comes last of all."""
+    for path in ("queue/join", "upload", "call/status", "run/status"):
+        yield "POST", f"/gradio_api/{path}", b'{"data": []}'
+    for path in ("/config", f"/gradio_api/file={found.part.folder}/{GIVEN[0]}", "/gradio_api/queue/status"):
+        yield "GET", path, None
+
+
+def names(found: Scene) -> Row:
+    """A name that leads to this machine (DNS rebinding), where neither a login nor limits protect the server."""
+    tally, asker = Tally(f"{found.mode}: a name that others pointed to this server"), found.owner
+    foreign = (
         "evil.example",
-        "evil.example:7860",
         "127.0.0.1.evil.example",
         "localhost.evil.example",
         "[::1].evil.example",
         "",
-    ):
+        "2130706433",
+    )
+    for host in (*foreign, "evil.example:7860", "evil.gradio.live"):
+        for path in ("/", "/config", "/gradio_api/queue/join"):
+            answer = asker.ask("POST" if path.endswith("join") else "GET", path, Host=host)
+            tally.saw(answer.status in (0, 400, 403), f"Host {host!r} {path} → {answer.status}")
+    own = ("localhost:7860", "127.0.0.1", "[::1]:7860", *(("192.0.2.1:7860",) if found.mode == "--host" else ()))
+    for host in own:
         answer = asker.get("/config", Host=host)
-        tally.saw(found.mode != "plain" or answer.status in (0, 400, 403), f"Host {host!r} → {answer.status}")
+        tally.saw(answer.status == 200, f"Host {host!r} → {answer.status}")
     return tally.row()
 
 
@@ -124,18 +159,17 @@ def too_much(found: Scene) -> Row:
 
 
 def login(found: Scene) -> Row:
-    """With --auth nothing but the page's frame is there before the login; without, there is nothing to forge."""
+    """With --auth nothing but the page's frame is there before the login, nobody's token is told, no other site ends it."""
     tally = Tally(f"{found.mode}: without, or with a forged, login")
     cookie = found.stranger.headers.get("Cookie", "access-token-x=y")
     forged = ["", cookie[:-1], cookie + "x", cookie.split("=")[0] + "=", "access-token=anna", "user=anna"]
     closed = ["/config", f"/gradio_api/file={found.part.folder}/{GIVEN[0]}"]
     closed += [f"/gradio_api/{name}" for name in ("info", "openapi.json", "queue/status", "queue/data?session_hash=x")]
     closed += ["/gradio_api/heartbeat/x", "/gradio_api/upload_progress?upload_id=x"]
-    expected = 401 if found.mode == "--auth" else None
-    for given in forged if expected else ():
+    for given in forged:
         for path in closed:
             answer = found.anybody.get(path, Cookie=given, Authorization="Bearer anna", X_Forwarded_User="anna")
-            tally.saw(answer.status == expected, f"GET {path} with {given[:30]!r} → {answer.status}")
+            tally.saw(answer.status == 401, f"GET {path} with {given[:30]!r} → {answer.status}")
         for path in (
             "/gradio_api/queue/join",
             UPLOAD,
@@ -144,7 +178,7 @@ def login(found: Scene) -> Row:
             "/gradio_api/run/status",
         ):
             answer = found.anybody.post(path, {"data": [found.part.id]}, Cookie=given)
-            tally.saw(answer.status == expected, f"POST {path} with {given[:30]!r} → {answer.status}")
+            tally.saw(answer.status == 401, f"POST {path} with {given[:30]!r} → {answer.status}")
     for name, word in (
         ("anna", ""),
         ("anna", "second-word"),
@@ -155,7 +189,14 @@ def login(found: Scene) -> Row:
     ):
         try:
             found.anybody.logged_in(name, word)
-            tally.saw(not expected, f"logged in as {name!r}")
+            tally.saw(False, f"logged in as {name!r}")
         except (AssertionError, KeyError):
             tally.saw(True, "")
+    for name in ("token", "token/", "user", "user/", "login_check"):
+        answer = found.owner.get(f"/gradio_api/{name}")
+        tally.saw(answer.status == 404, f"GET {name} → {answer.status}")
+    answer = found.owner.get("/logout", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors", Sec_Fetch_Dest="image")
+    tally.saw(
+        answer.status == 403 and found.owner.get("/config").status == 200, f"another site's /logout → {answer.status}"
+    )
     return tally.row()

@@ -24,6 +24,8 @@ from tgvig_core.whole import is_draft
 NUT = Path(__file__).resolve().parent.parent.parent / "assets" / "samples" / "hex_nut"
 APART = ("config.json", "result.json", "journal.jsonl")
 """What is compared by its values: times, and where the run lies."""
+ROUNDED = 1e-4
+"""Largest difference, relative to the value, that batches of other sizes make, as in steady.py."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,14 @@ class SmallRun:
             return "another state.pt"
         return _journal(self.reference, out, deaths, whole)
 
-    def near(self, out: Path) -> bool:
-        """Whether the curve is the undisturbed one within 1e-3: batches of other sizes round otherwise."""
-        pairs = zip(_result(self.reference)["similarity"], _result(out)["similarity"], strict=True)
-        return all(abs(one - other) < 1e-3 for one, other in pairs)
+    def far(self, out: Path) -> str:
+        """Which numbers of a finished run are further from the undisturbed one's than rounding goes; "" for none."""
+        wanted, found = _numbers(self.reference), _numbers(out)
+        if wanted.keys() != found.keys():
+            return "other photos were inspected"
+        away = {name: abs(found[name] - value) / abs(value) for name, value in wanted.items()}
+        far = [f"{name} is {apart:.1e} away" for name, apart in away.items() if not apart <= ROUNDED]
+        return ", ".join(far[:3])
 
 
 def _tests(folder: Path, count: int) -> Path:
@@ -115,6 +121,12 @@ def drafts(folder: Path) -> list[Path]:
     return sorted(filter(is_draft, folder.rglob("*")))
 
 
+def left_in(folder: Path) -> str:
+    """The draft that was left in a folder, in words; "" where there is none."""
+    found = drafts(folder)
+    return f"{found[0].name} was left" if found else ""
+
+
 def _files(folder: Path) -> dict[str, str]:
     files = (path for path in folder.rglob("*") if path.is_file() and path.name not in (LOCK, "state.pt"))
     return {
@@ -127,6 +139,14 @@ def _result(folder: Path) -> dict:
     found = json.loads((folder / "result.json").read_text())
     assert all(seconds >= 0 for seconds in found.pop("seconds").values()), "time ran backwards"
     return found
+
+
+def _numbers(folder: Path) -> dict[str, float]:
+    """The curve, the threshold and every photo's score, by what they are."""
+    found = _result(folder)
+    curve = {f"similarity {number}": value for number, value in enumerate(found["similarity"], 1)}
+    scores = {f"score of {'/'.join(Path(row['path']).parts[-2:])}": row["score"] for row in found["images"]}
+    return curve | {"threshold": found["threshold"]} | scores
 
 
 def _same_state(wanted: dict, found: dict | None) -> bool:

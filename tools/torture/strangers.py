@@ -12,15 +12,15 @@ from pathlib import Path
 from PIL import Image
 
 from tgvig_core.runs import MODEL_FORMAT
-from tgvig_ui.guard import CALL, READ, UPLOAD
 from tgvig_ui.store import ID, Part, Store
-from tools.torture.addresses import everywhere, gradios, through
+from tools.torture.addresses import NEEDED, everywhere, gradios, through
 from tools.torture.asking import Answer, Asker
 from tools.torture.row import Row
 from tools.torture.tally import Tally
 
 MODES = {
     "plain": (),
+    "--host": ("--host", "0.0.0.0"),
     "--public": ("--public",),
     "--auth": ("--auth", "anna:first-word", "--auth", "ben:second-word"),
 }
@@ -116,8 +116,7 @@ def addresses(found: Scene) -> Row:
     unusual = [(method, path) for path in ("/", "/gradio_api/upload", "/gradio_api/queue/join")
                for method in ("PUT", "DELETE", "PATCH", "TRACE", "PROPFIND")]  # fmt: skip
     for method, path in (*gradios(), *extra, *unusual):
-        reading = method in ("GET", "HEAD")
-        if READ.fullmatch(path) if reading else method == "POST" and (path == UPLOAD or CALL.fullmatch(path)):
+        if (method, path) in NEEDED:
             continue
         answer = found.stranger.ask(method, path)
         tally.saw(answer.status == 404, f"{method} {path} → {answer.status}")

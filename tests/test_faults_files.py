@@ -8,8 +8,10 @@ import torch
 
 from tgvig_core import __main__ as line
 from tgvig_core import learning, odd_one, pack_files, pipeline
+from tgvig_core.backbones import EFFICIENTNET_LITE0
+from tgvig_core.detectors import PatchCore
 from tgvig_core.errors import TgvigError
-from tgvig_core.runs import MODEL_FORMAT, Run
+from tgvig_core.runs import Run
 
 
 def images(count: int = 2) -> torch.Tensor:
@@ -84,7 +86,7 @@ def test_a_damaged_json_file_is_named_with_the_remedy(run):
 @pytest.mark.parametrize("text", ["[1, 2]", "3", "{", "", '"settings"'])
 def test_a_config_that_is_none_is_no_run(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
-    with pytest.raises(TgvigError, match="holds no run to resume"):
+    with pytest.raises(TgvigError, match="config.json is damaged: choose another"):
         Run.open(tmp_path)
 
 
@@ -95,16 +97,24 @@ def test_a_config_that_lacks_what_a_run_needs_is_one_sentence(tmp_path, text):
         pipeline.opened(tmp_path)
 
 
-def test_a_detector_that_lacks_a_file_or_has_a_damaged_card_is_trained_anew(tmp_path):
-    card, weights = tmp_path / "model.json", tmp_path / "model.safetensors"
-    assert not learning._is_finished(tmp_path)
-    card.write_text(json.dumps({"format": MODEL_FORMAT}))
-    assert not learning._is_finished(tmp_path)
-    weights.touch()
-    assert learning._is_finished(tmp_path)
-    for damaged in ('{"format"', "[]", "{}"):
-        card.write_text(damaged)
-        assert not learning._is_finished(tmp_path)
+def test_a_detector_that_lacks_a_file_or_is_damaged_is_trained_anew(tmp_path, caplog):
+    folder = tmp_path / "model"
+    assert learning._finished(folder, "cpu") is None and not caplog.text  # there is none yet
+    detector = PatchCore(EFFICIENTNET_LITE0, 64)
+    detector.fit(torch.rand(2, 3, 64, 64), [0, 1])
+    detector.save(folder, {"arm": "real"})
+    found, card = learning._finished(folder, "cpu")
+    assert torch.equal(found.model.memory_bank, detector.model.memory_bank) and card["arm"] == "real"
+    for name in ("model.json", "model.safetensors"):
+        whole = (folder / name).read_bytes()
+        for damaged in (whole[: len(whole) // 2], b"", b"[]", b"{}"):
+            caplog.clear()
+            (folder / name).write_bytes(damaged)
+            assert learning._finished(folder, "cpu") is None and "Training it again." in caplog.text
+        (folder / name).unlink()
+        assert learning._finished(folder, "cpu") is None
+        (folder / name).write_bytes(whole)
+    assert learning._finished(folder, "cpu")
 
 
 @pytest.mark.parametrize("text", ["", '{"photos": ["a"', "[]", "{}"])

@@ -48,6 +48,8 @@ for at, size in ((2, None), (1, 2**26), (99, 10)):
 print(json.dumps([names, told]))
 """
 
+DRAFT = "." + "0123456789abcdef" * 2 + ".part.png"
+
 
 def said(script: str, folder: Path):
     """What a process of its own prints last."""
@@ -84,7 +86,13 @@ def test_a_trial_in_which_nothing_died_is_not_right(tmp_path, monkeypatch):
     assert kill.trial(small, tmp_path / "out", (Death(3),)) == {"signals": [signal.SIGKILL], "wrong": ""}
 
 
-@pytest.mark.parametrize(("draft", "wrong"), [("", ""), (".1f2e.part.png", "point 3: .1f2e.part.png was left")])
+@pytest.mark.parametrize(
+    ("draft", "wrong"),
+    [
+        ("", ""),
+        (".0123456789abcdef0123456789abcdef.part.png", "point 3: .0123456789abcdef0123456789abcdef.part.png was left"),
+    ],
+)
 def test_a_draft_that_the_second_server_left_is_seen(tmp_path, monkeypatch, draft, wrong):
     def copied(first: Path, root: Path) -> None:
         root.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import gradio as gr
@@ -56,5 +57,6 @@ def test_every_request_looks_for_idle_callers_and_is_handed_on(app: App, monkeyp
         seen.append(scope["type"])
 
     for kind in ("lifespan", "http"):
-        asyncio.run(Forgetful(inner)({"type": kind, "app": app}, None, None))
+        with ThreadPoolExecutor() as pool:  # a browser of another test may have an event loop in this one
+            pool.submit(asyncio.run, Forgetful(inner)({"type": kind, "app": app}, None, None)).result()
     assert seen == ["lifespan", "http"] and not app.state_holder.session_data

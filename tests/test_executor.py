@@ -235,9 +235,12 @@ def test_a_killed_servers_job_runs_again_with_its_arguments(executor, jobs, part
     part = parts.new()
     job = {"kind": "wait", "arguments": {"name": "again"}, "state": state_, "message": ""}
     (part.folder / "job.json").write_text(json.dumps(job))
-    half = part.folder / f".{'0' * 32}.part.json"  # it died while it wrote another state
-    half.touch()
-    assert executor.recover(parts) == 1 and not half.exists()
+    draft = f".{'0' * 32}.part"  # it died while it wrote another state, or a map
+    halves = [part.folder / f"{draft}.json", part.folder / "generations/1/inspect/maps" / f"{draft}.npy"]
+    for half in halves:
+        half.parent.mkdir(parents=True, exist_ok=True)
+        half.touch()
+    assert executor.recover(parts) == 1 and not any(half.exists() for half in halves)
     jobs.go.release()
     until(lambda: state(executor, part) == "done")
     assert jobs.order == ["again"]

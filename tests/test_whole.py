@@ -64,20 +64,20 @@ def test_only_its_own_names_are_taken_for_drafts(tmp_path: Path) -> None:
     assert drafts(tmp_path) == [] and drafts(tmp_path / "none") == []
 
 
-def test_a_death_in_the_middle_of_the_change_leaves_both_folders_whole(tmp_path: Path, monkeypatch) -> None:
-    target, replace = tmp_path / "sets", os.replace
+def test_a_change_that_fails_half_way_leaves_the_former_folder(tmp_path: Path, monkeypatch) -> None:
+    target, replace, done = tmp_path / "sets", os.replace, []
     target.mkdir()
     (target / "old").touch()
-    done: list[Path] = []
 
-    def dies(source: Path, place: Path) -> None:
-        if done:
-            raise KeyboardInterrupt
+    def fails(source: Path, place: Path) -> None:
         done.append(place)
+        if len(done) == 2:
+            raise OSError("No space left")
         replace(source, place)
 
-    monkeypatch.setattr(os, "replace", dies)
-    with pytest.raises(KeyboardInterrupt), whole(target) as draft:
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(OSError, match="No space left"), whole(target) as draft:
         draft.mkdir()
         (draft / "new").touch()
-    assert not target.exists() and [path.name for path in done[0].iterdir()] == ["old"] and drafts(tmp_path) == done
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["sets", "sets/old"]
+    assert done[1:] == [target, target]

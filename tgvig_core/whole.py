@@ -28,15 +28,25 @@ def whole(target: Path) -> Iterator[Path]:
     try:
         yield draft
         if draft.is_dir() and target.is_dir():
-            former = _beside(target)
-            os.replace(target, former)  # at once, and not file by file
-            os.replace(draft, target)
-            remove(former)
+            _exchange(draft, target)
         else:
             os.replace(draft, target)
     finally:
         with contextlib.suppress(OSError):
             remove(draft)
+
+
+def _exchange(draft: Path, target: Path) -> None:
+    """A folder for another one, which stays should that fail."""
+    former = _beside(target)
+    os.replace(target, former)  # at once, and not file by file
+    try:
+        os.replace(draft, target)
+    except BaseException:
+        os.replace(former, target)
+        raise
+    with contextlib.suppress(OSError):  # by now a draft like any other
+        remove(former)
 
 
 def drafts(folder: Path) -> list[Path]:

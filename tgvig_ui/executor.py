@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.memory import NOTES, free, is_short
-from tgvig_core.whole import drafts, remove
+from tgvig_core.whole import is_draft, remove
 from tgvig_ui.public import Limits
 from tgvig_ui.store import Store, read_json, write_json
 
@@ -202,12 +202,12 @@ class Executor:
     def recover(self, store: Store) -> int:
         """Queue again what a server that ended had not finished, remove what it was just writing; returns how many jobs."""
         files = sorted(store.root.glob("*/job.json"), key=lambda path: path.stat().st_mtime)
-        for draft in (draft for file in files for draft in drafts(file.parent)):
-            with contextlib.suppress(OSError):  # a disk that may not be written to
-                remove(draft)
         held = [(file.parent, job) for file in files if (job := read_json(file)) and job["kind"] in self.work]
         left = [entry for entry in held if entry[1]["state"] in ACTIVE]
         left.sort(key=lambda entry: entry[1]["state"] == "queued")  # what ran comes first again
+        for draft in [path for folder, _ in left for path in folder.rglob("*") if is_draft(path)]:
+            with contextlib.suppress(OSError):  # a disk that may not be written to
+                remove(draft)
         with self._changed:
             for folder, job in left:
                 self._queue(_Job(folder, job["kind"], job["arguments"]))
@@ -254,9 +254,8 @@ class Executor:
             return "failed", job.watch.said(_unforeseen(error))
         finally:
             NOTES.removeHandler(noting)
-            with contextlib.suppress(
-                Exception
-            ):  # a GPU that has failed fails here again, and this thread has to live on
+            # a GPU that has failed fails here again, and this thread has to live on
+            with contextlib.suppress(Exception):
                 free()
 
     def _end(self, job: _Job, state: str, message: str) -> None:

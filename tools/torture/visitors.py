@@ -15,8 +15,8 @@ from PIL import Image
 from tools.torture.asking import Asker
 
 SIDE = 64
-PATIENCE = 300
-"""Seconds that a job may wait and run."""
+PATIENCE = 600
+"""Seconds that a job may wait and run: with twenty in the queue the last ones waited 284 s on a quiet machine."""
 APART = 2.0
 """Seconds between the first jobs of two programs: which of two that are asked for at once comes first is nobody's right."""
 PAUSE = 0.5

@@ -47,6 +47,8 @@ class ColourEncoder:
         colour = (images.mean((2, 3)) + 1) / 2
         return colour / colour.norm(dim=1, keepdim=True)
 
+    image_features = encode_images
+
     def encode_texts(
         self, texts: Sequence[str], progress: Progress = silent, stop: threading.Event | None = None
     ) -> Tensor:

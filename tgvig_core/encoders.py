@@ -48,6 +48,10 @@ class ImageTextEncoder(Protocol):
         """f: N×3×H×W RGB in [-1, 1], any device, to N×D float32 unit-norm rows on the CPU."""
         ...
 
+    def image_features(self, images: torch.Tensor) -> torch.Tensor:
+        """f with its gradient, of as many images as memory allows: N×3×H×W in [-1, 1] to N×D rows on the device."""
+        ...
+
     def encode_texts(
         self, texts: Sequence[str], progress: Progress = silent, stop: threading.Event | None = None
     ) -> torch.Tensor:
@@ -85,8 +89,12 @@ class OpenClipEncoder:
     @torch.inference_mode()
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """See ImageTextEncoder."""
-        batches = _prepared(images, self._size, self._mean, self._std, self._device)
-        return _rows(lambda part: self._model.encode_image(part, normalize=True).float().cpu(), batches)
+        return _rows(lambda part: self.image_features(part).cpu(), _batches(images))
+
+    def image_features(self, images: torch.Tensor) -> torch.Tensor:
+        """See ImageTextEncoder."""
+        prepared = _prepared(images, self._size, self._mean, self._std, self._device)
+        return self._model.encode_image(prepared, normalize=True).float()
 
     @torch.inference_mode()
     def encode_texts(
@@ -130,17 +138,30 @@ class ConseEncoder:
     @torch.inference_mode()
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """See ImageTextEncoder."""
-        p, y = self.class_probabilities(images).topk(TOP_CLASSES, dim=-1)
+        return self._mixed(self.class_probabilities(images)).cpu()
+
+    def image_features(self, images: torch.Tensor) -> torch.Tensor:
+        """See ImageTextEncoder. Which classes are the likeliest ones has no gradient, how likely they are has one."""
+        return self._mixed(self._probabilities(images))
+
+    def _mixed(self, probabilities: torch.Tensor) -> torch.Tensor:
+        """Σ p(y|I)·G(y) over the likeliest classes, N×1000 to N×D unit rows."""
+        p, y = probabilities.topk(TOP_CLASSES, dim=-1)
         if self._names is None:
             self._names = encode_texts_cached(self, class_names(), self._cache)
-        return functional.normalize((p[..., None] * self._names[y]).sum(dim=1), dim=-1)  # Σ p(y|I)·G(y)
+        names = self._names.to(y.device)[y]
+        return functional.normalize((p[..., None] * names).sum(dim=1), dim=-1)
 
     @torch.inference_mode()
     def class_probabilities(self, images: torch.Tensor) -> torch.Tensor:
         """p(y|I): N×3×H×W in [-1, 1] to N×1000 rows that sum to 1, in the order of class_names, on the CPU."""
-        batches = _prepared(images, (CONSE_SIZE, CONSE_SIZE), IMAGENET_MEAN, IMAGENET_STD, self._device)
-        batches = (batch.contiguous(memory_format=torch.channels_last) for batch in batches)  # a fifth faster on a CPU
-        return _rows(lambda part: self._classifier(part).softmax(dim=-1).cpu(), batches)
+        return _rows(lambda part: self._probabilities(part).cpu(), _batches(images))
+
+    def _probabilities(self, images: torch.Tensor) -> torch.Tensor:
+        prepared = _prepared(images, (CONSE_SIZE, CONSE_SIZE), IMAGENET_MEAN, IMAGENET_STD, self._device)
+        return self._classifier(prepared.contiguous(memory_format=torch.channels_last)).softmax(
+            dim=-1
+        )  # a fifth faster
 
     @torch.inference_mode()
     def encode_texts(
@@ -168,15 +189,20 @@ def class_names() -> list[str]:
     return [info.index_to_description(index) for index in range(info.num_classes())]
 
 
-def _prepared(images: torch.Tensor, size: tuple[int, int], mean: Sequence[float], std: Sequence[float], device: str):
-    """Yield batches resized (bicubic, antialias) and normalised; the values are clamped like a photo's."""
+def _batches(images: torch.Tensor) -> Iterable[torch.Tensor]:
     if images.ndim != 4 or images.shape[1] != 3 or not len(images):
         raise ValueError(f"images must be N×3×H×W with N of 1 or more, not {tuple(images.shape)}")
+    return images.detach().split(IMAGE_BATCH)
+
+
+def _prepared(
+    images: torch.Tensor, size: tuple[int, int], mean: Sequence[float], std: Sequence[float], device: str
+) -> torch.Tensor:
+    """Resized (bicubic, antialias) and normalised; the values are clamped like a photo's."""
     mean_, std_ = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (mean, std))
-    for batch in images.detach().split(IMAGE_BATCH):
-        pixels = (batch.to(device, torch.float32) + 1) / 2
-        pixels = functional.interpolate(pixels, size=size, mode="bicubic", antialias=True).clamp(0, 1)
-        yield (pixels - mean_) / std_
+    pixels = (images.to(device, torch.float32) + 1) / 2
+    pixels = functional.interpolate(pixels, size=size, mode="bicubic", antialias=True).clamp(0, 1)
+    return (pixels - mean_) / std_
 
 
 def _rows(encode: Callable[[torch.Tensor], torch.Tensor], batches: Iterable[torch.Tensor]) -> torch.Tensor:

@@ -1,0 +1,167 @@
+"""One draw measured (TGVIG, CVPR 2024, section 5): a row for every cell, all on the same normals and the same test photos."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import random
+import threading
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tgvig_core import calibration, gate, pools
+from tgvig_core.benchmark import datasets
+from tgvig_core.benchmark.costs import Costs
+from tgvig_core.benchmark.detectors import Detector, backbone_of, build
+from tgvig_core.benchmark.generated import Generated
+from tgvig_core.benchmark.plan import Cell, Draw, Plan
+from tgvig_core.benchmark.recipes import recipe
+from tgvig_core.detectors import PatchCore
+from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
+from tgvig_core.metrics import image_metrics, pixel_metrics
+from tgvig_core.pipeline import device_of
+from tgvig_core.progress import Progress, silent, track
+from tgvig_core.testset import LabelledPhoto, read_mask
+
+BATCH = 8
+FALSE_ALARM = 0.05
+"""α of the threshold whose false alarms and misses are counted."""
+
+
+def measure(
+    plan: Plan, draw: Draw, cells: Sequence[Cell], progress: Progress = silent, stop: threading.Event | None = None
+) -> Iterator[dict]:
+    """A row for each cell as it ends (docs/benchmark.md names its fields). A cell that fails gets a row with its error.
+
+    Raises:
+        Stopped: the stop event was set.
+    """
+    bench, reason = None, ""
+    for cell in cells:
+        row = cell.named() | _settings(plan)
+        try:
+            if reason:
+                raise TgvigError(reason)
+            bench = bench or _begun(plan, draw, progress, stop)
+            row |= bench.figures(cell)
+        except Stopped:
+            raise
+        except Exception as error:  # whatever a detector raises is what is measured; the others go on
+            reason = str(error) if bench is None else ""  # photos that cannot be read will not be read the next time
+            row |= {"error": f"{type(error).__name__}: {error}" if not isinstance(error, TgvigError) else str(error)}
+        yield row
+
+
+def _settings(plan: Plan) -> dict:
+    """What every row tells of its making."""
+    names = ("torch", "anomalib", "timm", "scikit-learn")
+    return {
+        "pack": plan.pack, "images": plan.images, "iterations": plan.iterations, "size": plan.size,
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {device_of(plan.device)}",
+        "versions": {name: version(name) for name in names},
+        "date": datetime.date.today().isoformat(), "error": None,
+    }  # fmt: skip
+
+
+def _begun(plan: Plan, draw: Draw, progress: Progress, stop: threading.Event | None) -> Bench:
+    (category,) = datasets.read(plan.dataset, Path(plan.root), [draw.category])
+    shots = len(category.train) if draw.shots is None else draw.shots
+    if shots > len(category.train):
+        raise TgvigError(f"{draw.category} has {len(category.train)} good photos to learn from, not {shots}.")
+    chosen = random.Random(draw.seed).sample(list(category.train), shots)
+    return Bench(plan, draw, tuple(chosen), evenly(category.test, plan.most_tests), progress, stop)
+
+
+def evenly(photos: Sequence[LabelledPhoto], most: int | None) -> tuple[LabelledPhoto, ...]:
+    """At most so many good and so many defective photos, at even distances in their order."""
+    kinds = [[photo for photo in photos if bool(photo.defective) == defective] for defective in (False, True)]
+    picked = [
+        kind if most is None or len(kind) <= most else [kind[place * len(kind) // most] for place in range(most)]
+        for kind in kinds
+    ]
+    return tuple(photo for kind in picked for photo in kind)
+
+
+class Bench:
+    """What the cells of a draw share."""
+
+    def __init__(
+        self, plan: Plan, draw: Draw, photos: tuple[Path, ...], tests: tuple[LabelledPhoto, ...],
+        progress: Progress, stop: threading.Event | None,
+    ) -> None:  # fmt: skip
+        self.plan, self.seed, self.photos, self.tests = plan, draw.seed, photos, tests
+        self.watched, self.device = (progress, stop), device_of(plan.device)
+        self.normals = read_normals(photos, max_photos=len(photos)).tensor(plan.size).to(self.device)  # I°
+        steps = track(tests, "Reading test photos", len(tests), progress, stop)
+        self.squares = np.stack([to_square(read_photo(test.path).pixels, plan.size) for test in steps])
+        self.labels = [bool(test.defective) for test in tests]
+        self.masks = torch.stack([read_mask(test, plan.size) for test in tests])
+        name = plan.called(draw.category)
+        self.generated = Generated(plan, photos, self.normals, name, draw.seed, progress, stop)
+
+    def figures(self, cell: Cell) -> dict:
+        """The rest of a cell's row."""
+        costs, wanted = Costs(), recipe(cell.arm, self.plan.images)
+        backbone = backbone_of(cell.backbone, self._folder)
+        made = self.generated.of(wanted, costs)
+        pool = made.pool
+        if wanted.gated:
+            with costs.step("gate"):
+                pool = self._gated(pool, backbone)
+        detector = build(cell.detector, backbone, self.plan.size, self._folder, self.device)
+        with costs.step("train"):
+            detector.fit(pool.images, pool.sources, self.seed, *self.watched)
+        threshold = None
+        if cell.detector == "patchcore":
+            with costs.step("threshold"):
+                threshold = self._threshold(detector, pool, backbone)
+        with costs.step("score"):
+            scores, maps = self._scored(detector)
+        row = self._judged(scores, maps, threshold) | made.facts
+        row |= {"shots_used": [path.name for path in self.photos], "pool": len(pool.images)}
+        return row | {"seconds": costs.seconds, "peak_mb": costs.peak_mb, "steps": costs.steps}
+
+    @property
+    def _folder(self) -> Path | None:
+        return Path(self.plan.models_dir) if self.plan.models_dir else None
+
+    def _plain(self, backbone) -> PatchCore:
+        """The detector of the photos alone."""
+        detector = PatchCore(backbone, self.plan.size, device=self.device)
+        detector.fit(self.normals, range(len(self.normals)), self.seed, *self.watched)
+        return detector
+
+    def _threshold(self, detector: PatchCore, pool: pools.Pool, backbone) -> float:
+        plain, policy = self._plain(backbone), recipe("real", 1).generating.policy
+        found = calibration.calibrate(
+            detector, pool, plain, self.normals, policy, FALSE_ALARM, self.seed, *self.watched
+        )
+        return found.threshold
+
+    def _gated(self, pool: pools.Pool, backbone) -> pools.Pool:
+        """Without the generated images that the app would leave out."""
+        plain, count = self._plain(backbone), len(self.normals)
+        good = self._threshold(plain, pools.real(self.normals), backbone)
+        admitted = gate.admit(plain, pool.images[count:], good, *self.watched)
+        dropped = [image.image for image in admitted.images if not image.kept]
+        return pools.tgvig(self.normals, pool.images[count:], dropped=dropped)
+
+    def _scored(self, detector: Detector) -> tuple[Tensor, Tensor]:
+        """Raw scores N and maps N×S×S of all test photos."""
+        parts = np.array_split(self.squares, range(BATCH, len(self.squares), BATCH))
+        results = [
+            detector.score(torch.stack([to_tensor(square) for square in part]))
+            for part in track(parts, "Scoring test photos", len(parts), *self.watched)
+        ]
+        return torch.cat([result.scores for result in results]), torch.cat([result.maps for result in results])
+
+    def _judged(self, scores: Tensor, maps: Tensor, threshold: float | None) -> dict:
+        found = image_metrics(scores.tolist(), self.labels, threshold) | pixel_metrics(maps, self.masks)
+        tested = {"test_good": self.labels.count(False), "test_defective": self.labels.count(True)}
+        return found | {"threshold": threshold} | tested

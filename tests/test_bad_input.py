@@ -173,7 +173,7 @@ def test_a_mask_with_too_many_pixels_is_a_sentence(tmp_path) -> None:
     data[29:33] = struct.pack(">I", zlib.crc32(bytes(data[12:29])))
     (tmp_path / "m.png").write_bytes(data)
     with pytest.raises(TgvigError, match="mask .*m.png cannot be read"):
-        read_mask(LabelledPhoto(tmp_path / "a.png", True, tmp_path / "m.png"), 64)
+        read_mask(LabelledPhoto(tmp_path / "a.png", True, (tmp_path / "m.png",)), 64)
 
 
 def test_signed_bytes_have_no_known_white(tmp_path) -> None:

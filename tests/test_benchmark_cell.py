@@ -10,13 +10,13 @@ import torch
 from photos import category
 from sklearn.metrics import roc_auc_score
 
+from tgvig_core.backbones import EFFICIENTNET_LITE0
 from tgvig_core.benchmark import cell as cells
 from tgvig_core.benchmark.cell import evenly, measure
 from tgvig_core.benchmark.costs import Costs
 from tgvig_core.benchmark.plan import Draw, Plan
 from tgvig_core.benchmark.recipes import COPIES, recipe, recipes
 from tgvig_core.detectors import PatchCore
-from tgvig_core.backbones import EFFICIENTNET_LITE0
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
 from tgvig_core.testset import read_test_folder
@@ -69,7 +69,7 @@ def test_arms_of_one_generator_share_their_sets(measured):
 
 
 def test_quality_and_costs_are_told(measured):
-    assert measured["real"]["quality"] if "quality" in measured["real"] else True
+    assert measured["real"]["quality"] is None
     found = measured["tgvig"]["quality"]
     assert -1 <= found["ssim"] <= 1 and found["inception_score"] >= 1 and "EfficientNet" in found["trunk"]
     steps = measured["tgvig"]["steps"]
@@ -97,7 +97,7 @@ def test_a_cell_that_fails_is_a_row_and_the_rest_goes_on(monkeypatch):
     asked = plan(arms=("real",), detectors=("cflow", "patchcore"))
     draw = next(asked.draws())
     first, second = measure(asked, draw, asked.cells(draw))
-    assert first["error"] == "RuntimeError: no such layer" and "image_auroc" not in first
+    assert "no such layer" in first["error"] and first["image_auroc"] is None
     assert second["error"] is None and 0 <= second["image_auroc"] <= 1
 
 

@@ -12,13 +12,15 @@ from small import ColourEncoder, photo_tensor, seeded, tiny_vqgan
 from tgvig_core.benchmark.vqgan_clip import VqganClipSettings, great_circle, vqgan_clip
 from tgvig_core.encoders import ConseEncoder
 from tgvig_core.errors import Stopped
+from tgvig_core.packs import PACKS, load_generator
 
 FEW = VqganClipSettings(steps=25, cutouts=2)
 
 
 def drawn(prompt: str, steps: int = 25, seed: int = 0) -> torch.Tensor:
-    settings = VqganClipSettings(steps=steps, cutouts=2)
-    return vqgan_clip(tiny_vqgan(), ColourEncoder(), prompt, 32, settings, seeded(seed))
+    """By the embedded generator: one of random weights has no red to offer."""
+    model, settings = load_generator(PACKS["embedded"]), VqganClipSettings(steps=steps, cutouts=2)
+    return vqgan_clip(model, ColourEncoder(), prompt, 64, settings, seeded(seed))
 
 
 def redness(images: torch.Tensor) -> float:
@@ -27,13 +29,13 @@ def redness(images: torch.Tensor) -> float:
 
 
 def test_the_image_comes_nearer_to_its_text():
-    assert redness(drawn("red")) > redness(drawn("red", steps=0)) + 0.02
-    assert redness(drawn("green")) < redness(drawn("red")) - 0.02
+    assert redness(drawn("red")) > redness(drawn("red", steps=0)) + 0.1
+    assert redness(drawn("green")) < redness(drawn("red", steps=0)) - 0.05
 
 
 def test_shape_range_and_seed():
     first, again, other = drawn("red"), drawn("red"), drawn("red", seed=1)
-    assert first.shape == (1, 3, 32, 32) and first.abs().max() <= 1
+    assert first.shape == (1, 3, 64, 64) and first.abs().max() <= 1
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
@@ -63,7 +65,7 @@ def test_the_embedded_encoder_has_a_gradient_and_the_same_values():
     wanted = encoder.encode_images(image)
     found = encoder.image_features(image)
     torch.testing.assert_close(found.detach(), wanted, atol=1e-5, rtol=0)
-    text = encoder.encode_texts(["a bird"])[0]
+    text = encoder.encode_texts(["a bird"])[0].clone()  # outside of inference mode
     (slope,) = torch.autograd.grad((found @ text).sum(), [image])
     with torch.no_grad():  # along the gradient the score must rise
         nearer = encoder.encode_images(image + 0.02 * slope / slope.abs().max()) @ text

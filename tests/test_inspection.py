@@ -35,12 +35,12 @@ def test_mvtec_layout_gives_labels_and_masks(tmp_path):
 def test_masks_may_be_called_like_their_photos_as_in_other_data_sets():
     photos = read_test_folder(category("hazelnut") / "test")
     defective = [photo for photo in photos if photo.defective]
-    assert len(defective) == 17 and all(photo.mask.stem == photo.path.stem for photo in defective)
+    assert len(defective) == 17 and all([mask.stem for mask in photo.masks] == [photo.path.stem] for photo in defective)
     assert 0 < read_mask(defective[0], 64).float().mean() < 0.5
 
 
 def test_labels_without_masks_are_fine_but_a_missing_mask_is_named(tmp_path):
-    assert read_test_folder(layout(tmp_path / "a", masks=False))[1].mask is None
+    assert read_test_folder(layout(tmp_path / "a", masks=False))[1].masks == ()
     folder = layout(tmp_path / "b")
     (tmp_path / "b" / "ground_truth" / "scratch" / "000_mask.png").unlink()
     with pytest.raises(TgvigError, match="000_mask.png"):

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from tgvig_core import line_commands, strict_json
+from tgvig_core.benchmark import command as benchmarking
 from tgvig_core.console import Bars, show_check, show_doctor, show_prompts, show_result
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.memory import is_short, too_short
@@ -137,6 +138,7 @@ def run(
 app.command()(line_commands.inspect)
 app.command()(line_commands.export)
 app.command()(line_commands.serve)
+app.command(cls=benchmarking.Several)(benchmarking.benchmark)
 
 
 @app.command()

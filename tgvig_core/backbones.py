@@ -59,7 +59,7 @@ def patchcore_model(backbone: Backbone, neighbours: int, with_weights: bool = Tr
             f"The backbone {backbone.name} has no layer {', '.join(sorted(lacking))}: name layers that it has."
         )
     if with_weights:
-        state = _local_weights(backbone)
+        state = local_weights(backbone)
         model.feature_extractor.feature_extractor.load_state_dict(state, strict=False)  # it lacks the later layers
     return model.eval()
 
@@ -74,7 +74,7 @@ def quick_extractor(model: PatchcoreModel) -> nn.Module:
     return quick
 
 
-def _local_weights(backbone: Backbone) -> State:
+def local_weights(backbone: Backbone) -> State:
     """The weights, checked against the whole network: of the kept layers alone a ResNet-34 would pass as a ResNet-18."""
     if backbone.weights is None:
         if backbone.name != EFFICIENTNET_LITE0.name:

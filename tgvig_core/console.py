@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 
 
 class Bars:
-    """A progress callback that draws a bar with the time left for every long step; nothing where it is quiet."""
+    """A progress callback that draws a bar with the time left for every long step; nothing where it is quiet.
 
-    def __init__(self, quiet: bool) -> None:
+    Args:
+        window: the last seconds that the time left is estimated from; they should hold several units.
+    """
+
+    def __init__(self, quiet: bool, window: float = 30.0) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self.bars = None if quiet else RichProgress(*columns, console=Console(stderr=True))
+        screen = Console(stderr=True)
+        self.bars = None if quiet else RichProgress(*columns, console=screen, speed_estimate_period=window)
         self.tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Progress:
@@ -188,3 +193,16 @@ def show_check(found: dict, folder: Path) -> None:
     for curve in seen["kinds"]:
         console.print(f"  {curve['words']}")
     console.print(f"Detectability   {seen['words']}\nAll figures     {folder / 'check.json'}")
+
+
+def show_benchmark(rows: list[dict], out: Path) -> None:
+    """The summary of `tgvig benchmark`."""
+    console = _plain_console()
+    failures = [row for row in rows if row["error"]]
+    for row in failures:
+        place = "/".join(str(row[name]) for name in ("category", "shots", "seed", "arm", "detector", "backbone"))
+        console.print(f"tgvig: {one_line(place)}: {row['error']}")
+    console.print(f"{len(rows) - len(failures)} of {len(rows)} cells have figures.")
+    console.print(
+        f"Look at         {out / 'report.html'} (or report.md), {out / 'results.csv'}, {out / 'results.json'}"
+    )

@@ -42,8 +42,11 @@ def detector_id(card: dict) -> str:
 
 
 @contextlib.contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path, again: str = "go on with --resume") -> Iterator[None]:
     """Turn a full disk or a folder that may not be written to into a sentence.
+
+    Args:
+        again: how to go on when there is space.
 
     Raises:
         TgvigError: named after the folder.
@@ -52,17 +55,13 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise TgvigError(
-                f"The disk is full: {folder} cannot grow. Free some space and go on with --resume."
-            ) from error
+            raise TgvigError(f"The disk is full: {folder} cannot grow. Free some space and {again}.") from error
         if error.errno == errno.EROFS or isinstance(error, (PermissionError, NotADirectoryError, FileExistsError)):
             raise TgvigError(f"{folder} cannot be written to ({error.strerror}): choose another --out.") from error
         raise
     except RuntimeError as error:  # how torch.save reports a full disk
         if any(words in str(error) for words in ("file write failed", "unexpected pos")):
-            raise TgvigError(
-                f"The disk is full: {folder} cannot grow. Free some space and go on with --resume."
-            ) from error
+            raise TgvigError(f"The disk is full: {folder} cannot grow. Free some space and {again}.") from error
         raise
 
 

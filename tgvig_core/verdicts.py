@@ -35,7 +35,7 @@ def verdicts(
     if tests and tests[0].defective is not None:
         labels, threshold = [bool(photo.defective) for photo in tests], inspector.limits.threshold
         result |= image_metrics([v.finding.score for v in found], labels, threshold)
-        masked = any(photo.mask for photo in tests)
+        masked = any(photo.masks for photo in tests)
         masks = torch.stack([read_mask(photo, SIZE) for photo in tests]) if masked else torch.zeros(1, dtype=torch.bool)
         result |= pixel_metrics(torch.stack([torch.from_numpy(v.finding.map) for v in found]), masks)
     return result

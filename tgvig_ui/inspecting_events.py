@@ -219,10 +219,10 @@ def _take_folder(server: Server, part: Part, folder: Path) -> None:
             inside = target / "test" / _storable(photo.path.relative_to(folder))
             inside.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(photo.path, inside)
-            if photo.mask:
-                mask = target / "ground_truth" / _storable(photo.mask.relative_to(folder.parent / "ground_truth"))
+            for path in photo.masks:
+                mask = target / "ground_truth" / _storable(path.relative_to(folder.parent / "ground_truth"))
                 mask.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(photo.mask, mask)
+                shutil.copyfile(path, mask)
         part.remove_tests()
 
 

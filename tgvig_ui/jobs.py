@@ -188,7 +188,7 @@ class Jobs:
         paths = [photo.path for photo in tests]
         check_photos(paths, watch.progress, watch.stop)
         inspector = Inspector(detector, Limits.of(card["calibration"]))
-        masked = any(photo.mask for photo in tests)
+        masked = any(photo.masks for photo in tests)
         target, rows, maps = run / "inspect", [], []
         for place, verdict in enumerate(inspect(inspector, paths, target / "heatmaps", watch.progress, watch.stop)):
             (target / "maps").mkdir(exist_ok=True)

@@ -97,7 +97,7 @@ class Part:
     def others(self, chosen: list[Path]) -> Tensor:
         """Good training photos that the detector does not get."""
         drawn = random.Random(0).sample(self.train, len(self.train))
-        return read([LabelledPhoto(path, False, None) for path in drawn[: MOST + 10] if path not in chosen][:MOST])
+        return read([LabelledPhoto(path, False) for path in drawn[: MOST + 10] if path not in chosen][:MOST])
 
 
 def read(photos: list[LabelledPhoto]) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import platform
 import random
 import threading
@@ -16,11 +15,13 @@ from torch import Tensor
 
 from tgvig_core import calibration, gate, pools
 from tgvig_core.benchmark import datasets
+from tgvig_core.benchmark.backbone_names import backbone_of
 from tgvig_core.benchmark.costs import Costs
-from tgvig_core.benchmark.detectors import Detector, backbone_of, build
+from tgvig_core.benchmark.detectors import Detector, build
 from tgvig_core.benchmark.generated import Generated
 from tgvig_core.benchmark.plan import Cell, Draw, Plan
 from tgvig_core.benchmark.recipes import recipe
+from tgvig_core.benchmark.rows import failed, row_of, sentence_of
 from tgvig_core.detectors import PatchCore
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
@@ -30,6 +31,7 @@ from tgvig_core.progress import Progress, silent, track
 from tgvig_core.testset import LabelledPhoto, read_mask
 
 BATCH = 8
+LIBRARIES = ("torch", "anomalib", "timm", "scikit-learn")
 FALSE_ALARM = 0.05
 """α of the threshold whose false alarms and misses are counted."""
 
@@ -44,29 +46,23 @@ def measure(
     """
     bench, reason = None, ""
     for cell in cells:
-        row = cell.named() | _settings(plan)
         try:
             if reason:
                 raise TgvigError(reason)
             bench = bench or _begun(plan, draw, progress, stop)
-            row |= bench.figures(cell)
+            yield row_of(cell, plan, **_circumstances(plan), **bench.figures(cell))
         except Stopped:
             raise
         except Exception as error:  # whatever a detector raises is what is measured; the others go on
-            reason = str(error) if bench is None else ""  # photos that cannot be read will not be read the next time
-            row |= {"error": f"{type(error).__name__}: {error}" if not isinstance(error, TgvigError) else str(error)}
-        yield row
+            sentence = sentence_of(error)
+            reason = sentence if bench is None else ""  # photos that cannot be read will not be read the next time
+            yield failed(cell, plan, sentence)
 
 
-def _settings(plan: Plan) -> dict:
-    """What every row tells of its making."""
-    names = ("torch", "anomalib", "timm", "scikit-learn")
-    return {
-        "pack": plan.pack, "images": plan.images, "iterations": plan.iterations, "size": plan.size,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {device_of(plan.device)}",
-        "versions": {name: version(name) for name in names},
-        "date": datetime.date.today().isoformat(), "error": None,
-    }  # fmt: skip
+def _circumstances(plan: Plan) -> dict:
+    """What a row tells of the machine and the libraries."""
+    machine = f"{platform.machine()}, {torch.get_num_threads()} threads, {device_of(plan.device)}"
+    return {"machine": machine, "versions": {name: version(name) for name in LIBRARIES}}
 
 
 def _begun(plan: Plan, draw: Draw, progress: Progress, stop: threading.Event | None) -> Bench:

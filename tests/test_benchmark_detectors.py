@@ -1,0 +1,160 @@
+"""The benchmark's detectors by name, what all of them share, and the two that only remember."""
+
+import threading
+
+import pytest
+import torch
+from made_backbones import DINO, bottles, random_resnet, random_weights, share_within
+
+from tgvig_core.backbones import EFFICIENTNET_LITE0, Backbone
+from tgvig_core.benchmark.banks import AnomalyDino, PatchcoreAnomalib
+from tgvig_core.benchmark.cflow import Cflow, CflowSettings
+from tgvig_core.benchmark.detectors import DETECTORS, build
+from tgvig_core.benchmark.efficient_ad import EfficientAd
+from tgvig_core.benchmark.fitted import AnomalibDetector
+from tgvig_core.benchmark.reverse_distillation import ReverseDistillation
+from tgvig_core.detectors import PatchCore, ScoreSet
+from tgvig_core.errors import Stopped, TgvigError
+
+SIZE = 128
+
+
+@pytest.fixture(autouse=True)
+def no_ledger(monkeypatch, tmp_path):
+    """The checksums of made files are not to be kept for the next test."""
+    monkeypatch.setenv("TGVIG_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def remembered() -> PatchcoreAnomalib:
+    detector = PatchcoreAnomalib(EFFICIENTNET_LITE0, SIZE)
+    detector.fit(bottles(SIZE)[0], [0, 1])
+    return detector
+
+
+def test_names_build_what_they_name(tmp_path):
+    resnet = random_resnet(tmp_path)
+    kinds = {
+        "patchcore": PatchCore, "patchcore-anomalib": PatchcoreAnomalib, "cflow": Cflow,
+        "reverse-distillation": ReverseDistillation, "efficient-ad": EfficientAd,
+    }  # fmt: skip
+    assert {name: type(build(name, resnet, SIZE, tmp_path)) for name in kinds} == kinds
+    assert set(DETECTORS) - set(kinds) == {"winclip", "anomaly-dino"}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("padim", r"no detector 'padim': choose one of patchcore, .*anomaly-dino\.$"),
+        ("reverse-distillation", "no decoder for the backbone efficientnet_lite0: give resnet18"),
+        ("anomaly-dino", "needs a DINOv2, not efficientnet_lite0"),
+        ("winclip", r"WinCLIP needs ViT-B-16-plus-240-laion400m_e31\.safetensors"),
+    ],
+)
+def test_what_cannot_be_built_is_said(name, words, tmp_path):
+    with pytest.raises(TgvigError, match=words):
+        build(name, EFFICIENTNET_LITE0, SIZE, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["cflow", "reverse-distillation", "patchcore-anomalib", "efficient-ad"])
+def test_weights_of_another_network_are_refused(name, tmp_path):
+    wrong = Backbone("resnet34.tv_in1k", ("layer2", "layer3"), random_weights("resnet18.tv_in1k", tmp_path))
+    with pytest.raises(TgvigError, match=r"resnet18\.tv_in1k\.safetensors does not fit resnet34"):
+        build(name, wrong, SIZE, tmp_path)
+
+
+def test_anomalibs_patchcore_scores_as_ours_does_over_the_same_bank(remembered):
+    _, shown = bottles(SIZE)
+    assert len(remembered.network.memory_bank) == 2 * 16 * 16 // 10  # a tenth, no fewer and no more
+    ours = PatchCore(EFFICIENTNET_LITE0, SIZE)
+    expected = ours.score(shown, against=remembered.network.memory_bank)
+    found = remembered.score(shown)
+    assert torch.allclose(found.scores, expected.scores, rtol=1e-3)
+    assert torch.allclose(found.maps, expected.maps, rtol=1e-2, atol=1e-2)
+    assert found.scores[1] > found.scores[0] and share_within(found.maps) > 0.9
+
+
+def test_the_seed_decides_and_the_numbers_of_others_stay(remembered):
+    learned, shown = bottles(SIZE)
+    again = PatchcoreAnomalib(EFFICIENTNET_LITE0, SIZE)
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    again.fit(learned, [0, 1])
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.equal(again.score(shown).scores, remembered.score(shown).scores)
+    again.fit(learned, [0, 1], seed=5)
+    assert not torch.equal(again.score(shown).scores, remembered.score(shown).scores)
+
+
+def test_anomaly_dino_remembers_every_patch(tmp_path):
+    learned, shown = bottles(SIZE)
+    detector = AnomalyDino(Backbone(DINO, ("blocks.11",), random_weights(DINO, tmp_path)), SIZE)
+    detector.fit(learned, [0, 1])
+    assert len(detector.network.memory_bank) == 2 * 9 * 9  # 126 px hold 9 patches of 14
+    assert detector.score(learned).scores.max() < 1e-5
+    found = detector.score(shown)
+    assert found.maps.shape == (2, SIZE, SIZE) and found.scores[1] > found.scores[0] > 1e-4
+    assert share_within(found.maps) > 0.9
+
+
+class Constant(AnomalibDetector):
+    """Gives every photo the same score."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__(8)
+        self.value = value
+
+    def learn(self, images, sources, progress, stop):
+        assert images.min() >= 0 and images.max() <= 1
+
+        class Same(torch.nn.Module):
+            def forward(_, images):  # noqa: N805
+                maps = torch.full((len(images), 1, 4, 4), self.value)
+                return type("Found", (), {"pred_score": maps.amax((2, 3)), "anomaly_map": maps})
+
+        return Same(), lambda images: images
+
+
+def test_what_is_not_finite_is_never_scored_nor_learned():
+    good = torch.zeros(2, 3, 8, 8)
+    spoiled = good.clone()
+    spoiled[0, 0, 0, 0] = float("nan")
+    detector = Constant(2.0)
+    with pytest.raises(TgvigError, match="train it first"):
+        detector.score(good)
+    with pytest.raises(TgvigError, match="start the run anew"):
+        detector.fit(spoiled, [0, 1])
+    with pytest.raises(ValueError, match="2 images need as many sources, not 1"):
+        detector.fit(good, [0])
+    detector.fit(good, [0, 1])
+    found = detector.score(good)
+    assert isinstance(found, ScoreSet) and found.scores.tolist() == [2, 2] and found.maps.shape == (2, 8, 8)
+    with pytest.raises(TgvigError, match="read the photo again"):
+        detector.score(spoiled)
+    nan = Constant(float("nan"))
+    nan.fit(good, [0, 1])
+    with pytest.raises(TgvigError, match="score that is not a number"):
+        nan.score(good)
+
+
+@pytest.mark.parametrize("name", ["patchcore-anomalib", "cflow"])
+def test_learning_can_be_stopped_and_begun_anew(name):
+    learned, _ = bottles(64)
+    detector = build(name, EFFICIENTNET_LITE0, 64, None)
+    stop, told = threading.Event(), []
+
+    def progress(step: str, done: int, total: int) -> None:
+        told.append(step)
+        stop.set()
+
+    with pytest.raises(Stopped):
+        detector.fit(learned, [0, 1], progress=progress, stop=stop)
+    assert set(told) <= {"Looking at the good images", "Training CFlow"} and detector.network is None
+
+
+def test_each_step_is_told():
+    told = []
+    detector = Cflow(EFFICIENTNET_LITE0, 64, settings=CflowSettings(steps=3, batch=2))
+    detector.fit(bottles(64)[0], [0, 1], progress=lambda *step: told.append(step))
+    assert told == [("Training CFlow", done, 3) for done in range(4)] and len(detector.losses) == 3

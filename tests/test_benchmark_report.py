@@ -1,0 +1,133 @@
+"""The report on disk: both texts, the figures, and how the page looks on a telephone."""
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+from browser import CHROMIUM, FLAGS
+from made_rows import made_quality, made_row
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from tgvig_core.benchmark import figures, report
+from tgvig_core.errors import TgvigError
+
+CURVE = [0.2, 0.25, 0.24, 0.27, 0.26]
+CATEGORIES = "bottle cable capsule hazelnut metal_nut".split()
+
+
+def many_rows() -> list[dict]:
+    """Two data sets, two detectors, one and five photos, three seeds, most arms; a figure grows with its arm."""
+    arms = "real augment vqgan-clip prompt-word prompt-best tgvig-notext tgvig-novariance tgvig tgvig-n10".split()
+    rows = []
+    for dataset, names in (("mvtec", CATEGORIES), ("btad", ["01", "02"])):
+        for place, category in enumerate(names):
+            for detector, shots, seed in np.ndindex(2, 2, 3):
+                for rank, arm in enumerate(arms):
+                    made = arm not in ("real", "augment")
+                    level = 0.6 + 0.02 * rank + 0.03 * place + 0.01 * seed + 0.05 * shots
+                    rows.append(made_row(
+                        category, seed, arm, level, dataset=dataset, detector=("patchcore", "cflow")[detector],
+                        shots=(1, 5)[shots], pro=level - 0.1, miss=1 - level, seconds=10.0 + rank, peak_mb=900.0,
+                        quality=made_quality(0.5 + 0.01 * rank) if made else None,
+                        similarity=[value + 0.01 * seed for value in CURVE] if made else None,
+                        prompt=f"a {category} with {arm}" if made else None,
+                    ))  # fmt: skip
+    rows[-1] |= {"image_auroc": None, "pixel_auroc": None, "error": "Memory is short | <b>close</b> other programs."}
+    return rows
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The folder of a report."""
+    out = tmp_path_factory.mktemp("out")
+    report.write(many_rows(), out)
+    return out
+
+
+def test_the_page_needs_nothing_beside_it(written):
+    page = (written / "report.html").read_text()
+    assert not re.search(r"https?:|<script|<link|@import|url\(", page)
+    sources = re.findall(r'<img [^>]*src="([^"]*)"', page)
+    assert len(sources) == len(list((written / "figures").glob("*.png"))) > 4
+    for source in sources:
+        image = Image.open(io.BytesIO(base64.b64decode(source.removeprefix("data:image/png;base64,"))))
+        assert image.format == "PNG" and image.width > 400
+        assert len(np.unique(np.asarray(image.convert("L")))) > 10  # not blank
+
+
+def test_both_texts_hold_every_table_and_the_figures(written):
+    page, text = ((written / name).read_text() for name in ("report.html", "report.md"))
+    titles = re.findall(r"^### (.*)$", text, re.M)
+    assert page.count("<table>") + page.count("<img") == len(titles) and len(set(titles)) == len(titles)
+    for begins in ("Table 1. hazelnut", "Table 2. bottle", "Table 3. Ablation", "Figure 4. mvtec", "Figure 5. btad",
+                   "Figure 7. bottle", "Figure 8. mvtec", "Image AUROC, mvtec, CFlow"):  # fmt: skip
+        assert any(title.startswith(begins) for title in titles), begins
+    links = re.findall(r"\]\((.*?)\)", text)
+    assert links and all((written / link).is_file() for link in links)
+    for row in re.findall(r"^\| .*$", text, re.M):
+        assert row.endswith(" |")
+    blocks = re.findall(r"(?:^\|.*\n)+", text, re.M)
+    assert all(len({len(re.findall(r"(?<!\\)\|", row)) for row in block.splitlines()}) == 1 for block in blocks)
+
+
+def test_failed_cells_are_listed_with_their_sentence(written):
+    page, text = ((written / name).read_text() for name in ("report.html", "report.md"))
+    count = len(many_rows())
+    assert f"1 of {count} cells" in text and f"{count - 1} measured, 1 failed" in page
+    assert "Memory is short | &lt;b&gt;close&lt;/b&gt; other programs." in page and "<b>" not in page
+    assert "Memory is short \\| <b>close" in text
+
+
+def test_what_is_missing_is_said_and_how_to_fill_it(tmp_path):
+    report.write([made_row("bottle", 0, "real", 0.8)], tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert text.count("Nothing to show yet: it needs") == 5  # Tables 1 to 3, other figures, pictures
+    assert "tgvig-novariance" in text and "None." in text and "torch 2.15.0" in text
+    with pytest.raises(TgvigError, match="holds no row"):
+        report.write([], tmp_path)
+    with pytest.raises(TgvigError, match="cannot be written into"):
+        (tmp_path / "file").write_text("")
+        report.write([made_row("bottle", 0, "real", 0.8)], tmp_path / "file")
+
+
+def test_rows_that_all_failed_make_a_report_of_their_errors(tmp_path):
+    report.write([made_row("bottle", 0, "tgvig", None, pixel_auroc=None, error="Memory is short.")], tmp_path)
+    assert "1 of 1 cells" in (tmp_path / "report.md").read_text()
+
+
+def test_figure_8_draws_every_seed_once_and_marks_its_best():
+    rows = [row for row in many_rows() if row["dataset"] == "btad" and row["shots"] == 1 and not row["error"]]
+    ((name, figure, *_),) = figures._similarity(rows)
+    assert name == "figure-8-btad-1"
+    first = figure.axes[0].lines
+    assert len(first) == 6  # three seeds, a line and a dot each, though two detectors have them
+    assert list(first[0].get_ydata()) == CURVE and list(first[0].get_xdata()) == [1, 2, 3, 4, 5]
+    assert (list(first[1].get_xdata()), list(first[1].get_ydata())) == ([4], [0.27])
+
+
+def test_figure_4_shows_what_gains_most():
+    rows = []
+    for category, gain in zip("abcdefg", (0.0, 0.1, 0.3, 0.2, -0.1, 0.15, 0.05), strict=True):
+        rows += [made_row(category, seed, "real", 0.5) for seed in (0, 1)]
+        rows += [made_row(category, seed, "tgvig", 0.5 + gain) for seed in (0, 1)]
+    assert figures._most_improved(rows) == ["c", "d", "f", "b", "g"]
+    ((_, figure, *_),) = figures._gains(rows)
+    heights = [bar.get_height() for bar in figure.axes[0].patches]
+    assert heights == pytest.approx([50.0, 60.0])  # real, then TGVIG: a mean gain of 0.1
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_wide_tables_scroll_in_their_own_box(written, width):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.goto((written / "report.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        boxes = page.evaluate(
+            "[...document.querySelectorAll('.scroll')].map(box => [box.scrollWidth, box.clientWidth])"
+        )
+        browser.close()
+    assert len(boxes) > 10 and (width > 1000 or any(inner > outer for inner, outer in boxes))

@@ -1,0 +1,106 @@
+"""Detectors of anomalib that only remember: its own PatchCore (arXiv 2106.08265) and AnomalyDINO (arXiv 2405.14529)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import torch
+from anomalib.models.components.feature_extractors import TimmFeatureExtractor
+from anomalib.models.image.anomaly_dino.lightning_model import AnomalyDINO
+from anomalib.models.image.anomaly_dino.torch_model import AnomalyDINOModel
+from anomalib.models.image.patchcore.anomaly_map import AnomalyMapGenerator
+from anomalib.models.image.patchcore.lightning_model import Patchcore
+from torch import Tensor, nn
+
+from tgvig_core.backbones import Backbone, local_weights, patchcore_model
+from tgvig_core.benchmark.fitted import AnomalibDetector, Transform, fill, patch_side
+from tgvig_core.detectors import BATCH
+from tgvig_core.errors import TgvigError
+from tgvig_core.progress import Progress, track
+
+NEIGHBOURS, CORESET = 9, 0.1
+"""anomalib's defaults, which are the paper's."""
+
+
+class PatchcoreAnomalib(AnomalibDetector):
+    """anomalib's PatchCore with its defaults: a tenth of all patches, found by its own k-center search, and no fewer.
+
+    The search takes gigabytes and minutes for some ten images and cannot be stopped; detectors.PatchCore has its own.
+
+    Raises:
+        TgvigError: the backbone's weights are missing or do not fit.
+    """
+
+    def __init__(self, backbone: Backbone, size: int = 256, device: str = "cpu") -> None:
+        super().__init__(size, device)
+        self._model = patchcore_model(backbone, NEIGHBOURS)
+        side = patch_side(self._model.feature_extractor, size)
+        self._shown = Patchcore.configure_pre_processor((side, side)).transform
+
+    def learn(
+        self, images: Tensor, sources: Sequence[int], progress: Progress, stop: threading.Event | None
+    ) -> tuple[nn.Module, Transform]:
+        """See AnomalibDetector."""
+        model = self._model.to(self.device).train()
+        model.feature_extractor.eval()  # as anomalib does
+        _remember(model, images, self._shown, self.device, progress, stop)
+        model.subsample_embedding(CORESET)
+        return model, self._shown
+
+
+class AnomalyDino(AnomalibDetector):
+    """Cosine distances of DINOv2's patches to all those of the good images; anomalib's defaults, no masking.
+
+    Raises:
+        TgvigError: the backbone is no DINOv2, or its weights are missing or do not fit.
+    """
+
+    def __init__(self, backbone: Backbone, size: int = 256, device: str = "cpu") -> None:
+        super().__init__(size, device)
+        if "dino" not in backbone.name:
+            raise TgvigError(
+                f"AnomalyDINO needs a DINOv2, not {backbone.name}: give vit_small_patch14_reg4_dinov2.lvd142m."
+            )
+        self._model = _LocalDino(backbone)
+        side = patch_side(self._model.feature_encoder, size)
+        self._shown = AnomalyDINO.configure_pre_processor((side, side)).transform
+
+    def learn(
+        self, images: Tensor, sources: Sequence[int], progress: Progress, stop: threading.Event | None
+    ) -> tuple[nn.Module, Transform]:
+        """See AnomalibDetector."""
+        model = self._model.to(self.device).train()
+        model.feature_encoder.eval()
+        _remember(model, images, self._shown, self.device, progress, stop)
+        model.fit()
+        return model, self._shown
+
+
+class _LocalDino(AnomalyDINOModel):
+    """anomalib's model with its defaults and weights from a file: its own constructor always asks the hub for them."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        nn.Module.__init__(self)
+        self.num_neighbours, self.masking, self.coreset_subsampling = 1, False, False
+        self.last_layer = f"blocks.{self._last_block_index(backbone.name)}"
+        self.feature_encoder = TimmFeatureExtractor(
+            backbone.name, [self.last_layer], pre_trained=False, output_fmt="NLC", norm=True
+        )
+        fill(self.feature_encoder, backbone, [self.last_layer], local_weights(backbone))
+        self.patch_size = self.feature_encoder.patch_size
+        self.register_buffer("memory_bank", torch.empty(0))
+        self.embedding_store: list[Tensor] = []
+        self.anomaly_map_generator = AnomalyMapGenerator()
+
+
+@torch.no_grad()
+def _remember(
+    model: nn.Module, images: Tensor, shown: Transform, device: torch.device,
+    progress: Progress, stop: threading.Event | None,
+) -> None:  # fmt: skip
+    """Show a model in training mode all images: it keeps their patches."""
+    model.embedding_store.clear()  # what a fit that was stopped had shown it
+    parts = images.split(BATCH)
+    for part in track(parts, "Looking at the good images", len(parts), progress, stop):
+        model(shown(part.to(device)))

@@ -1,0 +1,171 @@
+"""`tgvig benchmark`: the paper's experiments on any data set, spread over processes or a Ray cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperCommand
+
+from tgvig_core import strict_json
+from tgvig_core.benchmark.plan import Plan, shots_of
+from tgvig_core.console import Bars, show_benchmark
+from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.progress import Progress
+from tgvig_core.stopping import stoppable
+
+ENGINES = ("local", "ray")
+WINDOW = 24 * 3600.0
+"""Seconds over which the time left is estimated: a cell may take half an hour."""
+
+Many = list[str] | None
+
+
+class Several(TyperCommand):
+    """Takes several values after one name, where an option may be given more than once: --shots 1 5 full."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        several = {name for param in self.params if getattr(param, "multiple", False) for name in param.opts}
+        return super().parse_args(ctx, unfolded(args, several))
+
+
+def unfolded(words: Sequence[str], several: set[str]) -> list[str]:
+    """--shots 1 5 as --shots 1 --shots 5.
+
+    Args:
+        several: names of the options that take several values.
+    """
+    found, option, given = [], "", False
+    for word in words:
+        if word.startswith("-"):
+            option, inline, _ = word.partition("=")
+            given = bool(inline)
+        elif option in several and given:
+            found.append(option)
+        else:
+            given = True
+        found.append(word)
+    return found
+
+
+def benchmark(
+    dataset: Annotated[str, typer.Option(help="mvtec, loco, btad, visa, or folder: any folder in MVTec layout")],
+    root: Annotated[Path, typer.Option(help="folder of the data set")],
+    out: Annotated[Path, typer.Option(help="folder of the results; the same command goes on where it was stopped")],
+    category: Annotated[Many, typer.Option(help="one or more; left out: all")] = None,
+    names: Annotated[Many, typer.Option(help="what parts are called, where folders do not say: 01='plastic part'")] = None,
+    shots: Annotated[Many, typer.Option(help="numbers of normal photos, such as 1 5 full")] = None,
+    seeds: Annotated[int, typer.Option(help="how often each draw of photos is repeated")] = Plan.seeds,
+    arms: Annotated[Many, typer.Option(help="what the detector learns from: real augment tgvig and others")] = None,
+    detectors: Annotated[Many, typer.Option(help="patchcore and others")] = None,
+    backbones: Annotated[Many, typer.Option(help="where the detectors' features come from")] = None,
+    count: Annotated[int, typer.Option("--images", help="generated images per iteration")] = Plan.images,
+    iterations: Annotated[int, typer.Option(help="iterations of the integrator")] = Plan.iterations,
+    most_tests: Annotated[int | None, typer.Option(help="at most so many good and so many defective test photos")] = None,
+    pack: Annotated[str, typer.Option("--pack", help="models: auto, embedded, paper or strong")] = Plan.pack,
+    models_dir: Annotated[Path | None, typer.Option(help="folder with model files brought by hand")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = Plan.device,
+    engine: Annotated[str, typer.Option(help="local: processes of this machine; ray: a Ray cluster")] = ENGINES[0],
+    workers: Annotated[int, typer.Option(min=1, help="draws measured at once")] = 1,
+    address: Annotated[str | None, typer.Option(help="of a Ray cluster, such as auto; left out: one of this machine")] = None,
+    download: Annotated[bool, typer.Option("--download", help="fetch the data set where it is not there")] = False,
+    retry: Annotated[bool, typer.Option("--retry-errors", help="measure again what ended with an error")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="no progress bars")] = False,
+) -> None:  # fmt: skip
+    """Compare arms and detectors on a data set: tables, figures, a report. Exit code 2: a cell ended with an error."""
+    if engine not in ENGINES:
+        raise TgvigError(f"There is no engine {engine!r}: choose one of {', '.join(ENGINES)}.")
+    if address and engine != "ray":
+        raise TgvigError(f"--address {address} is of a Ray cluster: give --engine ray, too, or leave it out.")
+    lists = {"arms": arms, "detectors": detectors, "backbones": backbones, "names": names,
+             "shots": shots and shots_of(shots)}  # fmt: skip
+    plan = Plan(
+        dataset, str(root.absolute()), _categories(dataset, root, category, download), seeds=seeds, images=count,
+        iterations=iterations, pack=_pack(pack, models_dir), device=device, most_tests=most_tests,
+        models_dir=str(models_dir.absolute()) if models_dir else None,
+        **{name: tuple(given) for name, given in lists.items() if given},
+    )  # fmt: skip
+    _check_names(plan)
+    try:
+        with stoppable() as stop, Bars(quiet or as_json, WINDOW) as progress:
+            rows = _carry_out(plan, out, (engine, workers, address), retry, progress, stop)
+    except Stopped:
+        print("Stopped. The same command goes on.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    failures = [row for row in rows if row["error"]]
+    if as_json:
+        print(strict_json.dumps({"out": str(out), "cells": len(rows), "errors": len(failures), "rows": rows}, indent=2))
+    else:
+        show_benchmark(rows, out)
+    raise typer.Exit(2 if failures else 0)
+
+
+def _categories(dataset: str, root: Path, names: Sequence[str] | None, download: bool) -> tuple[str, ...]:
+    """Here, before any worker starts: several would fetch the data set at once."""
+    from tgvig_core.benchmark.datasets import read
+
+    return tuple(category.name for category in read(dataset, root, names, download))
+
+
+def _pack(name: str, models_dir: Path | None) -> str:
+    """`auto` could be another one on another day, or on another machine."""
+    from tgvig_core import packs
+
+    return packs.choose(name, models_dir)[0].name
+
+
+def _check_names(plan: Plan) -> None:
+    """Before hours are spent on a row of errors.
+
+    Raises:
+        TgvigError: there is no such arm or detector.
+    """
+    from tgvig_core.benchmark.detectors import DETECTORS
+    from tgvig_core.benchmark.recipes import recipe
+
+    for arm in plan.arms:
+        recipe(arm, plan.images)
+    if strange := [name for name in plan.detectors if name not in DETECTORS]:
+        raise TgvigError(f"There is no detector {strange[0]!r}: choose some of {', '.join(DETECTORS)}.")
+
+
+def _carry_out(
+    plan: Plan, out: Path, how: tuple[str, int, str | None], retry: bool, progress: Progress, stop: threading.Event
+) -> list[dict]:
+    """Measure what is missing and write the report; the rows of the plan."""
+    from tgvig_core.benchmark import book
+    from tgvig_core.benchmark.report import write
+
+    with book.opened(out, plan) as held:
+        todo = held.missing(retry)
+        total = sum(len(plan.cells(draw)) for draw in plan.draws())
+        done = total - sum(len(cells) for _, cells in todo)
+        progress("Measuring", done, total)
+        if todo:
+            with contextlib.closing(_measured(plan, todo, *how, stop)) as rows:  # no worker outlives a full disk
+                for row in rows:
+                    held.add(row)
+                    done += 1
+                    progress("Measuring", done, total)
+        write(held.rows(), out)
+        return held.planned()
+
+
+def _measured(
+    plan: Plan, todo: Sequence, engine: str, workers: int, address: str | None, stop: threading.Event
+) -> Generator[dict]:
+    from tgvig_core.benchmark.cell import measure
+
+    if engine == "ray":
+        from tgvig_core.benchmark import on_ray
+
+        return on_ray.run(plan, todo, workers, measure, stop, address)
+    from tgvig_core.benchmark import local
+
+    return local.run(plan, todo, workers, measure, stop)

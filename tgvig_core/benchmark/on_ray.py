@@ -1,0 +1,123 @@
+"""`--engine ray`: draws spread over a Ray cluster (Moritz et al., OSDI 2018), one of this machine or one that is there already.
+
+A draw is a task whose rows stream back to the command, which alone writes them down: other machines need no shared disk for
+results. They need this package, the same versions, and the photos and models at the same paths. Ray places the tasks and
+says which of them died; what that costs is the same as with the local engine (engine.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import os
+import signal
+import sys
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from types import ModuleType
+
+from tgvig_core.benchmark.engine import Died, Measure, Todo, rows_of, spread
+from tgvig_core.benchmark.local import cores
+from tgvig_core.benchmark.plan import Cell, Draw, Plan
+from tgvig_core.errors import TgvigError
+
+STORE = 128 * 2**20
+"""Bytes of the shared memory of a cluster of this machine: only rows go through it."""
+WORDS = {
+    "OutOfMemoryError": "out of memory",
+    "WorkerCrashedError": "killed or crashed",
+    "NodeDiedError": "its machine was lost",
+}  # fmt: skip
+"""How a worker died, by Ray's error."""
+
+
+def run(
+    plan: Plan, todo: Todo, workers: int, measure: Measure, stop: threading.Event | None = None, address: str | None = None
+) -> Generator[dict]:  # fmt: skip
+    """Rows as they come from at most `workers` tasks at once.
+
+    Args:
+        address: of a cluster, such as "auto" or "HOST:6379"; None starts one on this machine and ends it.
+
+    Raises:
+        TgvigError: Ray is not installed, or no cluster answers. Stopped: the stop event was set.
+    """
+    with _cluster(address, workers) as ray:
+        yield from spread(plan, todo, _Tasks(ray, plan, measure, workers), stop)
+
+
+class _Tasks:
+    """An engine.Crew. A task measures one draw and is called by the generator of its rows."""
+
+    def __init__(self, ray: ModuleType, plan: Plan, measure: Measure, workers: int) -> None:
+        self.ray, self.plan, self.measure, self.places = ray, plan, measure, workers
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        self.cpus, gpus = takes(nodes, workers)
+        self.task = ray.remote(
+            num_returns="streaming", max_retries=0, scheduling_strategy="SPREAD", num_cpus=self.cpus,
+            num_gpus=0 if plan.device == "cpu" else gpus,
+        )(_measured)  # fmt: skip
+        self.running: list = []
+
+    def begin(self, draw: Draw, cells: Sequence[Cell]) -> object:
+        rows = self.task.remote(self.plan, draw, tuple(cells), self.measure, self.cpus)
+        self.running.append(rows)
+        return rows
+
+    def heard(self, seconds: float) -> Iterator[tuple[object, dict | Died | None]]:
+        ready, _ = self.ray.wait(self.running, num_returns=len(self.running), timeout=seconds)
+        for rows in ready:
+            try:
+                said = self.ray.get(next(rows))
+            except StopIteration:
+                said = None
+            except self.ray.exceptions.RayError as error:
+                said = Died(WORDS.get(type(error).__name__) or str(error).strip().splitlines()[-1])
+            if not isinstance(said, dict):
+                self.running.remove(rows)
+            yield rows, said
+
+
+def takes(nodes: Sequence[dict[str, float]], workers: int) -> tuple[int, float]:
+    """CPU cores and the share of a GPU that a task asks for, so that `workers` of them fit and no machine is too small for one.
+
+    Args:
+        nodes: Ray's resources of each machine.
+    """
+    cpus = [int(node.get("CPU", 0)) for node in nodes]
+    gpus = sum(node.get("GPU", 0) for node in nodes)
+    each = max(1, min(sum(cpus) // workers, max(cpus, default=1)))
+    return each, 1 / math.ceil(workers / gpus) if gpus else 0
+
+
+def _measured(plan: Plan, draw: Draw, cells: Sequence[Cell], measure: Measure, threads: int) -> Iterator[dict]:
+    """The task."""
+    import torch
+
+    torch.set_num_threads(threads)
+    yield from rows_of(measure, plan, draw, cells)
+
+
+@contextlib.contextmanager
+def _cluster(address: str | None, workers: int) -> Iterator[ModuleType]:
+    """Ray, connected; leaving it ends the tasks that still run."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing leaves this machine
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise TgvigError("--engine ray needs Ray: pip install 'tgvig[ray]', or take --engine local.") from error
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    local = {"num_cpus": max(cores(), workers), "include_dashboard": False, "object_store_memory": STORE}
+    asked = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address or "local", **quiet, **({} if address else local))
+    except (ConnectionError, ValueError) as error:
+        raise TgvigError(f"No Ray cluster answers at {address} ({error}): begin one with `ray start --head`, or leave "
+                         "out --address.") from error  # fmt: skip
+    with contextlib.redirect_stdout(sys.stderr):  # Ray prints of deaths; standard output belongs to the command
+        try:
+            signal.signal(signal.SIGTERM, asked)  # Ray puts its own in its place
+            yield ray
+        finally:
+            ray.shutdown()

@@ -1,0 +1,97 @@
+"""WinCLIP (Jeong et al., CVPR 2023, arXiv 2303.14814) through anomalib's model, with weights from a file.
+
+anomalib's model is written for open_clip before 2.26, whose transformers took tokens before images. With today's, which take
+images first, it still runs, but windows of one place attend to each other; here the windows are given the right way round.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from anomalib.models.image.winclip.lightning_model import WinClip as Module
+from anomalib.models.image.winclip.torch_model import BACKBONE, TEMPERATURE, WinClipModel
+from torch import Tensor, nn
+
+from tgvig_core.benchmark.fitted import AnomalibDetector, Transform
+from tgvig_core.clip_weights import load_clip
+from tgvig_core.errors import TgvigError
+from tgvig_core.pack_files import PackFile, local_file
+from tgvig_core.progress import Progress, check
+
+WEIGHTS = PackFile(
+    "ViT-B-16-plus-240-laion400m_e31.safetensors", "CLIP ViT-B-16-plus-240, LAION-400M, of open_clip",
+    "hub, through open_clip", "MIT", 833,
+)  # fmt: skip
+NAME = "object"
+"""What the prompts call the part: anomalib's word where it knows none."""
+SCALES = (2, 3)
+"""Sides of the windows in patches, as in the paper."""
+
+
+class WinClip(AnomalibDetector):
+    """Windows of a photo compared with words for good and defective parts and with the windows of good images.
+
+    Args:
+        models_dir: where the weights are looked for; they are never fetched.
+        architecture: open_clip's name of the network.
+
+    Raises:
+        TgvigError: the weights are missing or do not fit.
+    """
+
+    def __init__(
+        self, size: int = 256, models_dir: Path | None = None, device: str = "cpu", architecture: str = BACKBONE
+    ) -> None:
+        super().__init__(size, device)
+        if (file := local_file(WEIGHTS, models_dir)) is None:
+            raise TgvigError(
+                f"WinCLIP needs {WEIGHTS.name} ({WEIGHTS.megabytes} MB, {WEIGHTS.what}): bring it into a folder under "
+                "that name and give --models-dir."
+            )
+        clip, _ = load_clip(architecture, str(file))
+        self._model = _LocalWinClip(clip)
+        self._shown = Module.configure_pre_processor().transform
+
+    def learn(
+        self, images: Tensor, sources: Sequence[int], progress: Progress, stop: threading.Event | None
+    ) -> tuple[nn.Module, Transform]:
+        """See AnomalibDetector. All images are references."""
+        check(stop)
+        progress("Looking at the good images", 0, 1)
+        model = self._model.to(self.device).eval()
+        model.setup(NAME, self._shown(images.to(self.device)))
+        progress("Looking at the good images", 1, 1)
+        return model, self._shown
+
+
+class _LocalWinClip(WinClipModel):
+    """anomalib's model over a CLIP that is there: its own constructor always asks the hub for one."""
+
+    def __init__(self, clip: nn.Module) -> None:
+        nn.Module.__init__(self)
+        self.class_name = self.reference_images = None
+        self.temperature, self.scales, self.apply_transform, self.k_shot = TEMPERATURE, SCALES, False, 0
+        self.clip = clip
+        clip.visual.output_tokens = True
+        self.grid_size = clip.visual.grid_size
+        self.register_buffer_list("masks", self._generate_masks(), persistent=False)
+        self.register_buffer("_text_embeddings", torch.empty(0))
+        self.register_buffer_list("_visual_embeddings", [torch.empty(0) for _ in self.scales])
+        self.register_buffer("_patch_embeddings", torch.empty(0))
+
+    def _get_window_embeddings(self, feature_map: Tensor, masks: Tensor) -> Tensor:
+        """As anomalib's, for transformers that take images first.
+
+        Args:
+            feature_map: N×(1 + patches)×D, the class token first.
+            masks: patches of a window × windows.
+        """
+        visual = self.clip.visual
+        places = torch.cat([torch.zeros_like(masks[:1]), masks + 1]).T  # windows × (1 + patches of one)
+        tokens = feature_map[:, places].flatten(0, 1)  # of each window of each image
+        pooled, _ = visual._global_pool(visual.ln_post(visual.transformer(visual.ln_pre(tokens))))
+        pooled = pooled if visual.proj is None else pooled @ visual.proj
+        return pooled.view(len(feature_map), len(places), -1)

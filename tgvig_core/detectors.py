@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from tgvig_core import strict_json
 from tgvig_core.backbones import Backbone, patchcore_model, quick_extractor
@@ -45,11 +46,16 @@ class PatchCoreSettings:
         neighbours: b of the image score's re-weighting (the paper and anomalib: 9).
         coreset_ratio: share of all patches that is remembered (anomalib: 0.1).
         coreset_least: but at least so many: a tenth of one photo's patches would be far too few.
+        seen: side in px at which the backbone sees the frame; None for the frame's own.
+        unit: give the features of every layer length 1 at every place, so that no layer outweighs another one and only
+            their direction counts (docs/benchmark.md has what both are worth).
     """
 
     neighbours: int = 9
     coreset_ratio: float = 0.1
     coreset_least: int = 1000
+    seen: int | None = None
+    unit: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class PatchCore:
         self.sources = torch.empty(0, dtype=torch.int64)
         self.places = torch.empty(0, 3, dtype=torch.int64)
         patch = getattr(self.model.feature_extractor, "patch_size", 1)  # a vision transformer takes whole patches only
-        self.seen = size // patch * patch
+        self.seen = (self.settings.seen or size) // patch * patch
         self.mean = torch.tensor(IMAGENET_DEFAULT_MEAN, device=self.device).view(1, 3, 1, 1)
         self.std = torch.tensor(IMAGENET_DEFAULT_STD, device=self.device).view(1, 3, 1, 1)
 
@@ -156,11 +162,17 @@ class PatchCore:
         normalised = (images.to(self.device) * 0.5 + 0.5 - self.mean) / self.std
         seen = normalised if self.seen == self.size else resized(normalised, (self.seen, self.seen))
         layers = self.extractor(seen.contiguous(memory_format=torch.channels_last))
-        pooled = {name: self.model.feature_pooler(layer) for name, layer in layers.items()}
-        found = self.model.generate_embedding(pooled).permute(0, 2, 3, 1)
+        found = self.joined(layers)
         if not _finite(found):
             raise TgvigError("The detector's model gives features that are not numbers: fetch its pack again.")
         return found
+
+    def joined(self, layers: dict[str, Tensor]) -> Tensor:
+        """The backbone's layers, B×C×h×w each, as patch features B×rows×columns×D at the first one's resolution."""
+        pooled = {name: self.model.feature_pooler(layer) for name, layer in layers.items()}
+        if self.settings.unit:
+            pooled = {name: F.normalize(layer, dim=1) for name, layer in pooled.items()}
+        return self.model.generate_embedding(pooled).permute(0, 2, 3, 1)
 
     @functools.cached_property
     def _spread(self) -> Tensor:

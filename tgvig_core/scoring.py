@@ -79,7 +79,7 @@ def spreading(generator: AnomalyMapGenerator, side: int, seen: int, size: int) -
     return maps[:, 0, :, 0].T.contiguous()
 
 
-def shrinking(size: int, seen: int) -> Tensor:
+def resizing(size: int, seen: int) -> Tensor:
     """Resizing from S to the side that the backbone sees, as a matrix seen×S: it acts on rows and columns alike."""
     unit = torch.eye(size)[None, None]  # column i is the i-th unit image along one axis
     return resized(unit, (seen, size))[0, 0]

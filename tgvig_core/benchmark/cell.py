@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tgvig_core import calibration, gate, pools
+from tgvig_core.backbones import Backbone
 from tgvig_core.benchmark import datasets
 from tgvig_core.benchmark.backbone_names import backbone_of
 from tgvig_core.benchmark.costs import Costs
@@ -105,18 +106,18 @@ class Bench:
         """The rest of a cell's row."""
         costs, wanted = Costs(), recipe(cell.arm, self.plan.images)
         backbone = backbone_of(cell.backbone, self._folder)
+        detector = build(cell.detector, backbone, self.plan.size, self._folder, self.device)
         made = self.generated.of(wanted, costs)
         pool = made.pool
         if wanted.gated:
             with costs.step("gate"):
-                pool = self._gated(pool, backbone)
-        detector = build(cell.detector, backbone, self.plan.size, self._folder, self.device)
+                pool = self._gated(pool, detector, backbone)
         with costs.step("train"):
             detector.fit(pool.images, pool.sources, self.seed, *self.watched)
         threshold = None
-        if cell.detector == "patchcore":
+        if isinstance(detector, PatchCore):
             with costs.step("threshold"):
-                threshold = self._threshold(detector, pool, backbone)
+                threshold = self._threshold(detector, pool, self._alone(detector, backbone))
         with costs.step("score"):
             scores, maps = self._scored(detector)
         row = self._judged(scores, maps, threshold) | made.facts
@@ -127,24 +128,25 @@ class Bench:
     def _folder(self) -> Path | None:
         return Path(self.plan.models_dir) if self.plan.models_dir else None
 
-    def _plain(self, backbone) -> PatchCore:
-        """The detector of the photos alone."""
-        detector = PatchCore(backbone, self.plan.size, device=self.device)
-        detector.fit(self.normals, range(len(self.normals)), self.seed, *self.watched)
-        return detector
+    def _alone(self, detector: Detector, backbone: Backbone) -> PatchCore:
+        """What knows the photos alone: PatchCore, and of the detector's own kind where that is one."""
+        like = (detector.backbone, detector.settings) if isinstance(detector, PatchCore) else (backbone, None)
+        alone = PatchCore(like[0], self.plan.size, like[1], self.device)
+        alone.fit(self.normals, range(len(self.normals)), self.seed, *self.watched)
+        return alone
 
-    def _threshold(self, detector: PatchCore, pool: pools.Pool, backbone) -> float:
-        plain, policy = self._plain(backbone), recipe("real", 1).generating.policy
+    def _threshold(self, detector: PatchCore, pool: pools.Pool, alone: PatchCore) -> float:
+        policy = recipe("real", 1).generating.policy
         found = calibration.calibrate(
-            detector, pool, plain, self.normals, policy, FALSE_ALARM, self.seed, *self.watched
+            detector, pool, alone, self.normals, policy, FALSE_ALARM, self.seed, *self.watched
         )
         return found.threshold
 
-    def _gated(self, pool: pools.Pool, backbone) -> pools.Pool:
+    def _gated(self, pool: pools.Pool, detector: Detector, backbone: Backbone) -> pools.Pool:
         """Without the generated images that the app would leave out."""
-        plain, count = self._plain(backbone), len(self.normals)
-        good = self._threshold(plain, pools.real(self.normals), backbone)
-        admitted = gate.admit(plain, pool.images[count:], good, *self.watched)
+        alone, count = self._alone(detector, backbone), len(self.normals)
+        good = self._threshold(alone, pools.real(self.normals), alone)
+        admitted = gate.admit(alone, pool.images[count:], good, *self.watched)
         dropped = [image.image for image in admitted.images if not image.kept]
         return pools.tgvig(self.normals, pool.images[count:], dropped=dropped)
 

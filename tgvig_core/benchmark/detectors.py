@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
 
 from tgvig_core.backbones import Backbone
+from tgvig_core.benchmark.backbone_names import deep_layers
 from tgvig_core.benchmark.banks import AnomalyDino, PatchcoreAnomalib
 from tgvig_core.benchmark.cflow import Cflow
 from tgvig_core.benchmark.efficient_ad import EfficientAd
 from tgvig_core.benchmark.reverse_distillation import ReverseDistillation
 from tgvig_core.benchmark.winclip import WinClip
-from tgvig_core.detectors import PatchCore, ScoreSet
+from tgvig_core.detectors import PatchCore, PatchCoreSettings, ScoreSet
 from tgvig_core.errors import TgvigError
 from tgvig_core.progress import Progress, silent
 
@@ -41,8 +43,23 @@ class Detector(Protocol):
         """
 
 
+SEEN = 1.75
+"""Side at which `patchcore-fine` looks at the frame, in sides of the frame: 448 px of 256."""
+
+
+def _patchcore(backbone: Backbone, size: int, device: str, unit: bool = False, seen: int | None = None) -> PatchCore:
+    """PatchCore on later layers than the usual ones: what tells parts from defects with few photos lies there."""
+    deep = replace(backbone, layers=deep_layers(backbone.name))
+    return PatchCore(deep, size, PatchCoreSettings(seen=seen, unit=unit), device)
+
+
 _BUILDERS: dict[str, Callable[[Backbone, int, Path | None, str], Detector]] = {
     "patchcore": lambda backbone, size, models_dir, device: PatchCore(backbone, size, device=device),
+    "patchcore-deep": lambda backbone, size, models_dir, device: _patchcore(backbone, size, device),
+    "patchcore-deep-unit": lambda backbone, size, models_dir, device: _patchcore(backbone, size, device, unit=True),
+    "patchcore-fine": lambda backbone, size, models_dir, device: _patchcore(
+        backbone, size, device, unit=True, seen=round(SEEN * size)
+    ),
     "patchcore-anomalib": lambda backbone, size, models_dir, device: PatchcoreAnomalib(backbone, size, device),
     "cflow": lambda backbone, size, models_dir, device: Cflow(backbone, size, device),
     "reverse-distillation": lambda backbone, size, models_dir, device: ReverseDistillation(backbone, size, device),
@@ -52,7 +69,8 @@ _BUILDERS: dict[str, Callable[[Backbone, int, Path | None, str], Detector]] = {
 }
 
 DETECTORS = tuple(_BUILDERS)
-"""Their names."""
+"""Their names. `patchcore` is the app's; the next three change one thing more each (docs/benchmark.md), the fifth is
+anomalib's with its defaults."""
 
 
 def build(name: str, backbone: Backbone, size: int, models_dir: Path | None, device: str = "cpu") -> Detector:

@@ -20,7 +20,7 @@ CATEGORIES = "bottle cable capsule hazelnut metal_nut".split()
 
 def many_rows() -> list[dict]:
     """Two data sets, two detectors, one and five photos, three seeds, most arms; a figure grows with its arm."""
-    arms = "real augment vqgan-clip prompt-word prompt-best tgvig-notext tgvig-novariance tgvig tgvig-n10".split()
+    arms = "real augment vqgan-clip tgvig-word tgvig-worst tgvig-notext tgvig-novariance tgvig tgvig-n10".split()
     rows = []
     for dataset, names in (("mvtec", CATEGORIES), ("btad", ["01", "02"])):
         for place, category in enumerate(names):

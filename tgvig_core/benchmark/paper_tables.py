@@ -23,8 +23,9 @@ from tgvig_core.benchmark.tables import (
     shots_name,
 )
 
-PROMPTS = ("prompt-word", "prompt-naive", "prompt-worst", "prompt-best")
-OF_ONE = (REAL, AUGMENT, "vqgan-clip", *PROMPTS, "tgvig")
+PROMPTS = ("tgvig-word", "tgvig-naive", "tgvig-worst")
+DRAWN_TO = ("vqgan-clip-word", "vqgan-clip-naive", "vqgan-clip")
+OF_ONE = (REAL, AUGMENT, *DRAWN_TO, *PROMPTS, "tgvig")
 _AUROCS = ("Image AUROC", "− real", "− augment", "Pixel AUROC", "− real", "− augment")
 
 
@@ -34,7 +35,7 @@ def one_image(rows: Sequence[Row]) -> list[Table]:
     found = []
     for key, group in settings(single, "dataset", "category", "detector", "backbone").items():
         arms = arms_of(group)
-        if not {"vqgan-clip", *PROMPTS}.isdisjoint(arms):
+        if not {*DRAWN_TO, *PROMPTS}.isdisjoint(arms):
             found.append(_one_image(*key, group, arms))
     return found
 
@@ -52,7 +53,7 @@ def _one_image(dataset: str, category: str, detector: str, backbone: str, rows: 
         f"Table 1. {category} ({dataset}), 1 photo, {detector_name(detector, backbone)}",
         ("Method", "Seeds", *_AUROCS, *(("Authors, image", "Authors, pixel") if beside else ())),
         tuple(lines),
-        f"VQGAN-CLIP's figures of the authors are those by their generated caption. {authors.CAVEAT}" if beside else "",
+        f"The authors' VQGAN-CLIP of the last kind was given a caption of the photo. {authors.CAVEAT}" if beside else "",
     )
 
 

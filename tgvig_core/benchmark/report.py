@@ -26,7 +26,6 @@ SETTINGS = {
     "Images a set": "images",
     "Iterations": "iterations",
     "Machine": "machine",
-    "Date": "date",
     "Versions": "versions",
 }
 """What it is called, and the field."""
@@ -68,9 +67,9 @@ def sections(rows: Sequence[Row], pictures: Sequence[Picture]) -> list[Section]:
         Section("What was measured", "", [_about(rows)]),
         Section("How to read it", READING, ()),
         _or_missing("One photo of one category (Table 1)", one_image(rows),
-                    "one photo (--shots 1) with the arms vqgan-clip, prompt-word, prompt-naive or prompt-best"),
+                    "one photo (--shots 1) with the arms vqgan-clip, vqgan-clip-naive, tgvig-word or tgvig-worst"),
         _or_missing("Quality of the generated images (Table 2)", image_quality(rows),
-                    "arms that generate, such as prompt-word, prompt-naive, prompt-worst and prompt-best"),
+                    "arms that generate, such as tgvig-word, tgvig-naive, tgvig-worst and tgvig"),
         _or_missing("Ablation (Table 3)", ablation(rows),
                     "the arms tgvig-notext, tgvig-novariance, tgvig-view or tgvig-n1 to tgvig-n100"),
         _or_missing("Categories, detectors and numbers of photos", by_category(rows),
@@ -117,12 +116,14 @@ def _errors(rows: Sequence[Row]) -> list[Table]:
 def _about(rows: Sequence[Row]) -> Table:
     """What the rows have in common and what differs."""
     failed = sum(bool(row["error"]) for row in rows)
+    days = [str(row.get("date", "unknown"))[:10] for row in rows]
     arms = "; ".join(f"{arm_name(arm)} ({arm})" for arm in arms_of(rows))
     lines = [
         ("Cells", f"{len(rows) - failed} measured, {failed} failed"),
         ("Photos learned from", ", ".join(map(shots_name, shots_of(rows)))),
         ("Arms", arms),
         *((name, _all(rows, field)) for name, field in SETTINGS.items()),
+        ("Date", " to ".join(dict.fromkeys((min(days), max(days))))),
     ]
     return Table("Settings", ("What", "Which"), tuple(lines), "")
 

@@ -80,9 +80,7 @@ def test_table_2_is_quality_by_prompt():
         rows += [
             made_row("hazelnut", seed, "real", real),
             made_row("hazelnut", seed, "tgvig", best, prompt="a hazelnut with cobnut", quality=made_quality(0.9)),
-            made_row(
-                "hazelnut", seed, "tgvig-word", word, prompt="a hazelnut", quality=made_quality((0.4, 0.6)[seed])
-            ),
+            made_row("hazelnut", seed, "tgvig-word", word, prompt="a hazelnut", quality=made_quality((0.4, 0.6)[seed])),
             # The same sets with another detector, which counts neither as more seeds nor in the AUROC.
             made_row("hazelnut", seed, "tgvig-word", 0.1, detector="cflow", quality=made_quality((0.4, 0.6)[seed])),
         ]

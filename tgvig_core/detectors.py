@@ -47,6 +47,8 @@ class PatchCoreSettings:
         coreset_ratio: share of all patches that is remembered (anomalib: 0.1).
         coreset_least: but at least so many: a tenth of one photo's patches would be far too few.
         seen: side in px at which the backbone sees the frame; None for the frame's own.
+        grid: patches along a side; layers with more are averaged, those with fewer interpolated. None for as many as the
+            first layer has.
         unit: give the features of every layer length 1 at every place, so that no layer outweighs another one and only
             their direction counts (docs/benchmark.md has what both are worth).
     """
@@ -55,6 +57,7 @@ class PatchCoreSettings:
     coreset_ratio: float = 0.1
     coreset_least: int = 1000
     seen: int | None = None
+    grid: int | None = None
     unit: bool = False
 
 
@@ -168,8 +171,10 @@ class PatchCore:
         return found
 
     def joined(self, layers: dict[str, Tensor]) -> Tensor:
-        """The backbone's layers, B×C×h×w each, as patch features B×rows×columns×D at the first one's resolution."""
+        """The backbone's layers, B×C×h×w each, as patch features B×rows×columns×D."""
         pooled = {name: self.model.feature_pooler(layer) for name, layer in layers.items()}
+        if side := self.settings.grid:
+            pooled = {name: _shrunk(layer, side) for name, layer in pooled.items()}
         if self.settings.unit:
             pooled = {name: F.normalize(layer, dim=1) for name, layer in pooled.items()}
         return self.model.generate_embedding(pooled).permute(0, 2, 3, 1)
@@ -278,6 +283,10 @@ class PatchCore:
         except (RuntimeError, KeyError, SafetensorError) as error:
             raise TgvigError(f"The weights in {where} do not fit its model.json: train the detector again.") from error
         return detector, about
+
+
+def _shrunk(layer: Tensor, side: int) -> Tensor:
+    return F.adaptive_avg_pool2d(layer, side) if layer.shape[-1] > side else layer
 
 
 def _finite(values: Tensor) -> bool:

@@ -64,16 +64,6 @@ def last_layers(name: str) -> tuple[str, ...]:
     return (layers[-1],) if _transformer(name) else tuple(layers[-3:-1])
 
 
-def deep_layers(name: str) -> tuple[str, ...]:
-    """The two last layers of a CNN, the last of a vision transformer.
-
-    Raises:
-        TgvigError: as last_layers.
-    """
-    layers = _stages(name)
-    return (layers[-1],) if _transformer(name) else tuple(layers[-2:])
-
-
 def spread_layers(name: str) -> tuple[str, ...]:
     """Three layers, as CFLOW-AD takes them: the last ones of a CNN, evenly spread ones of a vision transformer.
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from torch import Tensor
 
 from tgvig_core.backbones import Backbone
-from tgvig_core.benchmark.backbone_names import deep_layers
+from tgvig_core.benchmark.backbone_names import spread_layers
 from tgvig_core.benchmark.banks import AnomalyDino, PatchcoreAnomalib
 from tgvig_core.benchmark.cflow import Cflow
 from tgvig_core.benchmark.efficient_ad import EfficientAd
@@ -43,14 +43,16 @@ class Detector(Protocol):
         """
 
 
-SEEN = 1.75
-"""Side at which `patchcore-fine` looks at the frame, in sides of the frame: 448 px of 256."""
+SEEN, GRID = 1.75, 28 / 256
+"""`patchcore-fine` looks at a frame of 256 px as if it had 448, and compares 28 × 28 patches of it."""
 
 
-def _patchcore(backbone: Backbone, size: int, device: str, unit: bool = False, seen: int | None = None) -> PatchCore:
-    """PatchCore on later layers than the usual ones: what tells parts from defects with few photos lies there."""
-    deep = replace(backbone, layers=deep_layers(backbone.name))
-    return PatchCore(deep, size, PatchCoreSettings(seen=seen, unit=unit), device)
+def _patchcore(
+    backbone: Backbone, size: int, device: str, unit: bool = False, seen: int | None = None, grid: int | None = None
+) -> PatchCore:
+    """PatchCore on three layers in place of two."""
+    layers = spread_layers(backbone.name)
+    return PatchCore(replace(backbone, layers=layers), size, PatchCoreSettings(seen=seen, grid=grid, unit=unit), device)
 
 
 _BUILDERS: dict[str, Callable[[Backbone, int, Path | None, str], Detector]] = {
@@ -58,7 +60,7 @@ _BUILDERS: dict[str, Callable[[Backbone, int, Path | None, str], Detector]] = {
     "patchcore-deep": lambda backbone, size, models_dir, device: _patchcore(backbone, size, device),
     "patchcore-deep-unit": lambda backbone, size, models_dir, device: _patchcore(backbone, size, device, unit=True),
     "patchcore-fine": lambda backbone, size, models_dir, device: _patchcore(
-        backbone, size, device, unit=True, seen=round(SEEN * size)
+        backbone, size, device, unit=True, seen=round(SEEN * size), grid=round(GRID * size)
     ),
     "patchcore-anomalib": lambda backbone, size, models_dir, device: PatchcoreAnomalib(backbone, size, device),
     "cflow": lambda backbone, size, models_dir, device: Cflow(backbone, size, device),

@@ -53,7 +53,9 @@ def _one_image(dataset: str, category: str, detector: str, backbone: str, rows: 
         f"Table 1. {category} ({dataset}), 1 photo, {detector_name(detector, backbone)}",
         ("Method", "Seeds", *_AUROCS, *(("Authors, image", "Authors, pixel") if beside else ())),
         tuple(lines),
-        f"The authors' VQGAN-CLIP of the last kind was given a caption of the photo. {authors.CAVEAT}" if beside else "",
+        f"The authors' VQGAN-CLIP of the last kind was given a caption of the photo. {authors.CAVEAT}"
+        if beside
+        else "",
     )
 
 

@@ -35,11 +35,23 @@ def remembered() -> PatchcoreAnomalib:
 def test_names_build_what_they_name(tmp_path):
     resnet = random_resnet(tmp_path)
     kinds = {
-        "patchcore": PatchCore, "patchcore-anomalib": PatchcoreAnomalib, "cflow": Cflow,
+        "patchcore": PatchCore, "patchcore-deep": PatchCore, "patchcore-deep-unit": PatchCore, "patchcore-fine": PatchCore,
+        "patchcore-anomalib": PatchcoreAnomalib, "cflow": Cflow,
         "reverse-distillation": ReverseDistillation, "efficient-ad": EfficientAd,
     }  # fmt: skip
     assert {name: type(build(name, resnet, SIZE, tmp_path)) for name in kinds} == kinds
     assert set(DETECTORS) - set(kinds) == {"winclip", "anomaly-dino"}
+
+
+def test_each_of_our_patchcores_changes_one_thing_more():
+    made = {name: build(name, EFFICIENTNET_LITE0, 256, None) for name in DETECTORS if name.startswith("patchcore")}
+    del made["patchcore-anomalib"]
+    layers = {name: detector.backbone.layers for name, detector in made.items()}
+    three = ("blocks.2", "blocks.4", "blocks.6")
+    assert layers.pop("patchcore") == ("blocks.2", "blocks.4") and set(layers.values()) == {three}
+    assert [(d.settings.unit, d.seen, d.settings.grid) for d in made.values()] == [
+        (False, 256, None), (False, 256, None), (True, 256, None), (True, 448, 28),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

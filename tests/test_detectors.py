@@ -14,6 +14,7 @@ from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 from photos import category
 from safetensors.torch import load_file, save_file
 from small import photo_tensor
+from torch.nn import functional as F
 from torchvision.transforms.functional import normalize
 
 from tgvig_core.backbones import EFFICIENTNET_LITE0, Backbone
@@ -310,6 +311,48 @@ def test_a_vision_transformer_sees_whole_patches_and_its_map_has_the_frames_size
     result = detector.score(photo)
     assert detector.seen == 252 and len(detector.model.memory_bank) == 18 * 18
     assert result.maps.shape == (1, 256, 256) and torch.isfinite(result.scores).all()
+
+
+FINE = PatchCoreSettings(seen=224, grid=14, unit=True, coreset_least=10**6)
+THREE = Backbone("efficientnet_lite0", ("blocks.2", "blocks.4", "blocks.6"))
+
+
+def test_features_of_unit_length_by_hand(good: torch.Tensor) -> None:
+    """With timm's own network, step by step: 128 px looked at as 224, layers of 28, 14 and 7 patches a side."""
+    network = load_efficientnet_lite0()
+    pixels = F.interpolate(good[:1], size=(224, 224), mode="bilinear", align_corners=False) * 0.5 + 0.5
+    mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    with torch.no_grad():
+        x, kept = network.bn1(network.conv_stem((pixels - mean) / std)), []
+        for place, block in enumerate(network.blocks):
+            x = block(x)
+            if place in (2, 4, 6):
+                kept.append(F.avg_pool2d(x, 3, 1, 1))
+    early, middle, late = kept
+    assert [layer.shape[-1] for layer in kept] == [28, 14, 7]
+    early = F.avg_pool2d(early, 2)
+    parts = [layer / layer.norm(dim=1, keepdim=True) for layer in (early, middle, late)]
+    parts[2] = F.interpolate(parts[2], size=(14, 14), mode="bilinear")
+    wanted = torch.cat(parts, 1).permute(0, 2, 3, 1)
+    found = PatchCore(THREE, SIZE, FINE).features(good[:1])
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
+
+
+def test_a_detector_that_looks_closer_finds_the_damage_where_it_is_and_is_saved(tmp_path: Path) -> None:
+    photos = photo_tensor("bottle", 3, SIZE)
+    detector = PatchCore(THREE, SIZE, FINE)
+    detector.fit(photos[:2], [0, 1])
+    assert len(detector.model.memory_bank) == 2 * 14 * 14
+    hurt = photos[2:].clone()
+    hurt[:, :, 32:48, 80:96] = torch.tensor([1.0, -1.0]).repeat(8)
+    before, after = detector.score(photos[2:]), detector.score(hurt)
+    assert after.scores > before.scores
+    more = (after.maps - before.maps)[0]
+    row, column = divmod(int(more.argmax()), SIZE)
+    assert 24 <= row < 56 and 72 <= column < 104
+    detector.save(tmp_path, {})
+    again, _ = PatchCore.load(tmp_path)
+    assert torch.equal(again.score(hurt).scores, after.scores) and again.settings == FINE
 
 
 def test_an_image_that_is_not_finite_is_never_scored(trained: PatchCore) -> None:

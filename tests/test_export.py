@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from photos import category, normals
@@ -29,6 +30,7 @@ from tgvig_core.detectors import PatchCore, PatchCoreSettings
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.export import Wishes, export
 from tgvig_core.exported import ScoringGraph
+from tgvig_core.formats import write_onnx
 from tgvig_core.generator import GeneratorSettings
 from tgvig_core.images import read_normals, read_photo, to_square
 from tgvig_core.integrator import IntegratorSettings
@@ -90,6 +92,20 @@ def test_the_graph_scores_like_anomalibs_module(name, layers, neighbours, kept, 
     for scores, heat in ((found.scores, found.maps), exported):
         assert scores.numpy() == pytest.approx(wanted.pred_score.flatten().numpy(), rel=1e-4)
         assert (heat - maps).abs().max() <= 1e-3 * maps.max()
+
+
+def test_the_graph_of_a_detector_that_looks_closer_scores_as_it_does(tmp_path):
+    settings = PatchCoreSettings(coreset_least=50, seen=224, grid=14, unit=True)
+    detector = PatchCore(Backbone("efficientnet_lite0", ("blocks.2", "blocks.4", "blocks.6")), 128, settings)
+    detector.fit(read_normals(normals("bottle", 2)).tensor(128), [0, 1])
+    images = read_normals(sorted((category("bottle") / "test" / "broken_large").iterdir())[:3]).tensor(128)
+    wanted = detector.score(images)
+    detector.save(tmp_path, {})
+    write_onnx(PatchCore.load(tmp_path)[0], tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    scores, maps = session.run(None, {"images": (images * 0.5 + 0.5).numpy()})
+    assert scores == pytest.approx(wanted.scores.numpy(), rel=1e-4)
+    assert abs(maps - wanted.maps.numpy()).max() <= 1e-3 * maps.max()
 
 
 def test_the_manifest_says_what_the_detector_is(run, bundle):

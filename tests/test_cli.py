@@ -200,7 +200,7 @@ def test_the_readmes_commands_run(tmp_path, here, monkeypatch):
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     commands = [line.strip() for line in lines if line.strip().startswith("tgvig ")]
     assert {line.split()[1] for line in commands} == {
-        "doctor", "prompts", "run", "check", "inspect", "export", "serve",
+        "doctor", "prompts", "run", "check", "inspect", "export", "serve", "benchmark",
     }  # fmt: skip
     shutil.copytree(ROOT / "assets", tmp_path / "assets")
     monkeypatch.chdir(tmp_path)

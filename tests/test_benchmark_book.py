@@ -107,7 +107,31 @@ def test_more_of_the_same_may_join_but_no_other_settings(tmp_path, plan):
     ):
         with pytest.raises(TgvigError, match=said), book.opened(out, replace(plan, **changed)):
             pass
-    assert (out / "plan.json").read_bytes() == before and Plan.from_json(json.loads(before)) == more
+    assert (out / "plan.json").read_bytes() == before and json.loads(before)["seeds"] == more.seeds
+
+
+def test_a_part_keeps_its_name_and_others_may_join(tmp_path, plan):
+    out = tmp_path / "out"
+    filled(out, plan, 0)
+    joined = replace(plan, categories=("nut", "01"), names=("01=circuit board",))
+    with book.opened(out, joined) as held:
+        assert joined.called("01") == "circuit board" and joined.called("nut") == "nut"
+        held.add(row_of(cells(joined)[1], joined))
+    with pytest.raises(TgvigError, match="figures of nut called 'nut'"), book.opened(
+        out, replace(plan, names=("nut=metal nut",))
+    ):  # fmt: skip
+        pass
+
+
+def test_a_detector_with_weights_of_its_own_has_one_cell_whatever_the_backbones(plan):
+    both = replace(plan, detectors=("patchcore", "winclip"), backbones=("a", "b"), arms=("real",))
+    found = [(cell.detector, cell.backbone) for cell in both.cells(next(both.draws()))]
+    assert found == [("patchcore", "a"), ("patchcore", "b"), ("winclip", "–")]
+
+
+def test_a_category_deep_in_a_folder_is_called_by_its_own_name(plan):
+    deep = replace(plan, categories=("line1/metal_nut",))
+    assert deep.called("line1/metal_nut") == "metal nut"
 
 
 def test_a_folder_of_something_else_is_left_as_it_is(tmp_path, plan):
@@ -138,13 +162,13 @@ def test_one_process_at_a_time(tmp_path, plan):
 def test_the_sheet_has_every_column_and_no_formula(tmp_path, plan):
     out = tmp_path / "out"
     with book.opened(out, plan) as held:
-        held.add(row_of(cells(plan)[0], plan, prompt="=1+1", similarity=[0.5, 0.25], pro=0.125, pool=3))
+        held.add(row_of(cells(plan)[0], plan, prompt="=1+1", similarity=[0.5, 0.25], pro=0.125, other=3))
     with (out / "results.csv").open(newline="") as file:
         head, row = csv.reader(file)
-    assert head == [*COLUMNS, "pool"]
+    assert head == [*COLUMNS, "other"]
     found = dict(zip(head, row, strict=True))
     assert (found["prompt"], found["similarity"], found["pro"], found["error"]) == ("'=1+1", "[0.5, 0.25]", "0.125", "")
-    assert found["shots"] == "full" and found["pool"] == "3"
+    assert found["shots"] == "full" and found["other"] == "3"
 
 
 def test_what_goes_wrong_meanwhile_leaves_the_rows_so_far(tmp_path, plan):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import shutil
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -44,6 +46,8 @@ def test_all_arms_share_photos_and_tests(measured):
     assert all(row["error"] is None for row in measured.values()), measured
     assert len({tuple(row["shots_used"]) for row in measured.values()}) == 1
     assert {(row["test_good"], row["test_defective"]) for row in measured.values()} == {(4, 4)}
+    assert [measured[arm]["images"] for arm in ("real", "augment", "tgvig", "tgvig-n1")] == [None, 2, 2, 1]
+    assert {(row["size"], row["most_tests"], row["object"]) for row in measured.values()} == {(SIZE, 4, "hazelnut")}
     assert [measured[arm]["pool"] for arm in ("real", "augment", "tgvig", "tgvig-n1")] == [1, 3, 3, 2]
 
 
@@ -64,6 +68,7 @@ def test_arms_of_one_generator_share_their_sets(measured):
     assert tgvig["similarity"] == last["similarity"] and len(tgvig["similarity"]) == 2
     assert last["best_iteration"] == 2
     assert tgvig["best_iteration"] == 1 + tgvig["similarity"].index(max(tgvig["similarity"]))
+    assert tgvig["steps"]["prompts"] == worst["steps"]["prompts"]  # ranked once, told of both
     assert worst["prompt"] != tgvig["prompt"] and worst["similarity"] != tgvig["similarity"]
     assert tgvig["steps"]["generate"] == last["steps"]["generate"]  # made once, told of both
 
@@ -104,6 +109,18 @@ def test_a_cell_that_fails_is_a_row_and_the_rest_goes_on(monkeypatch):
 def test_more_shots_than_photos_is_an_error_of_every_cell():
     found = rows(plan(shots=(1000,), arms=("real", "augment")))
     assert [row["error"] for row in found.values()] == ["hazelnut has 28 good photos to learn from, not 1000."] * 2
+
+
+def test_a_photo_may_be_there_twice(tmp_path):
+    """In a published set, which nobody may change."""
+    folder = shutil.copytree(category("hazelnut"), tmp_path / "hazelnut")
+    good = sorted((folder / "train" / "good").iterdir())
+    for path in good[1:]:
+        path.unlink()
+    shutil.copy(good[0], good[0].with_stem("again"))
+    asked = replace(plan(shots=(None,), arms=("real",), most_tests=1), root=str(tmp_path))
+    (row,) = rows(asked).values()
+    assert row["error"] is None and row["pool"] == 2 and row["shots"] == "full"
 
 
 def test_stop_ends_it_without_a_row():

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made_cells import ORDERS, begun, parts
 
 from tgvig_core.__main__ import main
-from tgvig_core.benchmark.command import unfolded
+from tgvig_core.benchmark.command import _check_names, unfolded
+from tgvig_core.benchmark.plan import Plan
+from tgvig_core.errors import TgvigError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,6 +34,16 @@ ROOT = Path(__file__).resolve().parent.parent
 )
 def test_several_values_after_one_name(words, meant):
     assert unfolded(words.split(), {"--shots", "--arms"}) == meant.split()
+
+
+def test_a_part_without_words_is_told_before_anything_is_measured(tmp_path):
+    plan = Plan("visa", str(tmp_path), ("pcb1", "candle"), arms=("real", "tgvig-notext"))
+    with pytest.raises(TgvigError, match="no words for 'pcb1', and tgvig-notext needs some.* --names pcb1="):
+        _check_names(plan)
+    _check_names(replace(plan, names=("pcb1=circuit board",)))
+    _check_names(replace(plan, arms=("real", "augment")))  # nobody asks for a prompt
+    with pytest.raises(TgvigError, match="no training 'long': choose one of short, published"):
+        _check_names(replace(plan, arms=("real",), training="long"))
 
 
 @pytest.fixture

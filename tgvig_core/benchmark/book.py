@@ -42,6 +42,20 @@ class Book:
             os.fsync(file.fileno())
         self._rows[key_of(row)] = row
 
+    def check_names(self) -> None:
+        """Refuse a plan that calls a part otherwise than the rows there do: their prompts are of another name.
+
+        Raises:
+            TgvigError: named after the category.
+        """
+        for row in self._rows.values():
+            category, called = row["category"], row.get("object")
+            if category in self.plan.categories and called != self.plan.called(category):
+                raise TgvigError(
+                    f"{self.folder} holds figures of {category} called {called!r}: choose another --out, or say "
+                    f"--names {category}={called!r}."
+                )
+
     def missing(self, retry: bool = False) -> list[tuple[Draw, tuple[Cell, ...]]]:
         """What of the plan has no row yet, draw by draw.
 
@@ -100,6 +114,7 @@ def opened(folder: Path, plan: Plan) -> Iterator[Book]:
         with writing(folder, AGAIN), whole(folder / PLAN) as draft:
             draft.write_text(strict_json.dumps(plan.as_json(), indent=2) + "\n", encoding="utf-8")
         book = Book(folder, plan)
+        book.check_names()
         try:
             yield book
         finally:

@@ -14,18 +14,18 @@ import torch
 from torch import Tensor
 
 from tgvig_core import calibration, gate, pools
-from tgvig_core.backbones import Backbone
+from tgvig_core.backbones import EFFICIENTNET_LITE0
 from tgvig_core.benchmark import datasets
 from tgvig_core.benchmark.backbone_names import backbone_of
 from tgvig_core.benchmark.costs import Costs
 from tgvig_core.benchmark.detectors import Detector, build
 from tgvig_core.benchmark.generated import Generated
-from tgvig_core.benchmark.plan import Cell, Draw, Plan
+from tgvig_core.benchmark.plan import NO_BACKBONE, Cell, Draw, Plan
 from tgvig_core.benchmark.recipes import recipe
 from tgvig_core.benchmark.rows import failed, row_of, sentence_of
 from tgvig_core.detectors import PatchCore
 from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
+from tgvig_core.images import read_photo, to_square, to_tensor
 from tgvig_core.metrics import image_metrics, pixel_metrics
 from tgvig_core.pipeline import device_of
 from tgvig_core.progress import Progress, silent, track
@@ -94,30 +94,33 @@ class Bench:
     ) -> None:  # fmt: skip
         self.plan, self.seed, self.photos, self.tests = plan, draw.seed, photos, tests
         self.watched, self.device = (progress, stop), device_of(plan.device)
-        self.normals = read_normals(photos, max_photos=len(photos)).tensor(plan.size).to(self.device)  # I°
+        # one by one: hundreds of photos at full size would not fit, and a published set may hold one twice
+        frames = [to_tensor(to_square(read_photo(photo).pixels, plan.size)) for photo in photos]
+        self.normals = torch.stack(frames).to(self.device)  # I°
         steps = track(tests, "Reading test photos", len(tests), progress, stop)
         self.squares = np.stack([to_square(read_photo(test.path).pixels, plan.size) for test in steps])
         self.labels = [bool(test.defective) for test in tests]
         self.masks = torch.stack([read_mask(test, plan.size) for test in tests])
         name = plan.called(draw.category)
+        self._alones: dict = {}
         self.generated = Generated(plan, photos, self.normals, name, draw.seed, progress, stop)
 
     def figures(self, cell: Cell) -> dict:
         """The rest of a cell's row."""
         costs, wanted = Costs(), recipe(cell.arm, self.plan.images)
-        backbone = backbone_of(cell.backbone, self._folder)
-        detector = build(cell.detector, backbone, self.plan.size, self._folder, self.device)
+        backbone = None if cell.backbone == NO_BACKBONE else backbone_of(cell.backbone, self._folder)
+        detector = build(cell.detector, backbone, self.plan.size, self._folder, self.device, self.plan.training)
         made = self.generated.of(wanted, costs)
         pool = made.pool
         if wanted.gated:
             with costs.step("gate"):
-                pool = self._gated(pool, detector, backbone)
+                pool = self._gated(pool, detector)
         with costs.step("train"):
             detector.fit(pool.images, pool.sources, self.seed, *self.watched)
         threshold = None
         if isinstance(detector, PatchCore):
             with costs.step("threshold"):
-                threshold = self._threshold(detector, pool, self._alone(detector, backbone))
+                threshold = self._threshold(detector, pool)
         with costs.step("score"):
             scores, maps = self._scored(detector)
         row = self._judged(scores, maps, threshold) | made.facts
@@ -128,24 +131,29 @@ class Bench:
     def _folder(self) -> Path | None:
         return Path(self.plan.models_dir) if self.plan.models_dir else None
 
-    def _alone(self, detector: Detector, backbone: Backbone) -> PatchCore:
+    def _alone(self, detector: Detector) -> PatchCore:
         """What knows the photos alone: PatchCore, and of the detector's own kind where that is one."""
-        like = (detector.backbone, detector.settings) if isinstance(detector, PatchCore) else (backbone, None)
-        alone = PatchCore(like[0], self.plan.size, like[1], self.device)
-        alone.fit(self.normals, range(len(self.normals)), self.seed, *self.watched)
-        return alone
+        kind = (EFFICIENTNET_LITE0, None)
+        if isinstance(detector, PatchCore):
+            kind = (detector.backbone, detector.settings)
+        if kind not in self._alones:
+            alone = PatchCore(kind[0], self.plan.size, kind[1], self.device)
+            alone.fit(self.normals, range(len(self.normals)), self.seed, *self.watched)
+            self._alones[kind] = alone
+        return self._alones[kind]
 
-    def _threshold(self, detector: PatchCore, pool: pools.Pool, alone: PatchCore) -> float:
+    def _threshold(self, detector: PatchCore, pool: pools.Pool) -> float:
         policy = recipe("real", 1).generating.policy
+        alone = self._alone(detector) if len(self.normals) == 1 else detector  # of several photos nobody asks it
         found = calibration.calibrate(
             detector, pool, alone, self.normals, policy, FALSE_ALARM, self.seed, *self.watched
         )
         return found.threshold
 
-    def _gated(self, pool: pools.Pool, detector: Detector, backbone: Backbone) -> pools.Pool:
+    def _gated(self, pool: pools.Pool, detector: Detector) -> pools.Pool:
         """Without the generated images that the app would leave out."""
-        alone, count = self._alone(detector, backbone), len(self.normals)
-        good = self._threshold(alone, pools.real(self.normals), alone)
+        alone, count = self._alone(detector), len(self.normals)
+        good = self._threshold(alone, pools.real(self.normals))
         admitted = gate.admit(alone, pool.images[count:], good, *self.watched)
         dropped = [image.image for image in admitted.images if not image.kept]
         return pools.tgvig(self.normals, pool.images[count:], dropped=dropped)

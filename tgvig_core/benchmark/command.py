@@ -67,6 +67,8 @@ def benchmark(
     count: Annotated[int, typer.Option("--images", help="generated images per iteration")] = Plan.images,
     iterations: Annotated[int, typer.Option(help="iterations of the integrator")] = Plan.iterations,
     most_tests: Annotated[int | None, typer.Option(help="at most so many good and so many defective test photos")] = None,
+    size: Annotated[int, typer.Option(min=64, help="side in px of the square that every photo is stretched into")] = Plan.size,
+    training: Annotated[str, typer.Option(help="of detectors that learn step by step: short or published")] = Plan.training,
     pack: Annotated[str, typer.Option("--pack", help="models: auto, embedded, paper or strong")] = Plan.pack,
     models_dir: Annotated[Path | None, typer.Option(help="folder with model files brought by hand")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = Plan.device,
@@ -87,7 +89,7 @@ def benchmark(
              "shots": shots and shots_of(shots)}  # fmt: skip
     plan = Plan(
         dataset, str(root.absolute()), _categories(dataset, root, category, download), seeds=seeds, images=count,
-        iterations=iterations, pack=_pack(pack, models_dir), device=device, most_tests=most_tests,
+        iterations=iterations, size=size, training=training, pack=_pack(pack, models_dir), device=device, most_tests=most_tests,
         models_dir=str(models_dir.absolute()) if models_dir else None,
         **{name: tuple(given) for name, given in lists.items() if given},
     )  # fmt: skip
@@ -124,15 +126,49 @@ def _check_names(plan: Plan) -> None:
     """Before hours are spent on a row of errors.
 
     Raises:
-        TgvigError: there is no such arm or detector.
+        TgvigError: there is no such arm, detector or training, or WordNet has no words for a part whose prompts are ranked.
     """
-    from tgvig_core.benchmark.detectors import DETECTORS
+    from tgvig_core.benchmark.detectors import DETECTORS, TRAININGS
     from tgvig_core.benchmark.recipes import recipe
 
-    for arm in plan.arms:
-        recipe(arm, plan.images)
-    if strange := [name for name in plan.detectors if name not in DETECTORS]:
-        raise TgvigError(f"There is no detector {strange[0]!r}: choose some of {', '.join(DETECTORS)}.")
+    asking = [arm for arm in plan.arms if recipe(arm, plan.images).asks_words]
+    for what, given, known in (("detector", plan.detectors, DETECTORS), ("training", (plan.training,), TRAININGS)):
+        if strange := [name for name in given if name not in known]:
+            raise TgvigError(f"There is no {what} {strange[0]!r}: choose one of {', '.join(known)}.")
+    for category in plan.categories if asking else ():
+        if not _has_words(plan.called(category)):
+            raise TgvigError(
+                f"WordNet has no words for {plan.called(category)!r}, and {asking[0]} needs some: say what the part is, such "
+                f"as --names {category}='circuit board', or leave that arm out."
+            )
+
+
+def _has_words(name: str) -> bool:
+    from tgvig_core.choosing import has_words
+    from tgvig_core.settings import RunSettings
+
+    try:
+        return has_words(RunSettings((), name, ""))
+    except TgvigError:  # not even letters
+        return False
+
+
+def _fetch_models(plan: Plan, progress: Progress, stop: threading.Event) -> None:
+    """Once, before several workers ask for the same file. What cannot be had is told by the cells that need it."""
+    from tgvig_core import packs
+    from tgvig_core.benchmark.backbone_names import backbone_of
+    from tgvig_core.benchmark.recipes import recipe
+    from tgvig_core.pack_files import fetch
+
+    folder = Path(plan.models_dir) if plan.models_dir else None
+    for name in plan.backbones:
+        with contextlib.suppress(TgvigError):
+            backbone_of(name, folder, progress, stop)
+    if any(recipe(arm, plan.images).asks_words for arm in plan.arms):
+        with contextlib.suppress(TgvigError):
+            pack, _ = packs.choose(plan.pack, folder)
+            fetch(pack.generator, folder, progress, stop)
+            packs.load_encoder(pack, folder)
 
 
 def _carry_out(
@@ -148,6 +184,7 @@ def _carry_out(
         done = total - sum(len(cells) for _, cells in todo)
         progress("Measuring", done, total)
         if todo:
+            _fetch_models(plan, progress, stop)
             with contextlib.closing(_measured(plan, todo, *how, stop)) as rows:  # no worker outlives a full disk
                 for row in rows:
                     held.add(row)

@@ -53,7 +53,7 @@ class Made:
 
     Attributes:
         pool: the normals and the images that join them.
-        facts: prompt, similarity, best_iteration, quality for the row; None where they do not apply.
+        facts: for the row: images, and where they apply quality, prompt, similarity, best_iteration.
     """
 
     pool: pools.Pool
@@ -78,6 +78,7 @@ class Generated:
         self.pack, _ = packs.choose(plan.pack, self.folder)
         self._encoder = None
         self._prompts: dict[str, str] = {}
+        self._asked = Costs()
         self._rounds: dict[GeneratorSettings, Rounds] = {}
 
     def of(self, recipe: Recipe, costs: Costs) -> Made:
@@ -87,20 +88,21 @@ class Generated:
             TgvigError: a model is missing, or the name has no words. Stopped: the stop event was set.
         """
         if recipe.kind == "real":
-            return Made(pools.real(self.normals))
+            return Made(pools.real(self.normals), {"images": None})
         if recipe.kind == "augment":
             with costs.step("generate"):
                 generating = recipe.generating
                 pool = pools.augment(self.normals, generating.images, generating.policy, self.seed)
-            return Made(pool, {"quality": self._quality(pool.images[len(self.normals) :])})
-        with costs.step("prompts"):
-            prompt = self._prompt(recipe.prompt)
+            made = pool.images[len(self.normals) :]
+            return Made(pool, {"images": len(made), "quality": self._quality(made)})
+        prompt = self._prompt(recipe.prompt)
+        costs.take("prompts", self._asked.steps["prompts"])
         if recipe.kind == "vqgan-clip":
             with costs.step("generate"):
                 images, facts = self._drawn_to(prompt), {}
         else:
             images, facts = self._chosen(recipe, prompt, costs)
-        facts |= {"prompt": prompt, "quality": self._quality(images)}
+        facts |= {"images": len(images), "prompt": prompt, "quality": self._quality(images)}
         return Made(pools.tgvig(self.normals, images.to(self.normals.device)), facts)
 
     @property
@@ -114,8 +116,9 @@ class Generated:
         """Eq. 1 ranks them once; see recipes.PROMPTS."""
         if not self._prompts:
             settings = RunSettings(tuple(map(str, self.photos)), self.name, "")
-            embeddings = self.encoder.encode_images(self.normals)  # f(I°)
-            ranked = choose_prompt(settings, self.encoder, embeddings, *self.watched).ranked
+            with self._asked.step("prompts"):
+                embeddings = self.encoder.encode_images(self.normals)  # f(I°)
+                ranked = choose_prompt(settings, self.encoder, embeddings, *self.watched).ranked
             found = {"best": ranked.best, "word": ranked.only_word, "naive": ranked.naive, "worst": ranked.worst}
             self._prompts = {kind: prompt.text for kind, prompt in found.items()}
         return self._prompts[which]
@@ -139,6 +142,7 @@ class Generated:
                 model = packs.load_generator(self.pack, self.folder, self.normals.device.type, *self.watched)
                 integrator = Integrator(model, self.encoder, self.normals, prompt, generating, looping, self.seed)
                 sets = [iteration.images for iteration in integrator.iterations(*self.watched)]
+            # again, as the integrator's own z_v are means and other prompts may ask: told of no arm, the method needs none
             embeddings = tuple(self.encoder.encode_images(images) for images in sets)
             pixels = tuple(np.stack([to_pixels(image) for image in images]) for images in sets)
             self._rounds[generating] = Rounds(pixels, embeddings, costs.steps["generate"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
+from tgvig_core import __version__
 from tgvig_core.errors import TgvigError
 
 FULL = "full"
 """All good photos of a category; None in a Cell."""
-SHARED = ("dataset", "root", "pack", "size", "images", "iterations", "most_tests", "names")
+SHARED = ("dataset", "root", "pack", "size", "images", "iterations", "training", "most_tests", "version")
 """Settings that every cell of one results folder shares: figures under others could not be compared."""
 
 
@@ -49,6 +50,9 @@ class Cell:
         return dict(zip(KEY, self.key, strict=True))
 
 
+NO_BACKBONE = "–"
+BY_THEMSELVES = ("winclip",)
+"""Detectors with weights of their own: they have one cell, whatever the backbones."""
 KEY = ("dataset", "category", "shots", "seed", "arm", "detector", "backbone")
 
 
@@ -60,13 +64,15 @@ class Plan:
         dataset, root, categories: see datasets.py; the categories are named one by one.
         shots: None for all good photos.
         seeds: 0 to seeds − 1.
-        arms, detectors, backbones: names, see arms.py and detectors.py.
+        arms, detectors, backbones: names, see recipes.py and detectors.py.
         images, iterations: M and L of every generated set but those of the arms that vary M.
         size: side of the square frame in px.
+        training: short, or published: how long the detectors that are trained step by step are, see detectors.py.
         pack: whose encoder and generator make the images. models_dir: files brought by hand.
         device: auto, cpu or cuda.
         most_tests: at most so many good and so many defective test photos of a category, evenly picked; None for all.
         names: what categories are called, "CATEGORY=NAME", where the folder's name is no name of the part.
+        version: of this project; another one's detectors may be others.
     """
 
     dataset: str
@@ -85,6 +91,8 @@ class Plan:
     device: str = "auto"
     most_tests: int | None = None
     names: tuple[str, ...] = ()
+    training: str = "short"
+    version: str = __version__
 
     def __post_init__(self) -> None:
         for name in ("categories", "shots", "arms", "detectors", "backbones"):
@@ -104,7 +112,7 @@ class Plan:
     def called(self, category: str) -> str:
         """W°, the name of a category's part: what --names says, or the folder's name with spaces."""
         given = dict(name.split("=", 1) for name in self.names)
-        return given.get(category, category.replace("_", " "))
+        return given.get(category, category.rsplit("/", 1)[-1].replace("_", " "))
 
     def draws(self) -> Iterator[Draw]:
         """Seed by seed, so that a run that is stopped early has a whole table of fewer seeds."""
@@ -119,27 +127,12 @@ class Plan:
             Cell(draw, arm, detector, backbone)
             for arm in self.arms
             for detector in self.detectors
-            for backbone in self.backbones
+            for backbone in ((NO_BACKBONE,) if detector in BY_THEMSELVES else self.backbones)
         )
 
     def as_json(self) -> dict:
         """Plain values for plan.json."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict) -> Plan:
-        """The reverse of as_json.
-
-        Raises:
-            TgvigError: it is of another version or was changed by hand.
-        """
-        try:
-            lists = {
-                name: tuple(value[name]) for name in ("categories", "shots", "arms", "detectors", "backbones", "names")
-            }
-            return cls(**{field.name: value[field.name] for field in fields(cls)} | lists)
-        except (KeyError, TypeError, ValueError) as error:
-            raise TgvigError(f"plan.json does not fit this version ({error}): give another --out.") from error
 
 
 def shots_of(words: Sequence[str]) -> tuple[int | None, ...]:

@@ -31,6 +31,11 @@ class Recipe:
     last: bool = False
     gated: bool = False
 
+    @property
+    def asks_words(self) -> bool:
+        """Whether it needs a prompt."""
+        return self.kind in ("tgvig", "vqgan-clip")
+
 
 def recipes(images: int) -> dict[str, Recipe]:
     """All arms by name.
@@ -43,6 +48,7 @@ def recipes(images: int) -> dict[str, Recipe]:
     return {
         "real": Recipe("real", plain),
         "augment": Recipe("augment", plain),
+        **{f"augment-n{count}": Recipe("augment", replace(plain, images=count)) for count in COPIES},
         "tgvig": tgvig,
         "tgvig-gated": replace(tgvig, gated=True),
         "tgvig-notext": replace(tgvig, last=True),

@@ -12,8 +12,9 @@ from tgvig_core.memory import is_short, too_short
 FIGURES = ("image_auroc", "image_ap", "f1_max", "pixel_auroc", "pixel_ap", "pro", "false_alarm", "miss")
 """From 0 to 1."""
 COLUMNS = (
-    *KEY, *FIGURES, "seconds", "peak_mb", "steps", "quality", "similarity", "best_iteration", "prompt", "error", "pack",
-    "images", "iterations", "shots_used", "machine", "date", "versions",
+    *KEY, *FIGURES, "threshold", "seconds", "peak_mb", "steps", "quality", "similarity", "best_iteration", "prompt", "error",
+    "object", "pack", "images", "iterations", "size", "training", "shots_used", "pool", "test_good", "test_defective",
+    "most_tests", "machine", "date", "versions", "tgvig",
 )  # fmt: skip
 """Of every row, in their order; None where one does not apply. A row may say more."""
 
@@ -27,8 +28,9 @@ def row_of(cell: Cell, plan: Plan, **found: object) -> dict:
         found: values by column; what is left out is None.
     """
     date = datetime.now(UTC).isoformat(timespec="seconds")
-    settings = {"pack": plan.pack, "images": plan.images, "iterations": plan.iterations, "date": date}
-    return dict.fromkeys(COLUMNS) | cell.named() | settings | found
+    names = ("pack", "images", "iterations", "size", "training", "most_tests")
+    settings = {name: getattr(plan, name) for name in names} | {"object": plan.called(cell.draw.category)}
+    return dict.fromkeys(COLUMNS) | cell.named() | settings | {"date": date, "tgvig": plan.version} | found
 
 
 def failed(cell: Cell, plan: Plan, sentence: str) -> dict:

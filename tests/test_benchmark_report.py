@@ -119,6 +119,43 @@ def test_figure_4_shows_what_gains_most():
     assert heights == pytest.approx([50.0, 60.0])  # real, then TGVIG: a mean gain of 0.1
 
 
+def test_bars_of_all_arms_are_of_the_same_draws():
+    rows = []
+    for category, level, ours in (("a", 0.9, (0.9, 0.9)), ("b", 0.5, (None, None)), ("c", 0.7, (None, 0.8))):
+        for seed in (0, 1):
+            rows += [made_row(category, seed, "real", level), made_row(category, seed, "tgvig", ours[seed])]
+    ((_, figure, _, caption),) = figures._gains(rows)
+    # Seed 1 alone has both a and c with both arms: (90 + 70) / 2 and (90 + 80) / 2.
+    assert [bar.get_height() for bar in figure.axes[0].patches] == pytest.approx([80.0, 85.0])
+    assert "the 2 categories a, c (b is left out" in caption
+    assert figures._most_improved(rows) == ["c", "a"]
+
+
+def test_the_settings_say_what_the_figures_rest_on():
+    rows = [
+        made_row("bottle", 0, "real", 0.8, images=None, size=256, tgvig="1.2.0", test_good=20, test_defective=63),
+        made_row("bottle", 0, "tgvig", 0.8, images=20, size=256, tgvig="1.2.0", test_good=20, test_defective=63),
+        made_row("screw", 0, "tgvig-n100", 0.8, images=100, size=256, tgvig="1.2.0", test_good=41, test_defective=119),
+        made_row("screw", 1, "tgvig-n100", None, images=100, size=256, tgvig="1.2.0", error="Memory is short."),
+        made_row("screw", 0, "real", 0.8, detector="cflow", images=None, size=256, training="short", test_good=41,
+                 test_defective=119),
+        made_row("screw", 0, "real", 0.8, detector="winclip", backbone="–", images=None, size=256),
+    ]  # fmt: skip
+    about, tested = report.sections(rows, [])[0].parts
+    said = dict(about.rows)
+    assert said["Images a set"] == "20 (tgvig), 100 (tgvig-n100)"
+    assert said["Side of the frame, px"] == "256" and said["TGVIG"] == "1.2.0" and said["Training"] == "short (cflow)"
+    assert said["Backbones"] == "resnet18 (patchcore, cflow), – (winclip)"
+    assert tested.rows == (("mvtec", "bottle", "20", "63"), ("mvtec", "screw", "41", "119")) and tested.note == ""
+    about, tested = report.sections([row | {"most_tests": 30, "training": None} for row in rows], [])[0].parts
+    assert "At most 30 good and as many defective" in tested.note and "Training" not in dict(about.rows)
+
+
+def test_how_to_read_it_says_what_is_averaged():
+    for words in ("the same draws", "every arm", "augment-n10 for tgvig-n10", "augment-n1 for vqgan-clip"):
+        assert words in report.READING
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 def test_wide_tables_scroll_in_their_own_box(written, width):
     with sync_playwright() as playwright:

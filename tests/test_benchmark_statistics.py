@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tgvig_core.benchmark.statistics import over_seeds, paired, spread, value
+from tgvig_core.benchmark.statistics import over_seeds, paired, shared, spread, value
 
 
 def row(category: str, seed: int, arm: str, auroc: float | None, **more) -> dict:
@@ -19,14 +19,37 @@ def test_the_spread_is_of_a_sample():
 
 def test_categories_are_averaged_within_a_seed_before_seeds_are_compared():
     rows = [row("a", 0, "real", 0.6), row("b", 0, "real", 1.0), row("a", 1, "real", 0.8), row("b", 1, "real", 1.0)]
-    found = over_seeds(rows, "image_auroc")  # 0.8 and 0.9
+    found = over_seeds(rows, "real", "image_auroc")  # 0.8 and 0.9
     assert found.mean == pytest.approx(0.85) and found.std == pytest.approx(0.1 / 2**0.5) and found.seeds == 2
 
 
 def test_a_seed_that_lacks_a_category_does_not_count():
     rows = [row("a", 0, "real", 0.6), row("b", 0, "real", 1.0), row("a", 1, "real", 0.2), row("b", 1, "real", None)]
-    assert over_seeds(rows, "image_auroc").mean == pytest.approx(0.8)
-    assert over_seeds([row("a", 0, "real", 0.5), row("b", 1, "real", 0.5)], "image_auroc") is None
+    assert over_seeds(rows, "real", "image_auroc").mean == pytest.approx(0.8)
+    assert over_seeds([row("a", 0, "real", 0.5), row("b", 1, "real", 0.5)], "real", "image_auroc") is None
+
+
+def test_all_arms_are_averaged_over_the_same_categories():
+    rows = []
+    for category, level in {"a": 0.9, "b": 0.9, "c": 0.5, "d": 0.5}.items():
+        for seed in (0, 1):
+            rows.append(row(category, seed, "real", level))
+            rows.append(row(category, seed, "tgvig", level, error="Memory is short." if category in "cd" else None))
+    both = {arm: over_seeds(rows, arm, "image_auroc") for arm in ("real", "tgvig")}
+    assert both["real"] == both["tgvig"] and both["real"].mean == pytest.approx(0.9)  # and not 0.7 of the photos alone
+    assert {found["category"] for found in shared(rows, "image_auroc")} == {"a", "b"}
+
+
+def test_draws_that_one_arm_lacks_count_for_no_arm():
+    rows = [row("a", seed, "real", level) for seed, level in enumerate((0.5, 0.7, 0.9))]
+    rows += [row("a", 0, "tgvig", 0.6), row("a", 1, "tgvig", 0.8), row("a", 2, "augment", 0.1)]
+    assert shared(rows, "image_auroc") == [] and over_seeds(rows, "real", "image_auroc") is None
+    rows += [row("a", 1, "augment", 0.2)]
+    assert [over_seeds(rows, arm, "image_auroc").mean for arm in ("real", "tgvig", "augment")] == [0.7, 0.8, 0.2]
+    # An arm that has the figure nowhere is not compared: it takes no draw from the others.
+    rows += [row("a", seed, "vqgan-clip", None) for seed in (0, 1, 2)]
+    assert over_seeds(rows, "tgvig", "image_auroc").mean == 0.8
+    assert over_seeds(rows, "vqgan-clip", "image_auroc") is None
 
 
 def test_a_figure_of_a_row_with_an_error_or_none_is_no_number():

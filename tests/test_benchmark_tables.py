@@ -7,7 +7,17 @@ from tgvig_core.benchmark import authors
 from tgvig_core.benchmark.category_tables import all_figures, by_category
 from tgvig_core.benchmark.paper_tables import ablation, image_quality, one_image
 from tgvig_core.benchmark.statistics import Difference, Spread
-from tgvig_core.benchmark.tables import arm_name, arms_of, change, number, settings, shots_of
+from tgvig_core.benchmark.tables import (
+    DETECTORS,
+    arm_name,
+    arms_of,
+    change,
+    detector_name,
+    number,
+    plain_views,
+    settings,
+    shots_of,
+)
 
 
 def of_arms(category: str, arms: dict[str, tuple], **more) -> list[dict]:
@@ -39,9 +49,31 @@ def test_arms_shots_and_detectors_have_their_order():
     )
     assert arms_of(rows) == ["real", "augment", "tgvig", "own", "tgvig-n1", "tgvig-n20", "tgvig-n100"]
     assert arm_name("tgvig-n20") == "+ TGVIG, 20 images" and arm_name("tgvig-n1") == "+ TGVIG, 1 image"
+    assert (
+        arm_name("augment-n20") == "+ 20 plain augmented views" and arm_name("augment-n1") == "+ 1 plain augmented view"
+    )
     assert shots_of([{"shots": shots} for shots in ("full", 5, 10, 1)]) == [1, 5, 10, "full"]
     rows = [made_row("nut", 0, "real", 0.5, detector=name) for name in ("own", "winclip", "cflow", "patchcore")]
     assert list(settings(rows, "detector")) == [("patchcore",), ("cflow",), ("winclip",), ("own",)]
+
+
+def test_a_detector_is_named_by_what_it_is():
+    assert [DETECTORS[f"patchcore-{kind}"] for kind in ("deep", "deep-unit", "fine")] == [
+        "PatchCore, three layers", "PatchCore, three layers of unit length", "PatchCore, fine",
+    ]  # fmt: skip
+    assert detector_name("patchcore", "resnet18") == "PatchCore on resnet18"
+    assert detector_name("winclip", "–") == detector_name("winclip", "") == "WinCLIP"
+
+
+def test_every_arm_is_held_against_as_many_plain_views():
+    pairs = {"augment-n10": ["tgvig-n10"], "augment-n100": ["tgvig-n100"],
+             "augment-n1": ["tgvig-n1", "vqgan-clip", "vqgan-clip-word", "vqgan-clip-naive"],
+             "augment": ["tgvig", "tgvig-notext", "tgvig-novariance", "tgvig-view", "tgvig-gated", "tgvig-word",
+                         "tgvig-naive", "tgvig-worst"],
+             None: ["real", "augment", "augment-n10", "own"]}  # fmt: skip
+    assert {arm: plain_views(arm) for arms in pairs.values() for arm in arms} == {
+        arm: plain for plain, arms in pairs.items() for arm in arms
+    }
 
 
 def test_table_1_is_one_photo_of_one_category():
@@ -63,9 +95,20 @@ def test_table_1_is_one_photo_of_one_category():
     assert (ours["− real"], ours["− augment"]) == ("+10.0 [+10.0, +10.0]", "+15.0 [+10.0, +20.0]")
     assert (ours["Pixel AUROC"], ours["− real/2"]) == ("90.0 ± 0.0", "+0.0 [+0.0, +0.0]")
     assert (ours["Authors, image"], ours["Authors, pixel"]) == ("93.3", "94.6")
+    assert line(table, "+ VQGAN-CLIP, ranked prompt")["− augment"] == "–"  # one image, against twenty views
     real = line(table, "Original photos")
     assert (real["Image AUROC"], real["− real"], real["Authors, image"]) == ("85.0 ± 7.1", "–", "88.3")
+    assert real["− augment"] == "–"
     assert line(table, "Midjourney")["Authors, image"] == "82.7" and line(table, "Midjourney")["Image AUROC"] == "–"
+
+
+def test_one_image_is_held_against_one_view():
+    arms = {"real": (0.8, 0.8), "augment": (0.9, 0.9), "augment-n1": (0.7, 0.6), "vqgan-clip": (0.8, 0.8)}
+    rows = of_arms("hazelnut", arms)
+    (table,) = one_image(rows)
+    assert line(table, "+ VQGAN-CLIP, ranked prompt")["− augment"] == "+15.0 [+10.0, +20.0]"
+    assert line(table, "+ 1 plain augmented view")["− augment"] == "–"
+    assert ablation(rows) == []  # one view is there for VQGAN-CLIP's sake, and no ablation
 
 
 def test_of_another_category_the_authors_say_nothing_in_tables_1_and_2():
@@ -117,8 +160,63 @@ def test_table_3_averages_categories_and_names_what_is_gained():
     assert (first[-2], second[-2]) == ("79.1 ± 0.6", "78.9 ± 0.5")
     assert line(table, "+ TGVIG without variance")["− real"] == "-10.0 [-10.0, -10.0]"
     assert line(table, "+ TGVIG, 50 images")["Authors, image"] == "78.5 ± 0.3"
-    assert "bottle, cable" in table.note
+    assert table.note.startswith("Mean over the 2 categories bottle, cable. ")
     assert ablation(of_arms("bottle", {"real": (0.5,), "tgvig": (0.5,)})) == []
+
+
+def test_table_3_holds_numbers_of_images_against_as_many_views():
+    arms = {"real": (0.7, 0.7), "augment": (0.8, 0.8), "augment-n50": (0.7, 0.6), "tgvig-n50": (0.8, 0.8),
+            "tgvig-n100": (0.9, 0.9), "vqgan-clip": (0.7, None)}  # fmt: skip
+    (table,) = ablation(of_arms("bottle", arms))
+    names = [row[0] for row in table.rows]
+    assert names[3:] == ["2) Number of generated images", "+ 50 plain augmented views", "+ TGVIG, 50 images",
+                         "+ TGVIG, 100 images"]  # fmt: skip
+    assert line(table, "+ TGVIG, 50 images")["− augment"] == "+15.0 [+10.0, +20.0]"
+    assert line(table, "+ TGVIG, 100 images")["− augment"] == "–"
+    assert line(table, "+ TGVIG, 100 images")["Seeds"] == "2"  # what the table does not show takes nothing from it
+
+
+def test_averages_of_failed_categories_are_of_the_others_for_every_arm():
+    # The review's case: TGVIG changes nothing, and fails where the photos alone do badly.
+    rows = []
+    for category, level in {"a": 0.9, "b": 0.9, "c": 0.5, "d": 0.5}.items():
+        rows += of_arms(category, {"real": (level, level), "tgvig": (level, level)})
+        rows += of_arms(category, {"tgvig-notext": (level, level)}, pixel_auroc=None if category == "a" else 0.9)
+    for row in rows:
+        if row["category"] in "cd" and row["arm"] == "tgvig":
+            row |= {"image_auroc": None, "pixel_auroc": None, "error": "Memory is short."}
+    (image, pixel) = by_category(rows)
+    for table, column in ((image, "Average"), (*ablation(rows), "Image AUROC")):
+        for name in ("Original photos", "+ TGVIG"):
+            found = [dict(zip(table.head, row, strict=True)) for row in table.rows if name in row]
+            assert {one[column] for one in found} == {"90.0 ± 0.0"}
+    missing = "c, d are left out, as no seed has them in every arm"
+    assert image.note.startswith(f"Mean over the 2 categories a, b ({missing}).")
+    assert pixel.note == "Mean over the category b alone (a, c, d are left out, as no seed has them in every arm)."
+    (table,) = ablation(rows)
+    assert table.note.startswith(
+        f"Image AUROC: mean over the 2 categories a, b ({missing}); Pixel AUROC: mean over the"
+    )
+    assert line(image, "1 photo", "Original photos")["c"] == "50.0 ± 0.0"
+    assert line(image, "1 photo", "+ TGVIG")["c"] == "–"
+    (table,) = all_figures([row | {"miss": row["image_auroc"]} for row in rows])
+    assert table.rows[1][:3] == ("Original photos", "2", "90.0 ± 0.0") and "a, b" in table.note
+
+
+def test_where_no_draw_has_every_arm_there_is_no_average():
+    rows = of_arms("bottle", {"real": (0.8, 0.9), "tgvig": (0.9, None)}) + of_arms("cable", {"tgvig": (None, 0.9)})
+    rows += of_arms("cable", {"real": (0.8, 0.9)})
+    (image, _) = by_category(rows)
+    ours = line(image, "1 photo", "+ TGVIG")
+    assert (ours["Seeds"], ours["Average"], ours["− real"]) == ("0", "–", "–")
+    assert (ours["bottle"], line(image, "1 photo", "Original photos")["bottle"]) == ("90.0", "80.0")
+    assert image.note.startswith(
+        "Mean over no category (bottle, cable are left out, as no seed has all of them in every arm)."
+    )
+    for row in rows:
+        row |= {"arm": "tgvig-notext", "error": "Memory is short."}
+    (table,) = ablation(rows)
+    assert table.note.startswith("Mean over no category. ")
 
 
 def test_categories_stand_beside_the_authors():
@@ -129,10 +227,13 @@ def test_categories_stand_beside_the_authors():
     assert image.title == "Image AUROC, mvtec, PatchCore on resnet18" and pixel.title.startswith("Pixel AUROC")
     assert image.head == ("Photos", "Learned from", "Seeds", "Average", "− real", "− augment", "bottle", "screw")
     real, ours = line(image, "1 photo", "Original photos"), line(image, "1 photo", "+ TGVIG")
-    assert (real["Average"], real["bottle"], real["screw"]) == ("65.0 ± 7.1", "85.0 ± 7.1", "45.0 ± 7.1")
-    # Seed 1 lacks the screw: the average is of seed 0 alone; the gains are +5 in bottles and +10 in screws.
-    assert (ours["Seeds"], ours["Average"], ours["screw"]) == ("1", "70.0", "50.0")
-    assert ours["− real"] == "+7.5 [+5.0, +10.0]"
+    # Seed 1 lacks TGVIG's screw: averages, the screws and the gains are of seed 0 alone, in every arm.
+    assert (real["Average"], real["bottle"], real["screw"]) == ("60.0", "85.0 ± 7.1", "40.0")
+    assert (ours["Seeds"], ours["Average"], ours["bottle"], ours["screw"]) == ("1", "70.0", "90.0 ± 0.0", "50.0")
+    assert ours["− real"] == "+10.0 [+10.0, +10.0]"
+    assert image.note.startswith(
+        "1 photo: mean over the 2 categories bottle, screw; all photos: mean over the category bottle alone. The authors'"
+    )
     theirs = line(image, "1 photo", "Authors' TGVIG")
     assert (theirs["Average"], theirs["bottle"], theirs["screw"]) == ("83.9", "100.0", "53.8")
     assert line(image, "all photos", "Authors' TGVIG")["Average"] == "97.8"
@@ -146,6 +247,18 @@ def test_the_authors_of_other_detectors_give_averages_and_of_other_parts_nothing
     for more in ({"detector": "winclip"}, {"category": "nut"}):
         (image, _) = by_category([row | more for row in of_arms("bottle", {"real": (0.8,)})])
         assert len(image.rows) == 1
+
+
+@pytest.mark.parametrize("dataset", ["folder", "visa"])
+def test_of_another_data_set_with_the_same_names_the_authors_say_nothing(dataset):
+    rows = []
+    for category in ("hazelnut", "tile"):
+        rows += of_arms(category, {"real": (0.8,), "tgvig": (0.9,), "tgvig-word": (0.9,), "tgvig-notext": (0.9,)},
+                        dataset=dataset, quality=made_quality(0.5), prompt="a part")  # fmt: skip
+    tables = [*one_image(rows), *image_quality(rows), *ablation(rows), *by_category(rows)]
+    assert len(tables) == 7
+    for table in tables:
+        assert "uthors" not in f"{table.head} {table.rows} {table.note}"
 
 
 def test_the_authors_averages_are_those_of_their_categories():

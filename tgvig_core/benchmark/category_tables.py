@@ -11,10 +11,13 @@ from tgvig_core.benchmark.tables import (
     Table,
     arm_name,
     arms_of,
+    averaged,
     detector_name,
     is_mvtec,
+    mean_over,
     measured,
     number,
+    over_any,
     seeds,
     settings,
     shots_name,
@@ -44,18 +47,13 @@ def by_category(rows: Sequence[Row]) -> list[Table]:
     return found
 
 
-def over_any(rows: Sequence[Row], figure: str) -> bool:
-    """Whether any row has the figure."""
-    return any(row.get(figure) is not None and not row["error"] for row in rows)
-
-
 def _by_category(title: str, figure: str, rows: list[Row]) -> Table:
     categories = sorted({row["category"] for row in rows})
     detector = rows[0]["detector"]
     beside = figure == "image_auroc" and is_mvtec(rows) and detector in authors.AVERAGES
     lines: list[tuple[str, ...]] = []
-    for shots in shots_of(rows):
-        here = [row for row in rows if row["shots"] == shots]
+    by_shots = {shots: [row for row in rows if row["shots"] == shots] for shots in shots_of(rows)}
+    for shots, here in by_shots.items():
         lines += [_line(here, arm, figure, categories) for arm in arms_of(here)]
         if beside and shots in authors.AVERAGES[detector]:
             lines.append(_authors_line(detector, shots, categories))
@@ -63,15 +61,17 @@ def _by_category(title: str, figure: str, rows: list[Row]) -> Table:
         title,
         ("Photos", "Learned from", "Seeds", "Average", "− real", "− augment", *categories),
         tuple(lines),
-        f"The authors' average is over all fifteen categories, with their own backbone and settings. {authors.CAVEAT}"
-        if beside
-        else "",
+        mean_over({shots_name(shots): averaged(here, figure) for shots, here in by_shots.items()})
+        + (
+            f" The authors' average is over all fifteen, with their own backbone and settings. {authors.CAVEAT}"
+            if beside
+            else ""
+        ),
     )
 
 
 def _line(rows: list[Row], arm: str, figure: str, categories: list[str]) -> tuple[str, ...]:
-    own = [row for row in rows if row["arm"] == arm]
-    each = (number(over_seeds([row for row in own if row["category"] == name], figure)) for name in categories)
+    each = (number(over_seeds([row for row in rows if row["category"] == name], arm, figure)) for name in categories)
     shots = shots_name(rows[0]["shots"])
     return shots, arm_name(arm), seeds(rows, arm, figure), *measured(rows, arm, figure), *each
 
@@ -90,8 +90,10 @@ def all_figures(rows: Sequence[Row]) -> list[Table]:
         rows, "dataset", "detector", "backbone", "shots"
     ).items():
         lines: list[tuple[str, ...]] = []
+        words = {}
         for figure, (name, scale, digits) in OTHERS.items():
             if over_any(group, figure):
+                words[name] = averaged(group, figure)
                 lines.append((name,))
                 lines += [
                     (arm_name(arm), seeds(group, arm, figure), *measured(group, arm, figure, scale, digits))
@@ -99,5 +101,6 @@ def all_figures(rows: Sequence[Row]) -> list[Table]:
                 ]
         if lines:
             title = f"{dataset}, {shots_name(shots)}, {detector_name(detector, backbone)}"
-            found.append(Table(title, ("Learned from", "Seeds", "Mean", "− real", "− augment"), tuple(lines), ""))
+            found.append(Table(title, ("Learned from", "Seeds", "Mean", "− real", "− augment"), tuple(lines),
+                               mean_over(words)))  # fmt: skip
     return found

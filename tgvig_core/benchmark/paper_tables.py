@@ -13,11 +13,14 @@ from tgvig_core.benchmark.tables import (
     Table,
     arm_name,
     arms_of,
+    averaged,
     copies,
     detector_name,
     is_mvtec,
+    mean_over,
     measured,
     number,
+    over_any,
     seeds,
     settings,
     shots_name,
@@ -25,8 +28,11 @@ from tgvig_core.benchmark.tables import (
 
 PROMPTS = ("tgvig-word", "tgvig-naive", "tgvig-worst")
 DRAWN_TO = ("vqgan-clip-word", "vqgan-clip-naive", "vqgan-clip")
-OF_ONE = (REAL, AUGMENT, *DRAWN_TO, *PROMPTS, "tgvig")
-_AUROCS = ("Image AUROC", "− real", "− augment", "Pixel AUROC", "− real", "− augment")
+OF_ONE = (REAL, AUGMENT, "augment-n1", *DRAWN_TO, *PROMPTS, "tgvig")
+WITHOUT = ("tgvig-notext", "tgvig-novariance", "tgvig-view")
+"""What Table 3 takes out; the other ablation is the number of images."""
+AUROCS = {"image_auroc": "Image AUROC", "pixel_auroc": "Pixel AUROC"}
+_AUROCS = tuple(column for name in AUROCS.values() for column in (name, "− real", "− augment"))
 
 
 def one_image(rows: Sequence[Row]) -> list[Table]:
@@ -41,7 +47,7 @@ def one_image(rows: Sequence[Row]) -> list[Table]:
 
 
 def _one_image(dataset: str, category: str, detector: str, backbone: str, rows: list[Row], arms: list[str]) -> Table:
-    beside = category == authors.HAZELNUT
+    beside = category == authors.HAZELNUT and detector == "patchcore" and is_mvtec(rows)
     lines = [
         (arm_name(arm), seeds(rows, arm, "image_auroc"), *_aurocs(rows, arm),
          *(authors.TABLE_1.get(arm, (NOTHING, NOTHING)) if beside else ()))
@@ -74,7 +80,7 @@ def image_quality(rows: Sequence[Row]) -> list[Table]:
 def _image_quality(dataset: str, category: str, shots: int | str, rows: list[Row], arms: list[str]) -> Table:
     (detector, backbone), judged = next(iter(settings(rows, "detector", "backbone").items()))
     trunks = sorted({row["quality"]["trunk"] for row in rows if row.get("quality")})
-    beside = category == authors.HAZELNUT and shots == 1
+    beside = category == authors.HAZELNUT and shots == 1 and is_mvtec(rows)
     lines = [
         (arm_name(arm), _prompt(rows, arm), *_quality(rows, arm), *measured(judged, arm, "image_auroc"),
          *(authors.TABLE_2.get(arm, [NOTHING] * 4) if beside else ()))
@@ -93,9 +99,8 @@ def _image_quality(dataset: str, category: str, shots: int | str, rows: list[Row
 
 
 def _quality(rows: list[Row], arm: str) -> tuple[str, ...]:
-    own = [row for row in rows if row["arm"] == arm]
     figures = {"inception_score": 2, "ssim": 2, "psnr": 2, "perceptual": 4, "diversity": 4}
-    spreads = [(over_seeds(own, f"quality.{name}"), digits) for name, digits in figures.items()]
+    spreads = [(over_seeds(rows, arm, f"quality.{name}"), digits) for name, digits in figures.items()]
     return str(spreads[0][0].seeds if spreads[0][0] else 0), *(number(found, 1, digits) for found, digits in spreads)
 
 
@@ -109,7 +114,7 @@ def ablation(rows: Sequence[Row]) -> list[Table]:
     found = []
     for key, group in settings(rows, "dataset", "shots", "detector", "backbone").items():
         arms = arms_of(group)
-        if any(copies(arm) or arm in ("tgvig-notext", "tgvig-novariance", "tgvig-view") for arm in arms):
+        if any(f"tgvig-n{copies(arm)}" == arm or arm in WITHOUT for arm in arms):
             found.append(_ablation(*key, group, arms))
     return found
 
@@ -121,10 +126,12 @@ def _ablation(
     blocks = {
         "Baseline": {REAL: REAL, AUGMENT: AUGMENT},
         "1) Text prompt": {"tgvig-notext": "tgvig-notext", "tgvig": "text"},
-        "2) Number of generated images": {arm: arm for arm in arms if copies(arm)},
+        "2) Number of generated images": {arm: arm for arm in arms if f"tgvig-n{copies(arm)}" in arms},
         "3) Variance": {"tgvig-novariance": "tgvig-novariance", "tgvig": "variance"},
         "4) Around the views' mean or around single views": {"tgvig-view": "tgvig-view", "tgvig": ""},
     }
+    shown = {arm for block in blocks.values() for arm in block}
+    rows = [row for row in rows if row["arm"] in shown]
     lines: list[tuple[str, ...]] = []
     for title, block in blocks.items():
         here = {arm: theirs for arm, theirs in block.items() if arm in arms}
@@ -135,7 +142,7 @@ def _ablation(
         f"Table 3. Ablation, {dataset}, {shots_name(shots)}, {detector_name(detector, backbone)}",
         ("Component", "Seeds", *_AUROCS, *(("Authors, image", "Authors, pixel") if beside else ())),
         tuple(lines),
-        f"Mean over {_categories(rows)}."
+        mean_over({name: averaged(rows, figure) for figure, name in AUROCS.items() if over_any(rows, figure)})
         + (" The authors do not say of which categories and how many photos their table is." if beside else ""),
     )
 
@@ -146,9 +153,4 @@ def _ablation_line(rows: list[Row], arm: str, theirs: str, beside: bool) -> tupl
 
 
 def _aurocs(rows: list[Row], arm: str) -> tuple[str, ...]:
-    return *measured(rows, arm, "image_auroc"), *measured(rows, arm, "pixel_auroc")
-
-
-def _categories(rows: list[Row]) -> str:
-    names = sorted({row["category"] for row in rows})
-    return f"the {len(names)} categories {', '.join(names)}" if len(names) > 1 else f"the category {names[0]} alone"
+    return tuple(cell for figure in AUROCS for cell in measured(rows, arm, figure))

@@ -11,7 +11,7 @@ from tgvig_core.benchmark.figures import Picture, draw
 from tgvig_core.benchmark.page import Section
 from tgvig_core.benchmark.paper_tables import ablation, image_quality, one_image
 from tgvig_core.benchmark.statistics import Row
-from tgvig_core.benchmark.tables import Table, arm_name, arms_of, shots_name, shots_of
+from tgvig_core.benchmark.tables import NOTHING, Table, arm_name, arms_of, settings, shots_name, shots_of
 from tgvig_core.errors import TgvigError
 from tgvig_core.whole import whole
 
@@ -21,20 +21,30 @@ SETTINGS = {
     "Categories": "category",
     "Seeds": "seed",
     "Detectors": "detector",
-    "Backbones": "backbone",
     "Pack": "pack",
-    "Images a set": "images",
     "Iterations": "iterations",
+    "Side of the frame, px": "size",
+    "TGVIG": "tgvig",
     "Machine": "machine",
     "Versions": "versions",
 }
 """What it is called, and the field."""
+WHOSE = {
+    "Backbones": ("backbone", "detector"),
+    "Images a set": ("images", "arm"),
+    "Training": ("training", "detector"),
+}
+"""What it is called, the field, and the field that says whose; left out where no row has it."""
 READING = (
     "Figures from 0 to 1 are written in percent: mean ± sample standard deviation over seeds. Over several categories the "
-    "mean is taken within each seed first, of the seeds that have them all. “− real” and “− augment” are what is gained over "
-    "the same photos alone and over as many plain views of them: the mean of paired differences (same photos, same test "
-    "photos, same detector) and its 95 % bootstrap interval, which resamples categories, or seeds where there is one "
-    "category; an interval that holds 0 shows nothing. Of a handful of seeds it is too narrow."
+    "mean is taken within each seed first. All arms that stand together are averaged over the same draws (a category and a "
+    "seed): those of which every arm has the figure, and of these the seeds that have all their categories; the notes name "
+    "the categories. An arm that has the figure nowhere is not counted, and a category's own column is of the seeds that the "
+    "arms share in it. “− real” and “− augment” are what is gained, on these draws, over the same photos alone and over as "
+    "many plain views of them as images are generated (augment-n10 for tgvig-n10 and so on, augment-n1 for vqgan-clip, which "
+    "makes one, and augment for the other arms; a dash where it was not measured): the mean of paired differences (same "
+    "photos, same test photos, same detector) and its 95 % bootstrap interval, which resamples categories, or seeds where "
+    "there is one category; an interval that holds 0 shows nothing. Of a handful of seeds it is too narrow."
 )
 
 
@@ -64,7 +74,7 @@ def sections(rows: Sequence[Row], pictures: Sequence[Picture]) -> list[Section]:
     """What the report says, in order."""
     errors = _errors(rows)
     return [
-        Section("What was measured", "", [_about(rows)]),
+        Section("What was measured", "", [_about(rows), _tested(rows)]),
         Section("How to read it", READING, ()),
         _or_missing("One photo of one category (Table 1)", one_image(rows),
                     "one photo (--shots 1) with the arms vqgan-clip, vqgan-clip-naive, tgvig-word or tgvig-worst"),
@@ -123,17 +133,37 @@ def _about(rows: Sequence[Row]) -> Table:
         ("Photos learned from", ", ".join(map(shots_name, shots_of(rows)))),
         ("Arms", arms),
         *((name, _all(rows, field)) for name, field in SETTINGS.items()),
+        *((name, said) for name, fields in WHOSE.items() if (said := _whose(rows, *fields))),
         ("Date", " to ".join(dict.fromkeys((min(days), max(days))))),
     ]
     return Table("Settings", ("What", "Which"), tuple(lines), "")
 
 
-def _all(rows: Sequence[Row], field: str) -> str:
-    """The different values of a field, in the rows' order."""
+def _tested(rows: Sequence[Row]) -> Table:
+    """How many photos each category's figures are of."""
+    fields = ("test_good", "test_defective")
+    groups = settings(rows, "dataset", "category").items()
+    lines = tuple((*key, *(_all(own, field, NOTHING) for field in fields)) for key, own in groups)
+    most = ", ".join(dict.fromkeys(str(row["most_tests"]) for row in rows if row.get("most_tests")))
+    note = f"At most {most} good and as many defective photos of a category were taken, evenly picked." if most else ""
+    return Table("Test photos", ("Data set", "Category", "Good", "Defective"), lines, note)
+
+
+def _whose(rows: Sequence[Row], field: str, owner: str) -> str:
+    """`20 (augment, tgvig), 100 (tgvig-n100)`: the different values of a field, and whose they are."""
+    owners: dict[object, dict[str, None]] = {}
+    for row in rows:
+        if row.get(field) is not None:
+            owners.setdefault(row[field], {})[row[owner]] = None
+    return ", ".join(f"{value} ({', '.join(names)})" for value, names in owners.items())
+
+
+def _all(rows: Sequence[Row], field: str, none: str = "unknown") -> str:
+    """The different values of a field, in the rows' order; `none` where no row has it."""
     values = (row.get(field) for row in rows)
     named = (
         ", ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, dict) else str(value)
         for value in values
         if value is not None
     )  # fmt: skip
-    return ", ".join(dict.fromkeys(named)) or "unknown"
+    return ", ".join(dict.fromkeys(named)) or none

@@ -28,7 +28,7 @@ def row_of(cell: Cell, plan: Plan, **found: object) -> dict:
         found: values by column; what is left out is None.
     """
     date = datetime.now(UTC).isoformat(timespec="seconds")
-    names = ("pack", "images", "iterations", "size", "training", "most_tests")
+    names = ("pack", "iterations", "size", "training", "most_tests")
     settings = {name: getattr(plan, name) for name in names} | {"object": plan.called(cell.draw.category)}
     return dict.fromkeys(COLUMNS) | cell.named() | settings | {"date": date, "tgvig": plan.version} | found
 

@@ -9,7 +9,7 @@ that category alone. Of a few units the interval is too narrow rather than too w
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -20,7 +20,9 @@ from scipy.stats import bootstrap
 Row = Mapping[str, object]
 """A row of results.json."""
 
-PAIR = ("dataset", "category", "shots", "seed", "detector", "backbone")
+DRAW = ("dataset", "category", "shots", "seed")
+"""What rows share whose detectors learned from the same photos."""
+PAIR = (*DRAW, "detector", "backbone")
 """What two rows share that differ in their arm only: same photos, same test photos, same detector."""
 CONFIDENCE = 0.95
 RESAMPLES = 4999
@@ -71,19 +73,41 @@ def spread(values: Iterable[float]) -> Spread | None:
     return Spread(fmean(found), stdev(found) if len(found) > 1 else None, len(found)) if found else None
 
 
-def over_seeds(rows: Sequence[Row], figure: str) -> Spread | None:
-    """The mean over categories of each seed, then mean ± std of these.
+def shared(rows: Sequence[Row], figure: str) -> list[Row]:
+    """The rows that all arms may be averaged over: those of the draws that every arm has the figure of.
 
-    Only seeds that have all the rows' categories count, so that no category weighs more in one seed than in another.
-    None where no seed has them all.
+    A category in which one arm failed would otherwise drop out of that arm's mean only, and the arms' means would be of
+    other parts. Of these draws the seeds count that have all their categories, so that no category weighs more in one
+    seed than in another. An arm that has the figure nowhere is not compared.
+
+    Args:
+        rows: of the arms that are compared, of one number of photos and one detector (or of a figure that is the same
+            for every detector).
+    """
+    usable = [row for row in rows if value(row, figure) is not None]
+    by_arm: dict[object, set[tuple]] = defaultdict(set)
+    for row in usable:
+        by_arm[row["arm"]].add(_draw(row))
+    draws = set.intersection(*by_arm.values()) if by_arm else set()
+    seeds = Counter(seed for *_, seed in draws)
+    most = len({draw[:-1] for draw in draws})
+    return [row for row in usable if _draw(row) in draws and seeds[row["seed"]] == most]
+
+
+def over_seeds(rows: Sequence[Row], arm: str, figure: str) -> Spread | None:
+    """An arm's mean over the categories of each seed, then mean ± std of these.
+
+    Args:
+        rows: of all arms that are compared: the mean is over the draws that they share, see `shared`.
+
+    Returns:
+        None where they share none, or the arm has no such figure.
     """
     by_seed: dict[object, dict[object, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        if (found := value(row, figure)) is not None:
-            by_seed[row["seed"]][_category(row)].append(found)
-    every = {category for seed in by_seed.values() for category in seed}
-    whole = [seed for seed in by_seed.values() if seed.keys() == every]
-    return spread(fmean(map(fmean, seed.values())) for seed in whole)
+    for row in shared(rows, figure):
+        if row["arm"] == arm:
+            by_seed[row["seed"]][row["category"]].append(value(row, figure))
+    return spread(fmean(map(fmean, seed.values())) for seed in by_seed.values())
 
 
 def paired(rows: Sequence[Row], arm: str, against: str, figure: str, seed: int = 0) -> Difference | None:
@@ -108,8 +132,8 @@ def paired(rows: Sequence[Row], arm: str, against: str, figure: str, seed: int =
     return Difference(fmean(units), low, high, pairs, "categories" if several else "seeds")
 
 
-def _category(row: Row) -> tuple[object, object]:
-    return row["dataset"], row["category"]
+def _draw(row: Row) -> tuple:
+    return tuple(row[name] for name in DRAW)
 
 
 def _by_pair(rows: Sequence[Row], arm: str, figure: str) -> dict[tuple, float]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tgvig_core.benchmark.authors import MVTEC
-from tgvig_core.benchmark.statistics import Difference, Row, Spread, over_seeds, paired
+from tgvig_core.benchmark.authors import DATASET, MVTEC
+from tgvig_core.benchmark.statistics import Difference, Row, Spread, over_seeds, paired, shared, value
 
 NOTHING = "–"
 REAL, AUGMENT = "real", "augment"
@@ -29,8 +29,8 @@ ARMS = {
 """What the detector learns from, in the order of the tables."""
 DETECTORS = {
     "patchcore": "PatchCore",
-    "patchcore-deep": "PatchCore, later layers",
-    "patchcore-deep-unit": "PatchCore, later layers of unit length",
+    "patchcore-deep": "PatchCore, three layers",
+    "patchcore-deep-unit": "PatchCore, three layers of unit length",
     "patchcore-fine": "PatchCore, fine",
     "patchcore-anomalib": "PatchCore (anomalib's defaults)",
     "cflow": "CFlow",
@@ -39,7 +39,7 @@ DETECTORS = {
     "winclip": "WinCLIP",
     "anomaly-dino": "AnomalyDINO",
 }
-_COPIES = re.compile(r"tgvig-n(\d+)")
+_COPIES = re.compile(r"(?:tgvig|augment)-n(\d+)")
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,31 @@ class Table:
 
 
 def copies(arm: str) -> int | None:
-    """How many generated images an arm of the ablation takes; None of any other arm."""
+    """How many images an arm takes that bears their number, generated ones or plain views; None of any other arm."""
     found = _COPIES.fullmatch(arm)
     return int(found[1]) if found else None
 
 
 def arm_name(arm: str) -> str:
     """An arm in words."""
+    if (count := copies(arm)) is None:
+        return ARMS.get(arm, arm)
+    several = "s" if count > 1 else ""
+    return f"+ {count} plain augmented view{several}" if arm.startswith(AUGMENT) else f"+ TGVIG, {count} image{several}"
+
+
+def plain_views(arm: str) -> str | None:
+    """The arm that adds as many plain views as this one adds generated images; None of arms that generate none.
+
+    An arm that bears a number has a partner of that number; VQGAN-CLIP makes one image; all others make as many as
+    `augment` has views (before odd ones are left out).
+    """
+    if arm.startswith("vqgan-clip"):
+        return f"{AUGMENT}-n1"
+    if not arm.startswith("tgvig"):
+        return None
     count = copies(arm)
-    return f"+ TGVIG, {count} image{'s' if count > 1 else ''}" if count else ARMS.get(arm, arm)
+    return AUGMENT if count is None else f"{AUGMENT}-n{count}"
 
 
 def arms_of(rows: Iterable[Row]) -> list[str]:
@@ -103,14 +119,14 @@ def shots_name(shots: int | str) -> str:
 
 
 def detector_name(detector: str, backbone: str) -> str:
-    """A detector with its backbone, in words."""
+    """A detector with its backbone, in words; one without a backbone has a dash for it."""
     name = DETECTORS.get(detector, detector)
-    return f"{name} on {backbone}" if backbone else name
+    return name if backbone in ("", NOTHING) else f"{name} on {backbone}"
 
 
 def is_mvtec(rows: Iterable[Row]) -> bool:
-    """Whether every category bears a name of MVTec AD's, so that the authors' figures may stand beside."""
-    return {row["category"] for row in rows} <= set(MVTEC)
+    """Whether all rows are of MVTec AD's categories, so that the authors' figures may stand beside."""
+    return all(row["dataset"] == DATASET and row["category"] in MVTEC for row in rows)
 
 
 def number(found: Spread | None, scale: float = 100, digits: int = 1) -> str:
@@ -130,19 +146,47 @@ def change(found: Difference | None, scale: float = 100, digits: int = 1) -> str
 
 
 def against(rows: Sequence[Row], arm: str, figure: str, scale: float = 100, digits: int = 1) -> tuple[str, str]:
-    """What an arm has over `real` and over `augment`; nothing over itself."""
-    found = (None if arm == other else paired(rows, arm, other, figure) for other in (REAL, AUGMENT))
-    first, second = (change(one, scale, digits) for one in found)
+    """What an arm has over `real` and over as many plain views, on the draws that its mean is of; nothing over itself."""
+    same = shared(rows, figure)
+    others = (None if arm == REAL else REAL, plain_views(arm))
+    first, second = (change(paired(same, arm, other, figure) if other else None, scale, digits) for other in others)
     return first, second
 
 
 def measured(rows: Sequence[Row], arm: str, figure: str, scale: float = 100, digits: int = 1) -> tuple[str, str, str]:
-    """An arm's figure: mean ± std, what it has over `real`, what over `augment`."""
-    own = over_seeds([row for row in rows if row["arm"] == arm], figure)
-    return number(own, scale, digits), *against(rows, arm, figure, scale, digits)
+    """An arm's figure among the rows of all arms compared: mean ± std, what it has over `real`, what over plain views."""
+    return number(over_seeds(rows, arm, figure), scale, digits), *against(rows, arm, figure, scale, digits)
 
 
 def seeds(rows: Sequence[Row], arm: str, figure: str) -> str:
     """How many seeds an arm's mean is of."""
-    found = over_seeds([row for row in rows if row["arm"] == arm], figure)
+    found = over_seeds(rows, arm, figure)
     return str(found.seeds) if found else "0"
+
+
+def over_any(rows: Iterable[Row], figure: str) -> bool:
+    """Whether any row has the figure."""
+    return any(value(row, figure) is not None for row in rows)
+
+
+def averaged(rows: Sequence[Row], figure: str) -> str:
+    """The categories that the arms' means of a figure are of, in words, and those that are left out."""
+    used = {row["category"] for row in shared(rows, figure)}
+    lost = {row["category"] for row in rows if value(row, figure) is not None} - used
+    names, others = (", ".join(sorted(some)) for some in (used, lost))
+    words = {0: "no category", 1: f"the category {names} alone"}.get(len(used), f"the {len(used)} categories {names}")
+    if not lost:
+        return words
+    verb, them = ("are", "them" if used else "all of them") if len(lost) > 1 else ("is", "it")
+    return f"{words} ({others} {verb} left out, as no seed has {them} in every arm)"
+
+
+def mean_over(words: Mapping[str, str]) -> str:
+    """`Mean over the 2 categories a, b.` from what `averaged` says of each part of a table, once where all say the same."""
+    parts: dict[str, list[str]] = {}
+    for part, said in words.items():
+        parts.setdefault(said, []).append(part)
+    if len(parts) < 2:
+        return f"Mean over {next(iter(parts), 'no category')}."
+    each = (f"{', '.join(names)}: mean over {said}" for said, names in parts.items())
+    return f"{'; '.join(each)}."

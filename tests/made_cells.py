@@ -92,7 +92,7 @@ def parts() -> dict[str, ModuleType]:
         "cell": {"measure": measure},
         "datasets": {"read": lambda dataset, root, names=None, download=False: [
             SimpleNamespace(name=category) for category in names or ("nut", "tile")]},
-        "detectors": {"DETECTORS": ("patchcore", "cflow")},
+        "detectors": {"DETECTORS": ("patchcore", "cflow"), "TRAININGS": ("short", "published")},
         "report": {"write": _write},
     }  # fmt: skip
     found = {}

@@ -9,9 +9,10 @@ from made_backbones import DINO, bottles, random_resnet, random_weights, share_w
 from tgvig_core.backbones import EFFICIENTNET_LITE0, Backbone
 from tgvig_core.benchmark.banks import AnomalyDino, PatchcoreAnomalib
 from tgvig_core.benchmark.cflow import Cflow, CflowSettings
-from tgvig_core.benchmark.detectors import DETECTORS, build
+from tgvig_core.benchmark.detectors import DETECTORS, TRAININGS, build
 from tgvig_core.benchmark.efficient_ad import EfficientAd
 from tgvig_core.benchmark.fitted import AnomalibDetector
+from tgvig_core.benchmark.plan import BY_THEMSELVES
 from tgvig_core.benchmark.reverse_distillation import ReverseDistillation
 from tgvig_core.detectors import PatchCore, ScoreSet
 from tgvig_core.errors import Stopped, TgvigError
@@ -66,6 +67,34 @@ def test_each_of_our_patchcores_changes_one_thing_more():
 def test_what_cannot_be_built_is_said(name, words, tmp_path):
     with pytest.raises(TgvigError, match=words):
         build(name, EFFICIENTNET_LITE0, SIZE, tmp_path)
+
+
+def test_a_training_is_short_unless_asked_for_otherwise_and_never_anything_else(tmp_path):
+    resnet = random_resnet(tmp_path)
+    trained = ("cflow", "reverse-distillation", "efficient-ad")
+    made = {
+        name: [
+            build(name, resnet, SIZE, tmp_path, **given).settings
+            for given in ({}, *({"training": of} for of in TRAININGS))
+        ]
+        for name in trained
+    }
+    assert TRAININGS == ("short", "published")
+    assert all(default == short for default, short, _ in made.values())
+    assert [short.steps for _, short, _ in made.values()] == [150, 100, 100]
+    *flows, teacher = [published for _, _, published in made.values()]
+    assert [(settings.epochs, settings.batch) for settings in flows] == [(50, 16), (200, 16)]
+    assert teacher.steps == 70_000
+    with pytest.raises(TgvigError, match="no training 'long': choose one of short, published"):
+        build("patchcore", resnet, SIZE, tmp_path, training="long")
+
+
+def test_only_those_with_weights_of_their_own_do_without_a_backbone(tmp_path):
+    assert set(BY_THEMSELVES) <= set(DETECTORS)
+    with pytest.raises(TgvigError, match="WinCLIP needs ViT-B"):  # and nothing else
+        build("winclip", None, SIZE, tmp_path)
+    with pytest.raises(TgvigError, match="The detector cflow needs a backbone: give one"):
+        build("cflow", None, SIZE, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["cflow", "reverse-distillation", "patchcore-anomalib", "efficient-ad"])

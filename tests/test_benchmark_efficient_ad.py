@@ -1,6 +1,7 @@
 """EfficientAD with a teacher of its own, or a published one, and nothing downloaded."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from made_backbones import bottles
 
 from tgvig_core.backbones import EFFICIENTNET_LITE0
 from tgvig_core.benchmark import own_teacher
-from tgvig_core.benchmark.efficient_ad import EfficientAd, EfficientAdSettings, map_scale, teacher_scale
+from tgvig_core.benchmark.efficient_ad import LENGTHS, EfficientAd, EfficientAdSettings, map_scale, teacher_scale
 from tgvig_core.errors import TgvigError
 from tgvig_core.images import read_normals
 from tgvig_core.paths import ASSETS
@@ -40,7 +41,7 @@ def test_a_teacher_is_taught_whitened_features_at_the_centres_of_its_patches():
 def test_distilling_brings_a_network_nearer_to_its_features():
     learned, _ = bottles(64)
     teacher = network(152)
-    losses = own_teacher.distil(teacher, EFFICIENTNET_LITE0, learned / 2 + 0.5, 30, 2, CPU, silent, None)
+    losses = own_teacher.distil(teacher, EFFICIENTNET_LITE0, learned / 2 + 0.5, 30, 2, 1e-3, CPU, silent, None)
     assert losses[0] > 0.95 and losses[-1] < 0.8 * losses[0] and not teacher.training
 
 
@@ -106,6 +107,23 @@ def test_student_and_autoencoder_learn(detector):
     assert len(detector.teacher_losses) == 1 and detector.network.teacher.conv4.out_channels == 152
     found = detector.score(bottles(64)[1])
     assert found.maps.shape == (2, 64, 64) and not torch.equal(found.maps[0], found.maps[1])
+
+
+def test_a_published_length_is_the_papers_and_its_rate_reaches_the_teacher(monkeypatch):
+    settings = LENGTHS["published"]
+    assert (settings.steps, settings.teacher_steps, settings.teacher_batch) == (70_000, 60_000, 16)
+    rates = []
+
+    class Adam(torch.optim.Adam):
+        def __init__(self, weights, rate, **others):
+            rates.append(rate)
+            super().__init__(weights, rate, **others)
+
+    monkeypatch.setattr(torch.optim, "Adam", Adam)
+    learned, _ = bottles(64)
+    detector = EfficientAd(EFFICIENTNET_LITE0, 64, settings=replace(settings, teacher_steps=1, teacher_batch=1))
+    detector._teach(network(152), learned / 2 + 0.5, own_teacher.outside(None, learned), silent, None)
+    assert rates == [1e-4] and len(detector.teacher_losses) == 1
 
 
 def test_the_same_seed_gives_the_same_scores(detector):

@@ -79,6 +79,9 @@ def test_no_cluster_and_no_ray_are_said(tmp_path, monkeypatch):
         ([{"CPU": 16.0}], 2, 8, 0),
         ([{"CPU": 2.0}], 5, 1, 0),
         ([{"CPU": 4.0}] * 3, 2, 4, 0),  # 6 would fit on none of them
+        ([{"CPU": 16.0}, {"CPU": 4.0}], 2, 8, 0),  # of the 20 half would fit once only
+        ([{"CPU": 8.0}, {"CPU": 8.0}], 3, 4, 0),  # a third of the 16 would fit twice only
+        ([{"CPU": 7.0}, {"CPU": 3.0}], 3, 3, 0),
         ([{"CPU": 16.0, "GPU": 1.0}], 2, 8, 0.5),
         ([{"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0}], 4, 4, 0.5),  # ⅔ would leave a third of each GPU idle
         ([{"CPU": 8.0, "GPU": 4.0}], 2, 4, 1),

@@ -1,11 +1,15 @@
 """CFLOW-AD and Reverse Distillation learn from two bottles and find the damage on a third."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from anomalib.models.image.cflow.anomaly_map import AnomalyMapGenerator
 from made_backbones import bottles, random_resnet, share_within
 
 from tgvig_core.backbones import EFFICIENTNET_LITE0
+from tgvig_core.benchmark import cflow as flows
+from tgvig_core.benchmark import reverse_distillation
 from tgvig_core.benchmark.cflow import Cflow, CflowSettings, TrainedScale
 from tgvig_core.benchmark.reverse_distillation import ReverseDistillation, ReverseDistillationSettings
 
@@ -62,6 +66,29 @@ def test_reverse_distillation_learns_the_same_from_the_same_seed(tmp_path):
         detector.fit(learned, [0, 1], seed)
         found.append(detector.score(shown).scores)
     assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "images", "wanted"),
+    [
+        (flows.LENGTHS, 5, (50, 5)),  # one step shows all
+        (flows.LENGTHS, 20, (100, 10)),  # two steps an epoch, alike
+        (flows.LENGTHS, 33, (150, 11)),
+        (reverse_distillation.LENGTHS, 5, (200, 5)),
+        (reverse_distillation.LENGTHS, 209, (2800, 15)),  # 14 steps an epoch: the paper's bottle
+    ],
+)
+def test_a_published_length_counts_epochs_and_a_short_one_steps(lengths, images, wanted):
+    assert lengths["published"].of(images) == wanted
+    assert lengths["short"].of(images) == (lengths["short"].steps, lengths["short"].batch)
+
+
+@pytest.mark.parametrize("kind", [Cflow, ReverseDistillation])
+def test_epochs_are_trained(kind, tmp_path):
+    lengths = flows.LENGTHS if kind is Cflow else reverse_distillation.LENGTHS
+    detector = kind(random_resnet(tmp_path), 64, settings=replace(lengths["published"], epochs=2, batch=1))
+    detector.fit(bottles(64)[0], [0, 1])
+    assert len(detector.losses) == 4  # two images, twice, one by one
 
 
 def test_flows_take_the_last_three_layers_and_the_backbone_stays(cflow):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import timm
+from timm.layers import Format
 from timm.models.efficientnet import EfficientNetFeatures
 from torch import nn
 
@@ -16,6 +18,7 @@ from tgvig_core.errors import TgvigError
 from tgvig_core.folding import folded
 
 if TYPE_CHECKING:
+    from anomalib.models.components.feature_extractors import TimmFeatureExtractor
     from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 
 
@@ -54,14 +57,53 @@ def patchcore_model(backbone: Backbone, neighbours: int, with_weights: bool = Tr
         raise TgvigError(
             f"timm cannot build the backbone {backbone.name} ({str(error).splitlines()[0][:160]}): give one of its names."
         ) from error
-    if lacking := set(backbone.layers) - set(model.feature_extractor.layers):
+    _check_layers(model.feature_extractor, backbone, backbone.layers)
+    if with_weights:
+        fill(model.feature_extractor, backbone, backbone.layers, local_weights(backbone))
+    return model.eval()
+
+
+def fill(extractor: TimmFeatureExtractor, backbone: Backbone, layers: Sequence[str], state: State) -> None:
+    """Give anomalib's feature extractor its weights.
+
+    Args:
+        layers: those that were asked for.
+        state: of the whole network, see local_weights; the extractor lacks the later layers.
+
+    Raises:
+        TgvigError: the network lacks a layer, keeps weights that the state has not, or gives its channels last.
+    """
+    _check_layers(extractor, backbone, layers)
+    network = extractor.feature_extractor
+    missing, _ = network.load_state_dict(_names_among_features(state), strict=False)
+    if missing:
+        raise TgvigError(
+            f"{len(missing)} weights of the backbone {backbone.name}, such as {missing[0]}, have other names among its "
+            "features: give another backbone, such as resnet18.tv_in1k."
+        )
+    if getattr(network, "output_fmt", None) == Format.NHWC:  # channels would pass for a side of the picture
+        raise TgvigError(
+            f"The backbone {backbone.name} gives its channels last, which no detector here reads: give a CNN or a vision "
+            "transformer, such as resnet18.tv_in1k."
+        )
+
+
+def _names_among_features(state: State) -> State:
+    """The state under each name that timm's features_only has for a weight.
+
+    timm wraps the network as "body" or "model", or takes its first modules out of their Sequential: "stages.0.x" becomes
+    "stages_0.x" (timm.models._features). Left as they are, none of these would be loaded, and nothing would be said.
+    """
+    names = {key: (f"body.{key}", f"model.{key}", key.replace(".", "_", 1)) for key in state}
+    return {new: value for key, value in state.items() for new in names[key]} | state
+
+
+def _check_layers(extractor: TimmFeatureExtractor, backbone: Backbone, layers: Sequence[str]) -> None:
+    """anomalib leaves out unknown layers and says so in a log only."""
+    if lacking := set(layers) - set(extractor.layers):
         raise TgvigError(
             f"The backbone {backbone.name} has no layer {', '.join(sorted(lacking))}: name layers that it has."
         )
-    if with_weights:
-        state = local_weights(backbone)
-        model.feature_extractor.feature_extractor.load_state_dict(state, strict=False)  # it lacks the later layers
-    return model.eval()
 
 
 def quick_extractor(model: PatchcoreModel) -> nn.Module:

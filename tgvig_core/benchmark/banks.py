@@ -13,8 +13,8 @@ from anomalib.models.image.patchcore.anomaly_map import AnomalyMapGenerator
 from anomalib.models.image.patchcore.lightning_model import Patchcore
 from torch import Tensor, nn
 
-from tgvig_core.backbones import Backbone, local_weights, patchcore_model
-from tgvig_core.benchmark.fitted import AnomalibDetector, Transform, fill, patch_side
+from tgvig_core.backbones import Backbone, fill, local_weights, patchcore_model
+from tgvig_core.benchmark.fitted import AnomalibDetector, Transform, patch_side
 from tgvig_core.detectors import BATCH
 from tgvig_core.errors import TgvigError
 from tgvig_core.progress import Progress, track

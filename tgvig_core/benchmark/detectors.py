@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
 
 from tgvig_core.backbones import Backbone
+from tgvig_core.benchmark import cflow, efficient_ad, reverse_distillation
 from tgvig_core.benchmark.backbone_names import spread_layers
 from tgvig_core.benchmark.banks import AnomalyDino, PatchcoreAnomalib
 from tgvig_core.benchmark.cflow import Cflow
 from tgvig_core.benchmark.efficient_ad import EfficientAd
+from tgvig_core.benchmark.plan import BY_THEMSELVES
 from tgvig_core.benchmark.reverse_distillation import ReverseDistillation
 from tgvig_core.benchmark.winclip import WinClip
 from tgvig_core.detectors import PatchCore, PatchCoreSettings, ScoreSet
@@ -47,27 +49,45 @@ SEEN, GRID = 1.75, 28 / 256
 """`patchcore-fine` looks at a frame of 256 px as if it had 448, and compares 28 × 28 patches of it."""
 
 
-def _patchcore(
-    backbone: Backbone, size: int, device: str, unit: bool = False, seen: int | None = None, grid: int | None = None
-) -> PatchCore:
+TRAININGS = ("short", "published")
+"""How long the detectors that are trained step by step are trained: `short` is for a CPU; `published` is the authors' or
+anomalib's length, whose sources LENGTHS of cflow.py, reverse_distillation.py and efficient_ad.py name."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a detector is built from, see build."""
+
+    backbone: Backbone | None
+    size: int
+    models_dir: Path | None
+    device: str
+    training: str
+
+
+def _patchcore(wanted: _Wanted, unit: bool = False, seen: int | None = None, grid: int | None = None) -> PatchCore:
     """PatchCore on three layers in place of two."""
-    layers = spread_layers(backbone.name)
-    return PatchCore(replace(backbone, layers=layers), size, PatchCoreSettings(seen=seen, grid=grid, unit=unit), device)
+    backbone = replace(wanted.backbone, layers=spread_layers(wanted.backbone.name))
+    return PatchCore(backbone, wanted.size, PatchCoreSettings(seen=seen, grid=grid, unit=unit), wanted.device)
 
 
-_BUILDERS: dict[str, Callable[[Backbone, int, Path | None, str], Detector]] = {
-    "patchcore": lambda backbone, size, models_dir, device: PatchCore(backbone, size, device=device),
-    "patchcore-deep": lambda backbone, size, models_dir, device: _patchcore(backbone, size, device),
-    "patchcore-deep-unit": lambda backbone, size, models_dir, device: _patchcore(backbone, size, device, unit=True),
-    "patchcore-fine": lambda backbone, size, models_dir, device: _patchcore(
-        backbone, size, device, unit=True, seen=round(SEEN * size), grid=round(GRID * size)
+_BUILDERS: dict[str, Callable[[_Wanted], Detector]] = {
+    "patchcore": lambda wanted: PatchCore(wanted.backbone, wanted.size, device=wanted.device),
+    "patchcore-deep": _patchcore,
+    "patchcore-deep-unit": lambda wanted: _patchcore(wanted, unit=True),
+    "patchcore-fine": lambda wanted: _patchcore(
+        wanted, unit=True, seen=round(SEEN * wanted.size), grid=round(GRID * wanted.size)
     ),
-    "patchcore-anomalib": lambda backbone, size, models_dir, device: PatchcoreAnomalib(backbone, size, device),
-    "cflow": lambda backbone, size, models_dir, device: Cflow(backbone, size, device),
-    "reverse-distillation": lambda backbone, size, models_dir, device: ReverseDistillation(backbone, size, device),
-    "efficient-ad": EfficientAd,
-    "winclip": lambda backbone, size, models_dir, device: WinClip(size, models_dir, device),
-    "anomaly-dino": lambda backbone, size, models_dir, device: AnomalyDino(backbone, size, device),
+    "patchcore-anomalib": lambda wanted: PatchcoreAnomalib(wanted.backbone, wanted.size, wanted.device),
+    "cflow": lambda wanted: Cflow(wanted.backbone, wanted.size, wanted.device, cflow.LENGTHS[wanted.training]),
+    "reverse-distillation": lambda wanted: ReverseDistillation(
+        wanted.backbone, wanted.size, wanted.device, reverse_distillation.LENGTHS[wanted.training]
+    ),
+    "efficient-ad": lambda wanted: EfficientAd(
+        wanted.backbone, wanted.size, wanted.models_dir, wanted.device, efficient_ad.LENGTHS[wanted.training]
+    ),
+    "winclip": lambda wanted: WinClip(wanted.size, wanted.models_dir, wanted.device),
+    "anomaly-dino": lambda wanted: AnomalyDino(wanted.backbone, wanted.size, wanted.device),
 }
 
 DETECTORS = tuple(_BUILDERS)
@@ -75,18 +95,31 @@ DETECTORS = tuple(_BUILDERS)
 anomalib's with its defaults."""
 
 
-def build(name: str, backbone: Backbone, size: int, models_dir: Path | None, device: str = "cpu") -> Detector:
+def build(
+    name: str,
+    backbone: Backbone | None,
+    size: int,
+    models_dir: Path | None,
+    device: str = "cpu",
+    training: str = "short",
+) -> Detector:
     """A detector that has learned nothing yet.
 
     Args:
         name: one of DETECTORS.
-        backbone: where features come from; WinCLIP has its own.
+        backbone: where features come from; None for those of plan.BY_THEMSELVES.
         size: S, side in px of the squares that it will be given.
         models_dir: where weights other than the backbone's are looked for.
+        training: one of TRAININGS; those that only remember are the same for each.
 
     Raises:
-        TgvigError: there is no such detector, the backbone does not suit it, or weights are missing or do not fit.
+        TgvigError: there is no such detector or training, the backbone is missing or does not suit it, or weights are
+        missing or do not fit.
     """
     if name not in _BUILDERS:
         raise TgvigError(f"There is no detector {name!r}: choose one of {', '.join(DETECTORS)}.")
-    return _BUILDERS[name](backbone, size, models_dir, device)
+    if backbone is None and name not in BY_THEMSELVES:
+        raise TgvigError(f"The detector {name} needs a backbone: give one, such as efficientnet_lite0.")
+    if training not in TRAININGS:
+        raise TgvigError(f"There is no training {training!r}: choose one of {', '.join(TRAININGS)}.")
+    return _BUILDERS[name](_Wanted(backbone, size, models_dir, device, training))

@@ -38,9 +38,10 @@ class EfficientAdSettings:
     """What differs from the published training; all else is anomalib's (Adam at 1e-4, one image in a step).
 
     Attributes:
-        steps: of student and autoencoder (the paper and anomalib: 70,000; a step takes seconds on a CPU).
-        teacher_steps: of the teacher, where none is at hand (the paper: 60,000).
-        teacher_batch: images in one of these (the paper: 16).
+        steps: of student and autoencoder.
+        teacher_steps: of the teacher, where none is at hand.
+        teacher_batch: images in one of these.
+        teacher_rate: of its optimiser.
         views: of each normal, for the quantiles.
         most_views: but no more in all.
     """
@@ -48,8 +49,17 @@ class EfficientAdSettings:
     steps: int = 100
     teacher_steps: int = 150
     teacher_batch: int = 1
+    teacher_rate: float = 1e-3
     views: int = 4
     most_views: int = 20
+
+
+LENGTHS = {
+    "short": EfficientAdSettings(),
+    "published": EfficientAdSettings(steps=70_000, teacher_steps=60_000, teacher_batch=16, teacher_rate=1e-4),
+}
+"""By name. The published one is the paper's (its appendix has the algorithms); anomalib's
+examples/configs/model/efficient_ad.yaml has 70,000 steps too; a step takes seconds on a CPU."""
 
 
 class EfficientAd(AnomalibDetector):
@@ -104,8 +114,9 @@ class EfficientAd(AnomalibDetector):
         seen = torch.cat([images[:: max(1, len(images) // half)][:half], torch.stack(foreign)])
         settings = self.settings
         self.teacher_losses = own_teacher.distil(
-            teacher, self.backbone, seen, settings.teacher_steps, settings.teacher_batch, self.device, progress, stop
-        )
+            teacher, self.backbone, seen, settings.teacher_steps, settings.teacher_batch, settings.teacher_rate,
+            self.device, progress, stop,
+        )  # fmt: skip
 
     def _held_out(self, images: Tensor, sources: Sequence[int]) -> Tensor:
         """Views of each normal that training did not see, in [0, 1]; a normal is the first image of its source."""

@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tgvig_core.backbones import Backbone
-from tgvig_core.checkpoints import State
 from tgvig_core.detectors import BATCH, ScoreSet
 from tgvig_core.errors import TgvigError
 from tgvig_core.memory import enough_for, in_parts
@@ -110,23 +108,6 @@ def seeded(seed: int) -> Iterator[None]:
             yield
         finally:
             np.random.set_state(before)
-
-
-def fill(extractor: nn.Module, backbone: Backbone, layers: Sequence[str], state: State) -> None:
-    """Give anomalib's TimmFeatureExtractor its weights.
-
-    Args:
-        layers: those that were asked for; anomalib leaves out unknown ones and says so in a log only.
-        state: of the whole network, see backbones.local_weights; the extractor lacks the later layers.
-
-    Raises:
-        TgvigError: the network lacks a layer.
-    """
-    if lacking := set(layers) - set(extractor.layers):
-        raise TgvigError(
-            f"The backbone {backbone.name} has no layer {', '.join(sorted(lacking))}: name layers that it has."
-        )
-    extractor.feature_extractor.load_state_dict(state, strict=False)
 
 
 def patch_side(extractor: nn.Module, size: int) -> int:

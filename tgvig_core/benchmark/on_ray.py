@@ -80,15 +80,17 @@ class _Tasks:
 
 
 def takes(nodes: Sequence[dict[str, float]], workers: int) -> tuple[int, float]:
-    """CPU cores and the share of a GPU that a task asks for, so that `workers` of them fit and no machine is too small for one.
+    """CPU cores and the share of a GPU that a task asks for: the most with which `workers` of them fit on the machines.
+
+    A machine smaller than that takes none; where there are fewer cores than workers, a task asks for one and some wait.
 
     Args:
         nodes: Ray's resources of each machine.
     """
     cpus = [int(node.get("CPU", 0)) for node in nodes]
     gpus = sum(node.get("GPU", 0) for node in nodes)
-    each = max(1, min(sum(cpus) // workers, max(cpus, default=1)))
-    return each, 1 / math.ceil(workers / gpus) if gpus else 0
+    fitting = (each for each in range(max(cpus, default=1), 1, -1) if sum(cpu // each for cpu in cpus) >= workers)
+    return next(fitting, 1), 1 / math.ceil(workers / gpus) if gpus else 0
 
 
 def _measured(plan: Plan, draw: Draw, cells: Sequence[Cell], measure: Measure, threads: int) -> Iterator[dict]:

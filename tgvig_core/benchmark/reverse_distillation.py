@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from anomalib.models.image.reverse_distillation.lightning_model import ReverseDistillation as Module
 from torch import Tensor, nn
 
-from tgvig_core.backbones import Backbone, local_weights
-from tgvig_core.benchmark.fitted import AnomalibDetector, Transform, fill
-from tgvig_core.benchmark.training import BARE, train
+from tgvig_core.backbones import Backbone, fill, local_weights
+from tgvig_core.benchmark.fitted import AnomalibDetector, Transform
+from tgvig_core.benchmark.training import BARE, Length, train
 from tgvig_core.errors import TgvigError
 from tgvig_core.progress import Progress
 
@@ -26,16 +26,16 @@ STRIDE = 32
 
 
 @dataclass(frozen=True)
-class ReverseDistillationSettings:
-    """What differs from the published training; all else is anomalib's (Adam at 0.005, maps added, blurred with σ = 4).
-
-    Attributes:
-        steps: batches (the paper trains 200 epochs of the whole training set, some 2,500 steps).
-        batch: images in one (the paper: 16, anomalib: 32).
-    """
+class ReverseDistillationSettings(Length):
+    """What differs from the published training; all else is anomalib's (Adam at 0.005, maps added, blurred with σ = 4)."""
 
     steps: int = 100
     batch: int = 4
+
+
+LENGTHS = {"short": ReverseDistillationSettings(), "published": ReverseDistillationSettings(batch=16, epochs=200)}
+"""By name. The published one is the authors' (main.py of hq-deng/RD4AD); anomalib's
+examples/configs/model/reverse_distillation.yaml has 200 epochs too, of 32."""
 
 
 class ReverseDistillation(AnomalibDetector):
@@ -67,14 +67,6 @@ class ReverseDistillation(AnomalibDetector):
         shown = Module.configure_pre_processor((side, side))
         module = Module(self._name, LAYERS, pre_trained=False, pre_processor=shown, **BARE)
         fill(module.model.encoder, self.backbone, LAYERS, self._state)
-        self.losses = train(
-            module,
-            "Reverse Distillation",
-            images,
-            self.settings.steps,
-            self.settings.batch,
-            self.device,
-            progress,
-            stop,
-        )
+        steps, batch = self.settings.of(len(images))
+        self.losses = train(module, "Reverse Distillation", images, steps, batch, self.device, progress, stop)
         return module.model, shown.transform

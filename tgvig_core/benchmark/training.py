@@ -12,6 +12,7 @@ import math
 import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from anomalib.data import ImageBatch
@@ -25,6 +26,31 @@ from tgvig_core.progress import Progress, check
 
 BARE = {"post_processor": False, "evaluator": False, "visualizer": False}
 """What anomalib's modules are built without: thresholds and normalised scores, metrics, pictures."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long to train.
+
+    Attributes:
+        steps: batches, where no epochs are given.
+        batch: images in one; where epochs are given, at most.
+        epochs: how often every image is seen, whatever their number.
+    """
+
+    steps: int
+    batch: int
+    epochs: int | None = None
+
+    def of(self, images: int) -> tuple[int, int]:
+        """Steps and the images in each, of which there are so many.
+
+        An epoch has as many steps as a DataLoader gives it; its batches are alike where a DataLoader's last is smaller.
+        """
+        if self.epochs is None:
+            return self.steps, self.batch
+        each = math.ceil(images / self.batch)
+        return self.epochs * each, math.ceil(images / each)
 
 
 def train(

@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from tgvig_core.benchmark.fitted import AnomalibDetector, Transform
 from tgvig_core.clip_weights import load_clip
+from tgvig_core.detectors import BATCH
 from tgvig_core.errors import TgvigError
+from tgvig_core.memory import in_parts
 from tgvig_core.pack_files import PackFile, local_file
-from tgvig_core.progress import Progress, check
+from tgvig_core.progress import Progress, track
 
 WEIGHTS = PackFile(
     "ViT-B-16-plus-240-laion400m_e31.safetensors", "CLIP ViT-B-16-plus-240, LAION-400M, of open_clip",
@@ -59,12 +61,18 @@ class WinClip(AnomalibDetector):
         self, images: Tensor, sources: Sequence[int], progress: Progress, stop: threading.Event | None
     ) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector. All images are references."""
-        check(stop)
-        progress("Looking at the good images", 0, 1)
         model = self._model.to(self.device).eval()
-        model.setup(NAME, self._shown(images.to(self.device)))
-        progress("Looking at the good images", 1, 1)
+        model.setup(NAME)
+        parts, found = images.split(BATCH), []
+        for part in track(parts, "Looking at the good images", len(parts), progress, stop):
+            found += in_parts(self._encoded, part, "looking at good images")
+        model.refer_to(found)
         return model, self._shown
+
+    @torch.no_grad()
+    def _encoded(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The windows of each scale and the patches of images, N×3×S×S in [0, 1]."""
+        return self._model.encode_image(self._shown(images.to(self.device)))[1:]
 
 
 class _LocalWinClip(WinClipModel):
@@ -81,6 +89,13 @@ class _LocalWinClip(WinClipModel):
         self.register_buffer("_text_embeddings", torch.empty(0))
         self.register_buffer_list("_visual_embeddings", [torch.empty(0) for _ in self.scales])
         self.register_buffer("_patch_embeddings", torch.empty(0))
+
+    def refer_to(self, found: Sequence[tuple[list[Tensor], Tensor]]) -> None:
+        """Remember references by parts of them, encoded, which anomalib's `setup` does in one batch of all."""
+        windows, patches = zip(*found, strict=True)
+        self._visual_embeddings = [torch.cat(scale) for scale in zip(*windows, strict=True)]
+        self._patch_embeddings = torch.cat(patches)
+        self.k_shot = len(self._patch_embeddings)
 
     def _get_window_embeddings(self, feature_map: Tensor, masks: Tensor) -> Tensor:
         """As anomalib's, for transformers that take images first.

@@ -6,10 +6,9 @@ import re
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, FLAGS
+from browser import open_page
 from made_rows import made_quality, made_row
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from tgvig_core.benchmark import figures, report
 from tgvig_core.errors import TgvigError
@@ -157,14 +156,10 @@ def test_how_to_read_it_says_what_is_averaged():
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-def test_wide_tables_scroll_in_their_own_box(written, width):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        page.goto((written / "report.html").as_uri())
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        boxes = page.evaluate(
-            "[...document.querySelectorAll('.scroll')].map(box => [box.scrollWidth, box.clientWidth])"
-        )
-        browser.close()
+def test_wide_tables_scroll_in_their_own_box(written, browser, width):
+    page = open_page(browser, width)
+    page.goto((written / "report.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    boxes = page.evaluate("[...document.querySelectorAll('.scroll')].map(box => [box.scrollWidth, box.clientWidth])")
+    page.context.close()
     assert len(boxes) > 10 and (width > 1000 or any(inner > outer for inner, outer in boxes))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -23,7 +24,7 @@ Transform = Callable[[Tensor], Tensor]
 """From images in [0, 1] to what a model wants to see."""
 
 
-class AnomalibDetector:
+class AnomalibDetector(ABC):
     """A model of anomalib behind the benchmark's interface. What differs from one to the next is in `learn`.
 
     Args:
@@ -40,6 +41,7 @@ class AnomalibDetector:
         self.network: nn.Module | None = None
         self.losses: list[float] = []
 
+    @abstractmethod
     def learn(
         self, images: Tensor, sources: Sequence[int], progress: Progress, stop: threading.Event | None
     ) -> tuple[nn.Module, Transform]:
@@ -48,7 +50,6 @@ class AnomalibDetector:
         Args:
             images: N×3×S×S in [0, 1], on the CPU.
         """
-        raise NotImplementedError
 
     def fit(
         self, images: Tensor, sources: Sequence[int], seed: int = 0,

@@ -49,7 +49,8 @@ def inspected(
         "threshold": THRESHOLD, "pixel_threshold": THRESHOLD, "typical": THRESHOLD / 2, "words": "Set for 5% false alarms.",
         "steepness": steepness(THRESHOLD, THRESHOLD / 2),
     }  # fmt: skip
-    card = {"format": MODEL_FORMAT, "calibration": calibration, "arm": "tgvig", "best_iteration": 1, "left_out": []}
+    card = {"format": MODEL_FORMAT, "detector": "patchcore", "calibration": calibration, "arm": "tgvig",
+            "best_iteration": 1, "left_out": []}  # fmt: skip
     (run / "model" / "model.json").write_text(json.dumps(card))
     rows = []
     for place, (path, score, label) in enumerate(zip(tests, scores, labels, strict=True)):

@@ -27,6 +27,7 @@ def alone(browser, app):
     expect(page.locator("#normals img")).to_have_count(2)
     step(page, 4)
     page.locator("#arm").get_by_label("Photos only").check()
+    page.locator("#detector").get_by_label("More closely").check()
     entry(page, "false-alarm").fill(str(RATE))
     entry(page, "false-alarm").press("Tab")
     page.locator("#train").click()
@@ -35,11 +36,13 @@ def alone(browser, app):
     page.context.close()
 
 
-def test_photos_alone_are_trained_on_at_the_rate_of_the_slider(alone):
+def test_photos_alone_are_trained_on_as_was_asked(alone):
     said = alone.page.locator("#train-result")
     expect(said).to_contain_text("Trained on the photos only.")
     expect(said).to_contain_text(f"Set for {RATE}% false alarms from 2 photos")
-    assert model_card(alone.part)["calibration"]["false_alarm"] == RATE / 100
+    expect(said).to_contain_text("(blocks.2, blocks.4, blocks.6), looking more closely.")
+    card = model_card(alone.part)
+    assert (card["detector"], card["calibration"]["false_alarm"]) == ("patchcore-fine", RATE / 100)
     expect(alone.page.locator("#to-inspect")).to_be_enabled()
     step(alone.page, 3)
     expect(alone.page.locator("#curve-said")).to_contain_text("No images yet.")

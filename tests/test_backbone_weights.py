@@ -5,8 +5,8 @@ import timm
 import torch
 from made_backbones import DINO, bottles, random_weights
 
+from tgvig_core.backbone_layers import last_layers
 from tgvig_core.backbones import EFFICIENTNET_LITE0, Backbone, fill, local_weights, patchcore_model
-from tgvig_core.benchmark.backbone_names import last_layers
 from tgvig_core.benchmark.cflow import Cflow, CflowSettings
 from tgvig_core.errors import TgvigError
 

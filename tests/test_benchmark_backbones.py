@@ -4,8 +4,9 @@ import pytest
 from made_backbones import DINO, random_weights
 
 from tgvig_core import pack_files
+from tgvig_core.backbone_layers import last_layers, spread_layers
 from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.benchmark.backbone_names import backbone_of, last_layers, spread_layers
+from tgvig_core.benchmark.backbone_names import backbone_of
 from tgvig_core.errors import TgvigError
 
 

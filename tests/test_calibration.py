@@ -1,6 +1,7 @@
 """The threshold and its interval: numbers worked out by hand, and which photos are compared with which."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from tgvig_core.pools import Pool, real
 
 class Spy:
     """A detector that scores an image by its mean brightness, remembers images whole and notes what it compared."""
+
+    settings = PatchCoreSettings()
 
     def __init__(self):
         self.asked = []
@@ -112,7 +115,19 @@ def test_with_a_single_photo_other_parts_say_how_much_higher_another_photo_score
         expected = score_law.of_views(torch.tensor([0.5])).threshold(rate)
         assert one.threshold == pytest.approx(expected, rel=1e-3) == pytest.approx(one.pixel_threshold)
     assert found[0.01].threshold > found[0.05].threshold > found[0.2].threshold > 0.5
-    assert found[0.05].typical == pytest.approx(0.5 * math.exp(score_law.ONE_MEAN), rel=1e-3)
+    assert found[0.05].typical == pytest.approx(0.5 * math.exp(score_law.PLAIN.one_mean), rel=1e-3)
+
+
+@pytest.mark.parametrize("levels", [[0.5], [0.4, 0.5, 0.45]])
+def test_features_of_length_1_have_a_law_of_their_own(levels):
+    class Unit(Spy):
+        settings = PatchCoreSettings(unit=True)
+
+    normals = plain(levels)
+    held = held_out(Unit(), real(normals), Unit(), normals, ViewPolicy())
+    assert held.others == score_law.UNIT != score_law.PLAIN
+    usual = replace(held, others=score_law.PLAIN)
+    assert limits(held, 0.05).threshold != pytest.approx(limits(usual, 0.05).threshold, rel=0.01)
 
 
 def test_with_a_single_photo_mirrored_and_turned_parts_leave_the_threshold_as_it_is():

@@ -72,8 +72,8 @@ def trained(part, gate=None) -> None:
     model = part.generation(1) / "model"
     model.mkdir(exist_ok=True)
     calibration = {"threshold": 2.0, "false_alarm": 0.05, "steepness": 3.0}
-    card = {"format": MODEL_FORMAT, "backbone": "efficientnet_lite0", "calibration": calibration, "arm": "tgvig",
-            "best_iteration": 1, "left_out": [], "gate": gate}  # fmt: skip
+    card = {"format": MODEL_FORMAT, "detector": "patchcore", "backbone": "efficientnet_lite0",
+            "calibration": calibration, "arm": "tgvig", "best_iteration": 1, "left_out": [], "gate": gate}  # fmt: skip
     write_json(model / "model.json", card)
 
 
@@ -146,7 +146,7 @@ def test_what_is_recommended_can_be_trained_at_once_like_before(held, part, page
     assert checking.show(page.check, part)[page.check.use].visible is True
     checking.use(held.server, part.id)
     assert held.queued(part) == {"generation": 1, "set": 1, "left_out": [], "features": "efficientnet_lite0",
-                                 "arm": "augment:shifts", "false_alarm": 0.05}  # fmt: skip
+                                 "detector": "patchcore", "arm": "augment:shifts", "false_alarm": 0.05}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_the_job_checks_the_detector_of_its_generation(held, part, monkeypatch, 
         return SimpleNamespace(normals=normals, device="cpu", run=run, timed=lambda step: nullcontext())
 
     def check(work, normals, detector, card, thorough):
-        asked.update(shape=tuple(normals.shape), detector=detector, arm=card["arm"], thorough=thorough)
+        asked.update(shape=tuple(normals.shape), loaded=detector, arm=card["arm"], thorough=thorough)
         return found()
 
     trained(part)
@@ -244,7 +244,7 @@ def test_the_job_checks_the_detector_of_its_generation(held, part, monkeypatch, 
     Jobs(service).work["check"](part.folder, {"generation": 1, "thorough": thorough}, Watch())
     assert checking.check_of(part) == json.loads(json.dumps(found()))
     assert asked == {"number": 1, "backbone": "embedded", "false_alarm": 0.05, "shape": (1, 3, 256, 256),
-                     "detector": "1 on cpu", "arm": "tgvig", "thorough": thorough}  # fmt: skip
+                     "detector": "patchcore", "loaded": "1 on cpu", "arm": "tgvig", "thorough": thorough}  # fmt: skip
 
 
 def test_the_report_and_the_endpoint_tell_what_was_found(tmp_path):

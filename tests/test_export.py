@@ -414,6 +414,7 @@ def test_the_command_asks_for_the_same_settings_again(tmp_path, monkeypatch):
     settings = RunSettings(
         photos, "metal nut", str(tmp_path / "run"), sense="nut.n.03", vocabulary="words", words=("steel nut", "a 'nut'"),
         rule="paper", prompt="a nut; $HOME", pack="embedded", seed=7, device="cpu", false_alarm=0.01, arm="tgvig:2",
+        detector="patchcore-fine",
         generating=GeneratorSettings(3, anchor="view", variance=False, policy=ViewPolicy(flips=True, turns=True)),
         integrating=IntegratorSettings(4, False),
     )  # fmt: skip

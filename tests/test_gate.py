@@ -1,6 +1,7 @@
 """The gate: which generated images a detector may learn from, and what training does with those it drops."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,12 +9,15 @@ from photos import normals
 
 from tgvig_core import gate, learning, packs, pools
 from tgvig_core.augment import ViewPolicy, views
+from tgvig_core.calibration import held_out, limits
+from tgvig_core.detector_kinds import patchcore
 from tgvig_core.detectors import PatchCore, ScoreSet
 from tgvig_core.errors import Stopped, TgvigError
 from tgvig_core.gate import admit, dropped
 from tgvig_core.images import read_normals
 from tgvig_core.pipeline import Work
 from tgvig_core.runs import Run
+from tgvig_core.score_law import UNIT
 from tgvig_core.settings import RunSettings
 
 SIZE = learning.SIZE
@@ -105,6 +109,23 @@ def test_a_set_of_noise_trains_the_photos_alone_and_says_so(work):
     plain.fit(photos, range(2))
     assert "from the photos alone" in card["gate"]["words"] and card["lift"]["difference"] == 0
     assert torch.equal(detector.model.memory_bank, plain.model.memory_bank)
+
+
+def test_a_run_may_ask_for_the_finer_kind_and_its_threshold_is_of_that_kind(work):
+    photos = work.normals.tensor(SIZE)
+    finer = replace(work, settings=replace(work.settings, detector="patchcore-fine"))
+    detector, card = learning.train(finer, photos, 1)
+    assert detector.settings == replace(work.settings.patchcore, seen=448, grid=28, unit=True)
+    assert detector.backbone.layers == ("blocks.2", "blocks.4", "blocks.6")
+    assert [row["kept"] for row in card["gate"]["images"]] == [True, True, False, False]
+    loaded, about = learning.train(finer, photos, 1)
+    assert about["detector"] == "patchcore-fine" and loaded.settings == detector.settings
+    assert about["calibration"] == card["calibration"]
+    pool = learning.pool_of(finer, photos, 1, "tgvig", (), dropped(card))
+    held = held_out(detector, pool, detector, photos, ViewPolicy(), work.settings.seed)
+    assert held.others == UNIT and limits(held, 0.05).threshold == pytest.approx(card["calibration"]["threshold"])
+    with pytest.raises(TgvigError, match="patchcore, patchcore-fine"):
+        patchcore("finest", work.models.backbone, SIZE)
 
 
 def test_the_gate_can_be_stopped():

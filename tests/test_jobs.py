@@ -135,7 +135,7 @@ def test_it_can_be_finished_while_it_makes_iterations_and_not_while_it_trains(jo
 
 
 def test_training_takes_the_images_as_they_were_when_it_was_asked_for(held, jobs, part):
-    training.train(held.server, part.id, GENERATED, 5, "")
+    training.train(held.server, part.id, GENERATED, "As usual", 5, "")
     asked = held.queued(part)
     assert (asked["generation"], asked["set"], asked["left_out"]) == (1, 2, [0])
     part.choose(generation=7, chosen_set=None, left_out=(5,))  # while it waits in the queue

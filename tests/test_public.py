@@ -117,7 +117,7 @@ def test_no_other_models_are_fetched_for_a_visitor(held):
     with refused("“strong” are not fetched"):
         begin(held.server, part, ["a nut"], Asked(2, 1, pack="strong"), "generate")
     with refused("“paper” are not fetched"):
-        training.train(held.server, part.id, next(iter(training.ARMS)), 5, "paper")
+        training.train(held.server, part.id, next(iter(training.ARMS)), next(iter(training.DETECTORS)), 5, "paper")
     assert part.generations() == []
 
 

@@ -12,9 +12,9 @@ from tgvig_ui.generating_layout import Generating
 from tgvig_ui.prompting_layout import LISTS, RULES, Prompting
 from tgvig_ui.restoring import restored
 from tgvig_ui.store import write_json
-from tgvig_ui.training import ARMS, Training
+from tgvig_ui.training import ARMS, DETECTORS, Training
 
-FIELDS = ("words", "lists", "rule"), ("images", "iterations", "seed", "variance", "text"), ("arm", "rate")
+FIELDS = ("words", "lists", "rule"), ("images", "iterations", "seed", "variance", "text"), ("arm", "detector", "rate")
 STEPS = tuple(SimpleNamespace(**{name: name for name in names}) for names in FIELDS)
 """Steps whose components are their own names."""
 
@@ -30,11 +30,12 @@ def test_what_was_asked_for_comes_back(held):
                 "integrating": {"iterations": 9, "text": False}}  # fmt: skip
     Run.create(part.generation(1), {"settings": settings})
     (part.generation(1) / "model").mkdir()
-    card = {"format": MODEL_FORMAT, "arm": "real", "calibration": {"false_alarm": 0.12}}
+    card = {"format": MODEL_FORMAT, "arm": "real", "detector": "patchcore-fine", "calibration": {"false_alarm": 0.12}}
     write_json(part.generation(1) / "model" / "model.json", card)
     found = restored(held.server, *STEPS, part.id)
     assert found["words"] == "rim, neck"
     assert (LISTS[found["lists"]], RULES[found["rule"]], ARMS[found["arm"]]) == ("wordnet", "paper", "real")
+    assert DETECTORS[found["detector"]] == "patchcore-fine"
     assert [found[name] for name in FIELDS[1]] == [50, 9, 7, False, False] and found["rate"] == 12
 
 
@@ -43,7 +44,8 @@ def test_a_detector_that_a_check_recommended_is_none_of_the_three_choices(held, 
     part = held.part(generation=1)
     Run.create(part.generation(1), {"settings": {"prompt": None, "seed": 0}})
     (part.generation(1) / "model").mkdir()
-    card = {"format": MODEL_FORMAT, "arm": arm, "calibration": {"threshold": 2.0, "false_alarm": 0.12, "words": ""},
+    card = {"format": MODEL_FORMAT, "detector": "patchcore", "arm": arm,
+            "calibration": {"threshold": 2.0, "false_alarm": 0.12, "words": ""},
             "lift": {"words": ""}, "gate": None, "left_out": [], "backbone": "some net", "layers": []}  # fmt: skip
     write_json(part.generation(1) / "model" / "model.json", card)
     found = restored(held.server, *STEPS, part.id)
@@ -54,7 +56,7 @@ def test_a_detector_that_a_check_recommended_is_none_of_the_three_choices(held, 
     write_json(part.generation(1) / "model" / "model.json", card | {"arm": "augment"})
     assert "recommended" not in training.show(step, part)[step.result]
     with pytest.raises(TgvigError, match="choose one of the three"):
-        training.train(held.server, part.id, None, 5, "")
+        training.train(held.server, part.id, None, next(iter(DETECTORS)), 5, "")
     assert not held.server.busy(part)
 
 

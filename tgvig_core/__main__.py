@@ -96,7 +96,7 @@ def run(
     text: Annotated[bool, typer.Option(help="best set by text (Eq. 5), or the last set")] = True,
     flips: Annotated[bool, typer.Option(help="good parts may appear mirrored")] = False,
     turns: Annotated[bool, typer.Option(help="good parts may appear turned by quarter turns")] = False,
-    detector: Annotated[str, typer.Option(help="patchcore")] = "patchcore",
+    detector: Annotated[str, typer.Option(help="patchcore, or patchcore-fine: better from few photos, slower")] = "patchcore",
     arm: Annotated[str, typer.Option(help="what the detector learns from: tgvig, real, augment and others")] = "tgvig",
     false_alarm: Annotated[float, typer.Option(help="share of good parts that may be called anomalous")] = 0.05,
     seed: int = 0, device: Device = "auto",

@@ -67,12 +67,14 @@ class HeldOut:
             photo's views.
         photos: normals in the bank in use.
         remembered: normals in the banks that were compared with.
+        others: what such features gave on other parts.
     """
 
     scores: Tensor
     peaks: Tensor
     photos: int
     remembered: float
+    others: score_law.Others = score_law.PLAIN
 
 
 def calibrate(
@@ -104,8 +106,9 @@ def held_out(
     Raises:
         TgvigError: memory is too short. Stopped: the stop event was set.
     """
+    others = score_law.UNIT if detector.settings.unit else score_law.PLAIN
     if len(normals) == 1:
-        return _views_held_out(alone, normals[0], policy, seed, progress, stop)
+        return _views_held_out(alone, normals[0], policy, others, seed, progress, stop)
     count = len(normals)
     parts = count if count <= ALONE else FOLDS
     folds = [list(range(count))[start::parts] for start in range(parts if count <= ONCE else 1)]
@@ -117,19 +120,20 @@ def held_out(
             result = detector.score(normals[fold], against=kept.flatten(0, 2)[detector.coreset(kept, seed, stop=stop)])
             scores.append(result.scores)
             peaks.append(result.maps.flatten(1).amax(1))
-    return HeldOut(torch.cat(scores), torch.cat(peaks), count, count - count / parts)
+    return HeldOut(torch.cat(scores), torch.cat(peaks), count, count - count / parts, others)
 
 
 def _views_held_out(
-    alone: PatchCore, normal: Tensor, policy: ViewPolicy, seed: int, progress: Progress, stop: threading.Event | None
-) -> HeldOut:
+    alone: PatchCore, normal: Tensor, policy: ViewPolicy, others: score_law.Others, seed: int,
+    progress: Progress, stop: threading.Event | None,
+) -> HeldOut:  # fmt: skip
     """Of a single photo. A mirrored or turned view is no view of what `alone` remembers: it would score like a defect."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 500_009)  # no view that training has seen
     plain = views(normal, HELD_OUT_VIEWS, replace(policy, flips=False, turns=False), generator)
     steps = track(plain.split(4), "Finding the threshold", math.ceil(HELD_OUT_VIEWS / 4), progress, stop)
     results = [alone.score(part) for part in steps]
     peaks = torch.cat([result.maps.flatten(1).amax(1) for result in results])
-    return HeldOut(torch.cat([result.scores for result in results]), peaks, 1, 1)
+    return HeldOut(torch.cat([result.scores for result in results]), peaks, 1, 1, others)
 
 
 def limits(held: HeldOut, false_alarm: float) -> Calibration:
@@ -143,9 +147,11 @@ def limits(held: HeldOut, false_alarm: float) -> Calibration:
     """
     if not (held.scores.isfinite().all() and held.peaks.isfinite().all()):
         raise TgvigError("The threshold would rest on a score that is not a number: train the detector again.")
-    photos = held.photos
+    photos, others = held.photos, held.others
     laws = [
-        score_law.of_views(found) if photos == 1 else score_law.of_photos(found, held.remembered, photos)
+        score_law.of_views(found, others)
+        if photos == 1
+        else score_law.of_photos(found, held.remembered, photos, others)
         for found in (held.scores, held.peaks)
     ]
     threshold, pixel = (law.threshold(false_alarm) for law in laws)

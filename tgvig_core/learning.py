@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from tgvig_core import advice, arms, calibration, gate, pools
+from tgvig_core.detector_kinds import patchcore
 from tgvig_core.detectors import PatchCore
 from tgvig_core.errors import TgvigError
 from tgvig_core.memory import NOTES
@@ -57,8 +58,8 @@ def train(
     if finished := _finished(folder, work.device):
         return finished
     plain = detector_of(work, pools.real(normals))
-    card = {"object": settings.object_name, "arm": arm, "best_iteration": best, "left_out": list(left_out)}
-    card |= {"gate": None, "lift": None}
+    card = {"detector": settings.detector, "object": settings.object_name, "arm": arm, "best_iteration": best}
+    card |= {"left_out": list(left_out), "gate": None, "lift": None}
     found, detector = calibrated(work, pools.real(normals), plain, plain, normals), plain
     if arm != "real":
         if arm.startswith("tgvig"):
@@ -88,8 +89,9 @@ def _finished(folder: Path, device: str) -> tuple[PatchCore, dict] | None:
 
 
 def detector_of(work: Work, pool: pools.Pool) -> PatchCore:
-    """PatchCore that remembers a pool."""
-    detector = PatchCore(work.models.backbone, SIZE, work.settings.patchcore, work.device)
+    """The run's kind of PatchCore, remembering a pool."""
+    settings = work.settings
+    detector = patchcore(settings.detector, work.models.backbone, SIZE, settings.patchcore, work.device)
     detector.fit(pool.images, pool.sources, work.settings.seed, work.progress, work.stop)
     return detector
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,8 +71,8 @@ def described(run: Run, config: dict, detector: PatchCore, card: dict, wishes: W
         "limits": limits, "meaning": MEANING,
         "models": {name: MODELS[name][0] for name in wishes.formats},
         "arm": card["arm"], "prompt": prompt["prompt"], "sense": prompt["sense"], "best_iteration": card["best_iteration"],
-        "command": command(settings, _repeated(run, settings, card), card["calibration"]["false_alarm"],
-                           [photo.get("file", photo["name"]) for photo in photos]),
+        "command": command(replace(settings, detector=card["detector"]), _repeated(run, settings, card),
+                           card["calibration"]["false_alarm"], [photo.get("file", photo["name"]) for photo in photos]),
         "by_hand": by_hand, "licences": licences(settings.pack, card["backbone"]), "normals": photos,
         "config": _nameless(config),
     }  # fmt: skip

@@ -3,7 +3,7 @@
 The logarithm of a good photo's score is taken as normal around a mean of the part's own. That mean is told by the
 held-out photos, or by held-out views where there is one photo only; what so few cannot tell, how far good parts differ and
 how the score falls as more photos are remembered, was measured on other parts by `python tools/measure_thresholds.py`
-(docs/thresholds.md), with EfficientNet-Lite0.
+(docs/thresholds.md), with EfficientNet-Lite0 and for each kind of features.
 """
 
 from __future__ import annotations
@@ -17,14 +17,33 @@ from torch import Tensor
 
 PARTS = 4
 """Parts that the numbers below rest on."""
-ONE_MEAN, ONE_BETWEEN = 0.585, 0.129
-"""Log of another good photo's score over the mean score of views, against a bank of one photo: mean, spread of the parts'."""
-FALL = 0.209
-"""Of n remembered photos, a good photo's log score lies FALL/n above where it ends."""
-BETWEEN = 0.052
-"""Spread of the parts' and draws' means around what the held-out photos say, once FALL is allowed for."""
-WITHIN, WITHIN_WEIGHT = 0.102, 16
-"""Spread within a part, and how many held-out photos it is worth beside their own spread."""
+WITHIN_WEIGHT = 16
+"""How many held-out photos WITHIN is worth beside their own spread."""
+
+
+@dataclass(frozen=True)
+class Others:
+    """What was measured on other parts.
+
+    Attributes:
+        one_mean, one_between: log of another good photo's score over the mean score of views, against a bank of one photo:
+            mean, spread of the parts'.
+        fall: of n remembered photos, a good photo's log score lies fall/n above where it ends.
+        between: spread of the parts' and draws' means around what the held-out photos say, once `fall` is allowed for.
+        within: spread within a part.
+    """
+
+    one_mean: float
+    one_between: float
+    fall: float
+    between: float
+    within: float
+
+
+PLAIN = Others(0.585, 0.129, 0.209, 0.052, 0.102)
+"""Of features as the network gives them."""
+UNIT = Others(0.508, 0.090, 0.191, 0.029, 0.082)
+"""Of features that have length 1 in every layer (PatchCoreSettings.unit), measured with `patchcore-fine`."""
 
 DRAWS = 10_000
 LEAST = 1e-6
@@ -63,17 +82,18 @@ class Law:
         return float(low), float(high)
 
 
-def of_views(values: Tensor) -> Law:
+def of_views(values: Tensor, others: Others = PLAIN) -> Law:
     """The law from one photo.
 
     Args:
         values: scores of held-out views against a bank of that photo alone.
     """
-    freedom = (WITHIN**2 + ONE_BETWEEN**2) ** 2 / (ONE_BETWEEN**4 / (PARTS - 1))  # Welch and Satterthwaite: few parts
-    return Law(math.log(max(float(values.mean()), LEAST)) + ONE_MEAN, WITHIN, ONE_BETWEEN, freedom)
+    within, between = others.within, others.one_between
+    freedom = (within**2 + between**2) ** 2 / (between**4 / (PARTS - 1))  # Welch and Satterthwaite: few parts
+    return Law(math.log(max(float(values.mean()), LEAST)) + others.one_mean, within, between, freedom)
 
 
-def of_photos(values: Tensor, remembered: float, photos: int) -> Law:
+def of_photos(values: Tensor, remembered: float, photos: int, others: Others = PLAIN) -> Law:
     """The law from several photos.
 
     Args:
@@ -81,7 +101,7 @@ def of_photos(values: Tensor, remembered: float, photos: int) -> Law:
         remembered: photos in such a bank. photos: n, in the bank in use.
     """
     logs, count = values.double().clamp_min(LEAST).log(), len(values)
-    mean = float(logs.mean()) - FALL * (1 / remembered - 1 / photos)
+    mean = float(logs.mean()) - others.fall * (1 / remembered - 1 / photos)
     freedom = WITHIN_WEIGHT + count - 1
-    spread = math.sqrt((WITHIN_WEIGHT * WITHIN**2 + float(((logs - logs.mean()) ** 2).sum())) / freedom)
-    return Law(mean, spread, math.hypot(spread / math.sqrt(count), BETWEEN), freedom)
+    spread = math.sqrt((WITHIN_WEIGHT * others.within**2 + float(((logs - logs.mean()) ** 2).sum())) / freedom)
+    return Law(mean, spread, math.hypot(spread / math.sqrt(count), others.between), freedom)

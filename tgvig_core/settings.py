@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tgvig_core import arms
 from tgvig_core.augment import ViewPolicy
+from tgvig_core.detector_kinds import KINDS
 from tgvig_core.detectors import PatchCoreSettings
 from tgvig_core.errors import TgvigError
 from tgvig_core.generator import GeneratorSettings
@@ -16,7 +17,6 @@ from tgvig_core.vocabulary import clean_prompt
 
 SIZE = 256
 """Side of the square frame in px, as in the paper."""
-DETECTORS = ("patchcore",)
 VOCABULARIES = ("relations", "wordnet", "words")
 RULES = ("robust", "paper")
 
@@ -36,7 +36,7 @@ class RunSettings:
         rule: outlier rule of Eq. 1, robust or paper.
         prompt: P itself; None lets Eq. 1 choose.
         pack: auto or a pack's name. models_dir: files brought by hand.
-        detector: patchcore.
+        detector: see detector_kinds.py.
         seed, device ("auto", "cpu", "cuda").
         false_alarm: α of the threshold.
         arm: what the detector learns from, see arms.py.
@@ -64,7 +64,7 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         choices = (
-            ("detector", self.detector, DETECTORS),
+            ("detector", self.detector, KINDS),
             ("vocabulary", self.vocabulary, VOCABULARIES),
             ("outlier rule", self.rule, RULES),
         )

@@ -107,7 +107,8 @@ def use(server: Server, id: str) -> None:
     card, found = model_card(part), check_of(part)
     if not card or not found:
         raise TgvigError("Nothing is recommended yet: check the detector first.")
-    as_before = {"features": card["backbone"], "false_alarm": card["calibration"]["false_alarm"]}
+    as_before = {"features": card["backbone"], "detector": card["detector"]}
+    as_before |= {"false_alarm": card["calibration"]["false_alarm"]}
     number = part.choices.generation
     best = card["best_iteration"] or best_set(
         part, number

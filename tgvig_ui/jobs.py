@@ -149,7 +149,8 @@ class Jobs:
         if features := arguments.get("features"):
             backbone = _pack_of(features)
         chosen = arguments["set"], arguments["arm"], tuple(arguments["left_out"])
-        work = self.service.open_run(part, number, watch, backbone, false_alarm=arguments["false_alarm"])
+        asked = {"detector": arguments.get("detector", "patchcore"), "false_alarm": arguments["false_alarm"]}
+        work = self.service.open_run(part, number, watch, backbone, **asked)
         self._find_odd_ones(part, watch)
         normals = work.normals.tensor(SIZE).to(work.device)
         with alone_in(work.run.folder), work.timed("train"):
@@ -222,8 +223,9 @@ class Jobs:
         model = part.generation(number) / "model"
         detector, card = PatchCore.load(model, self.service.device())
         work = self.service.open_run(
-            part, number, watch, _pack_of(card["backbone"]), false_alarm=card["calibration"]["false_alarm"]
-        )
+            part, number, watch, _pack_of(card["backbone"]), detector=card["detector"],
+            false_alarm=card["calibration"]["false_alarm"],
+        )  # fmt: skip
         normals = work.normals.tensor(SIZE).to(work.device)
         with alone_in(work.run.folder), work.timed("check"):
             write_json(model / "check.json", check(work, normals, detector, card, thorough=arguments["thorough"]))

@@ -9,14 +9,14 @@ from tgvig_ui.generations import settings_of
 from tgvig_ui.prompting_layout import LISTS, RULES, Prompting
 from tgvig_ui.server import Server
 from tgvig_ui.store import Choices
-from tgvig_ui.training import ARMS, Training, model_card
+from tgvig_ui.training import ARMS, DETECTORS, Training, model_card
 
 
 def fields(second: Prompting, third: Generating, fourth: Training) -> list[gr.components.Component]:
     """The components that `restored` fills. They are drawn only then, or they would change under a person's hands."""
     return [
         second.words, second.lists, second.rule, third.images, third.iterations, third.seed, third.variance, third.text,
-        fourth.arm, fourth.rate,
+        fourth.arm, fourth.detector, fourth.rate,
     ]  # fmt: skip
 
 
@@ -34,9 +34,10 @@ def restored(server: Server, second: Prompting, third: Generating, fourth: Train
         found |= {third.iterations: integrating["iterations"], third.text: integrating["text"]}
         found[third.seed] = settings["seed"]
     if card := model_card(part):
-        arms = {value: name for name, value in ARMS.items()}
+        arms, detectors = ({value: name for name, value in known.items()} for known in (ARMS, DETECTORS))
         found |= {
             fourth.arm: arms.get(card["arm"]),  # a narrower pool, which a check recommended, is none of the three
+            fourth.detector: detectors[card["detector"]],
             fourth.rate: round(100 * card["calibration"]["false_alarm"]),
         }
     return found

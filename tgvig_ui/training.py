@@ -23,6 +23,10 @@ ARMS = {
     "Photos and plain copies (slightly moved, turned, lit)": "augment",
     "Photos only": "real",
 }
+DETECTORS = {
+    "As usual": "patchcore",
+    "More closely: finds more from few photos, takes three times as long": "patchcore-fine",
+}
 BACKBONES = [
     ("As the models in use", ""),
     ("EfficientNet-Lite0 (always on this machine)", "embedded"),
@@ -40,9 +44,10 @@ RECOMMENDED = "It learned from what the check below recommended. To train once m
 class Training(Form):
     """The step's named components."""
 
-    NEVER_DRAWN = ("arm", "rate", "backbone")
+    NEVER_DRAWN = ("arm", "detector", "rate", "backbone")
 
     arm: gr.Radio
+    detector: gr.Radio
     rate: gr.Slider
     backbone: gr.Dropdown
     train: gr.Button
@@ -59,6 +64,12 @@ def build(limits: Limits | None = None) -> Training:
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
             arm = gr.Radio(list(ARMS), value=next(iter(ARMS)), label="What it learns from", elem_id="arm")
+            detector = gr.Radio(
+                list(DETECTORS),
+                value=next(iter(DETECTORS)),
+                label="How closely it looks",
+                elem_id="detector",
+            )
             rate = gr.Slider(
                 1,
                 30,
@@ -80,17 +91,17 @@ def build(limits: Limits | None = None) -> Training:
         with gr.Column(scale=3, min_width=280):
             result = gr.HTML(EMPTY, elem_id="train-result")
     next_ = gr.Button("Next: inspect photos", variant="primary", interactive=False, elem_id="to-inspect")
-    return Training(arm, rate, backbone, train, result, next_)
+    return Training(arm, detector, rate, backbone, train, result, next_)
 
 
 def wire(server: Server, step: Training, part_id: gr.State) -> list:
     """Train. Returns the events, after which the page redraws."""
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    asked = [part_id, step.arm, step.rate, step.backbone]
+    asked = [part_id, step.arm, step.detector, step.rate, step.backbone]
     return [step.train.click(bound(server, train), asked, None, **private)]
 
 
-def train(server: Server, id: str, arm: str | None, rate: float, backbone: str) -> None:
+def train(server: Server, id: str, arm: str | None, detector: str, rate: float, backbone: str) -> None:
     """Queue the training; without generated images the photos as they are now are enough."""
     if arm is None:
         raise TgvigError(UNCHOSEN)
@@ -100,7 +111,12 @@ def train(server: Server, id: str, arm: str | None, rate: float, backbone: str) 
     choices = part.choices
     # all of it as it is now: the job may wait in the queue while the person looks at other sets
     images = {"set": choices.chosen_set, "left_out": list(choices.left_out)}
-    asked = images | {"arm": ARMS[arm], "false_alarm": rate / 100, "backbone": backbone}
+    asked = images | {
+        "arm": ARMS[arm],
+        "detector": DETECTORS[detector],
+        "false_alarm": rate / 100,
+        "backbone": backbone,
+    }
     generated = asked["arm"] == "tgvig"
     if generated and not choices.chosen_set:
         raise TgvigError(NO_IMAGES)
@@ -163,7 +179,8 @@ def show(step: Training, part: Part | None) -> dict:
         text = EMPTY if not ready or part.choices.chosen_set else note(NO_IMAGES, "empty")
         return {step.result: text, step.train: gr.Button(interactive=ready), step.next: gr.Button(interactive=False)}
     about = card["calibration"]
-    seen = f"PatchCore on the features of {card['backbone']} ({', '.join(card['layers'])})."
+    closely = ", looking more closely" if card["detector"] == "patchcore-fine" else ""
+    seen = f"PatchCore on the features of {card['backbone']} ({', '.join(card['layers'])}){closely}."
     text = (
         f"Trained on {learned_from(card)}. Scores above {about['threshold']:.2f} are called anomalous. {about['words']}"
     )

@@ -2,8 +2,8 @@
 
     python tools/contact_sheet.py FOLDER… --out FILE.jpg [--columns 7]
 
-Every FOLDER of PNG files becomes rows of the sheet, without its first `--skip` files: measure_arms.py puts the real
-photos first, and those are not ours to publish.
+Every FOLDER of PNG files becomes rows of the sheet, without its first `--skip` files: real photos among them are not ours
+to publish.
 """
 
 from __future__ import annotations

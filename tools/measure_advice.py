@@ -29,7 +29,7 @@ from tgvig_core.detectors import PatchCore
 from tgvig_core.images import read_photo, to_square, to_tensor
 from tgvig_core.runs import Run
 from tgvig_core.settings import SIZE
-from tools.measure_arms import Cell, place, read
+from tools.cell import Cell, place, read
 from tools.remembering import Remembering
 
 MOST = 60

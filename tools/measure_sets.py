@@ -25,7 +25,7 @@ from tgvig_core.images import read_normals
 from tgvig_core.quality import quality
 from tgvig_core.runs import Run
 from tgvig_core.settings import SIZE
-from tools.measure_arms import Cell
+from tools.cell import Cell
 
 MOST_PHOTOS = 200
 """Enough to have a near one, and 160 MB."""
@@ -47,7 +47,7 @@ def sets(o: argparse.Namespace, cell: Cell) -> dict[str, Tensor]:
     found = {"plain views": pools.augment(cell.normals, o.images, cell.settings.policy, cell.seed).images[1:]}
     for name, variance in (("variance", True), ("no variance", False)):
         cell.settings = replace(cell.settings, variance=variance)
-        found[name] = cell.generated()[0]
+        found[name] = cell.generated()
     return found
 
 

@@ -1,11 +1,11 @@
 """How often the shown threshold is wrong: false alarms and misses on labelled photos, from a few normals without labels.
 
-    python tools/measure_thresholds.py --data DIR --out FILE [--categories bottle …] [--shots 1 2 5 10] [--seeds 5]
+    python tools/measure_thresholds.py --data DIR --out FILE [--detector patchcore-fine] [--categories bottle …] …
 
 DIR holds categories in MVTec AD's layout (found at any depth). The detector remembers the normals alone. False alarms are
 counted on good test photos and on good training photos that were not given to it. FILE gets a JSON line per cell as it
 ends, with raw scores; the same command goes on where it was interrupted. At last it prints the numbers of `score_law.py`
-fitted to the cells, and the tables of docs/thresholds.md (`threshold_tables.py`).
+fitted to the cells of this detector, and the tables of docs/thresholds.md (`threshold_tables.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import argparse
 import json
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tgvig_core import packs, pools
 from tgvig_core.augment import ViewPolicy
 from tgvig_core.calibration import held_out
-from tgvig_core.detectors import PatchCore
+from tgvig_core.detector_kinds import KINDS, patchcore
 from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
 from tgvig_core.settings import SIZE
 from tgvig_core.testset import LabelledPhoto, read_mask, read_test_folder
@@ -39,14 +39,15 @@ MOST = 60
 
 def main() -> None:
     """Measure what is missing, then print the tables."""
-    print(report(measured(__doc__, measure)))
+    print(report(measured(__doc__, measure, KINDS)))
 
 
-def measured(about: str, measure: Callable[[Part, int, int], dict]) -> list[dict]:
+def measured(about: str, measure: Callable[[Part, int, int], dict], kinds: Sequence[str]) -> list[dict]:
     """The rows of a script over categories, numbers of photos and draws; what its file lacks is measured and added.
 
     Args:
         about: the script's help. measure: a cell's row from the part, the number of photos and the seed.
+        kinds: of detectors, the first one where none is asked for.
     """
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
@@ -54,16 +55,20 @@ def measured(about: str, measure: Callable[[Part, int, int], dict]) -> list[dict
     parser.add_argument("--categories", nargs="+", default=["bottle", "transistor", "tile", "hazelnut"])
     parser.add_argument("--shots", nargs="+", type=int, default=[1, 2, 5, 10])
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--detector", choices=kinds, default=kinds[0])
     parser.add_argument("--threads", type=int, default=2)
     o = parser.parse_args()
     torch.set_num_threads(o.threads)
     rows = [json.loads(line) for line in o.out.read_text().splitlines()] if o.out.exists() else []
+    if strange := {row["detector"] for row in rows} - {o.detector}:
+        parser.error(f"{o.out} holds what was measured with {', '.join(strange)}: give another --out for {o.detector}")
     known = {(row["category"], row["shots"], row["seed"]) for row in rows}
     for category in o.categories:
         asked = [(shots, seed) for seed in range(o.seeds) for shots in o.shots if (category, shots, seed) not in known]
-        part = Part.read(folder_of(o.data, category)) if asked else None
+        part = Part.read(folder_of(o.data, category), o.detector) if asked else None
         for shots, seed in asked:
-            rows.append({"category": category, "shots": shots, "seed": seed} | measure(part, shots, seed))
+            cell = {"detector": o.detector, "category": category, "shots": shots, "seed": seed}
+            rows.append(cell | measure(part, shots, seed))
             with o.out.open("a") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
     return rows
@@ -79,6 +84,7 @@ class Part:
     """A category: its training photos, test photos as N×3×S×S with masks N×S×S, and what its detectors have seen."""
 
     folder: Path
+    kind: str
     train: list[Path]
     good: Tensor
     bad: Tensor
@@ -86,13 +92,13 @@ class Part:
     seen: dict
 
     @classmethod
-    def read(cls, folder: Path) -> Part:
+    def read(cls, folder: Path, kind: str) -> Part:
         """At most MOST test photos of either kind."""
         tests = read_test_folder(folder / "test")
         kinds = [[photo for photo in tests if bool(photo.defective) == bad] for bad in (False, True)]
         good, bad = (random.Random(0).sample(found, min(MOST, len(found))) for found in kinds)
         masks = torch.stack([read_mask(photo, SIZE) for photo in bad])
-        return cls(folder, sorted((folder / "train" / "good").iterdir()), read(good), read(bad), masks, {})
+        return cls(folder, kind, sorted((folder / "train" / "good").iterdir()), read(good), read(bad), masks, {})
 
     def others(self, chosen: list[Path]) -> Tensor:
         """Good training photos that the detector does not get."""
@@ -110,7 +116,7 @@ def measure(part: Part, shots: int, seed: int) -> dict:
     chosen = random.Random(seed).sample(part.train, shots)
     normals = read_normals(chosen).tensor(SIZE)
     pack, _ = packs.choose("embedded")
-    detector = PatchCore(packs.load_backbone(pack), SIZE)
+    detector = patchcore(part.kind, packs.load_backbone(pack), SIZE)
     detector.extractor = Remembering(detector.extractor, part.seen)
     pool = pools.real(normals)
     detector.fit(pool.images, pool.sources, seed)
@@ -121,19 +127,19 @@ def measure(part: Part, shots: int, seed: int) -> dict:
         "remembered": held.remembered, "tests": len(part.good),
         "held": rounded(held.scores), "good": rounded(good.scores), "bad": rounded(bad.scores),
         "held_peaks": rounded(peaks["held"]), "good_peaks": rounded(peaks["good"]),
-        "pixels": pixels(good.maps[: len(part.good)], bad.maps, part.bad_masks),
+        "pixels": pixels(good.maps[: len(part.good)], bad.maps, part.bad_masks, PIXEL_LIMITS[part.kind]),
     }  # fmt: skip
 
 
 def rounded(values: Tensor) -> list[float]:
-    """Raw scores to three places."""
-    return [round(value, 3) for value in values.tolist()]
+    """Raw scores to four places."""
+    return [round(value, 4) for value in values.tolist()]
 
 
-def pixels(good: Tensor, bad: Tensor, masks: Tensor) -> dict[str, list[int] | int]:
-    """How many defective and how many sound pixels of the test photos lie above each of PIXEL_LIMITS."""
+def pixels(good: Tensor, bad: Tensor, masks: Tensor, limits: np.ndarray) -> dict[str, list[int] | int]:
+    """How many defective and how many sound pixels of the test photos lie above each of the limits."""
     hit, sound = bad[masks].numpy(), torch.cat([good.flatten(), bad[~masks]]).numpy()
-    above = [len(values) - np.searchsorted(np.sort(values), PIXEL_LIMITS, "right") for values in (hit, sound)]
+    above = [len(values) - np.searchsorted(np.sort(values), limits, "right") for values in (hit, sound)]
     return {"defective": int(masks.sum()), "hit": above[0].tolist(), "false": above[1].tolist()}
 
 

@@ -5,7 +5,7 @@
 DIR holds bottle, transistor, tile and hazelnut in MVTec AD's layout, at any depth. All variants see the same draws and the
 same test photos, at most --most good and defective ones of each part. FILE gets a JSON line per cell as it ends; the same
 command goes on where it was interrupted. The features are EfficientNet-Lite0's; nothing is generated. What was worth it became
-`patchcore-fine` of `tgvig benchmark`; docs/benchmark.md has the table.
+`patchcore-fine` of `tgvig benchmark`; docs/benchmark.md has the table, and what did not help.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ VARIANTS = {
     "2 4 6, unit, 448 px": Variant(THREE, 448, unit="layer"),
     "2 4, unit, 448 px, grid 28": Variant((2, 4), 448, 28, unit="layer"),
     "fine: 2 4 6, unit, 448 px, grid 28": Variant(THREE, 448, 28, unit="layer"),
+    "fine without unit": Variant(THREE, 448, 28),
     "fine, deviations": Variant(THREE, 448, 28, unit="layer", white="std"),
     "fine, principal axes": Variant(THREE, 448, 28, unit="layer", white="pca"),
     "fine, with flips": Variant(THREE, 448, 28, unit="layer", more="flips", share=1.0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from contextlib import contextmanager
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -13,25 +13,30 @@ from sklearn.metrics import precision_recall_curve
 
 from tgvig_core import score_law
 from tgvig_core.calibration import HeldOut, limits
+from tgvig_core.score_law import Others
 
 RATES = (0.01, 0.05, 0.1)
-PIXEL_LIMITS = np.geomspace(8, 160, 151)
+PIXEL_LIMITS = {"patchcore": np.geomspace(8, 160, 151), "patchcore-fine": np.geomspace(0.08, 1.6, 151)}
 """Limits at which pixels are counted, 2 % apart."""
+LAWS = {"patchcore": score_law.PLAIN, "patchcore-fine": score_law.UNIT}
 
 
 def report(rows: list[dict]) -> str:
     """All of it as Markdown."""
     names = sorted({row["category"] for row in rows})
-    fitted = fit(rows)
-    lines = [f"{name} = {value:.3f}" for name, value in fitted.items()]
+    lines = [f"all parts: {shown(fit(rows))}"]
     for left in names if len(names) > 2 else ():
-        others = fit([row for row in rows if row["category"] != left])
-        lines.append(f"  without {left}: " + ", ".join(f"{name} {value:.3f}" for name, value in others.items()))
+        lines.append(f"  without {left}: {shown(fit([row for row in rows if row['category'] != left]))}")
     return "\n\n".join(["\n".join(lines), table(rows), rates(rows), reached(rows)])
 
 
-def fit(rows: Sequence[dict]) -> dict[str, float]:
-    """ONE_MEAN, ONE_BETWEEN, FALL, BETWEEN and WITHIN."""
+def shown(others: Others) -> str:
+    """Its numbers by name."""
+    return ", ".join(f"{name} {value:.3f}" for name, value in asdict(others).items())
+
+
+def fit(rows: Sequence[dict]) -> Others:
+    """The law's numbers from cells of one detector."""
     one, few = [row for row in rows if row["shots"] == 1], [row for row in rows if row["shots"] > 1]
     names = sorted({row["category"] for row in rows})
     means = [
@@ -49,26 +54,17 @@ def fit(rows: Sequence[dict]) -> dict[str, float]:
     left = float(((gaps + fall * falls) ** 2 - spreads**2 / counts).mean())
     within = math.sqrt(statistics.mean(float(np.log(row["good"]).var()) for row in rows))
     between = statistics.stdev(means) if len(means) > 1 else 0.0
-    return {"ONE_MEAN": statistics.mean(means), "ONE_BETWEEN": between, "FALL": fall,
-            "BETWEEN": math.sqrt(max(left, 0.0)), "WITHIN": within}  # fmt: skip
+    return Others(statistics.mean(means), between, fall, math.sqrt(max(left, 0.0)), within)
 
 
-@contextmanager
-def numbers(values: dict[str, float]):
-    """score_law with other numbers for a while."""
-    former = {name: getattr(score_law, name) for name in values}
-    for name, value in values.items():
-        setattr(score_law, name, value)
-    try:
-        yield
-    finally:
-        for name, value in former.items():
-            setattr(score_law, name, value)
+def at(row: dict, rate: float, others: Others | None = None) -> dict[str, float]:
+    """What the shown threshold does in a cell.
 
-
-def at(row: dict, rate: float) -> dict[str, float]:
-    """What the shown threshold does in a cell."""
-    held = HeldOut(torch.tensor(row["held"]), torch.tensor(row["held_peaks"]), row["shots"], row["remembered"])
+    Args:
+        others: numbers of the law in place of the app's.
+    """
+    others = others or LAWS[row["detector"]]
+    held = HeldOut(torch.tensor(row["held"]), torch.tensor(row["held_peaks"]), row["shots"], row["remembered"], others)
     found = limits(held, rate)
     good, bad = np.array(row["good"]), np.array(row["bad"])
     tests = good[: row["tests"]]
@@ -79,16 +75,16 @@ def at(row: dict, rate: float) -> dict[str, float]:
         "test_false_alarm": float((tests > found.threshold).mean()),
         "f1": 2 * hits / max(hits + len(bad) + int((tests > found.threshold).sum()), 1),
         "pixel_false_alarm": float((np.array(row["good_peaks"]) > found.pixel_threshold).mean()),
-        "pixel_f1": pixel_f1(row["pixels"], found.pixel_threshold),
+        "pixel_f1": pixel_f1(row["pixels"], PIXEL_LIMITS[row["detector"]], found.pixel_threshold),
         "best_false_alarm": float((tests > limit).mean()), "best_miss": float((bad <= limit).mean()),
         # of so many photos a rate cannot be told from one that is a photo away
         "within": float(found.low - 1 / len(good) <= (good > found.threshold).mean() <= found.high + 1 / len(good)),
     }  # fmt: skip
 
 
-def pixel_f1(counts: dict, limit: float) -> float:
+def pixel_f1(counts: dict, limits: np.ndarray, limit: float) -> float:
     """F1 of the pixels at the nearest of the limits at which they were counted."""
-    place = int(np.abs(np.log(PIXEL_LIMITS / limit)).argmin())
+    place = int(np.abs(np.log(limits / limit)).argmin())
     hit, false = counts["hit"][place], counts["false"][place]
     return 2 * hit / max(hit + false + counts["defective"], 1)
 
@@ -156,8 +152,8 @@ def reached(rows: list[dict]) -> str:
         if len(names) > 2:
             kinds["the other parts"] = []
             for left in names:
-                with numbers(fit([row for row in rows if row["category"] != left])):
-                    kinds["the other parts"] += [at(row, 0.05) for row in chosen if row["category"] == left]
+                others = fit([row for row in rows if row["category"] != left])
+                kinds["the other parts"] += [at(row, 0.05, others) for row in chosen if row["category"] == left]
         for kind, found in kinds.items():
             near = [0.025 <= one["false_alarm"] <= 0.1 for one in found]
             few = [one["miss"] <= one["best_miss"] + 0.1 for one in found]

@@ -50,7 +50,7 @@ def measure(
         try:
             if reason:
                 raise TgvigError(reason)
-            bench = bench or _begun(plan, draw, progress, stop)
+            bench = bench or begun(plan, draw, progress, stop)
             yield row_of(cell, plan, **_circumstances(plan), **bench.figures(cell))
         except Stopped:
             raise
@@ -66,7 +66,7 @@ def _circumstances(plan: Plan) -> dict:
     return {"machine": machine, "versions": {name: version(name) for name in LIBRARIES}}
 
 
-def _begun(plan: Plan, draw: Draw, progress: Progress, stop: threading.Event | None) -> Bench:
+def begun(plan: Plan, draw: Draw, progress: Progress, stop: threading.Event | None) -> Bench:
     (category,) = datasets.read(plan.dataset, Path(plan.root), [draw.category])
     shots = len(category.train) if draw.shots is None else draw.shots
     if shots > len(category.train):

@@ -16,8 +16,8 @@ from anomalib.models.image.cflow.lightning_model import Cflow as Module
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tgvig_core.backbone_layers import spread_layers
 from tgvig_core.backbones import Backbone, fill, local_weights
-from tgvig_core.benchmark.backbone_names import spread_layers
 from tgvig_core.benchmark.fitted import AnomalibDetector, Transform, patch_side
 from tgvig_core.benchmark.training import BARE, Length, train
 from tgvig_core.detectors import BATCH

@@ -10,15 +10,16 @@ from typing import Protocol
 
 from torch import Tensor
 
+from tgvig_core.backbone_layers import spread_layers
 from tgvig_core.backbones import Backbone
 from tgvig_core.benchmark import cflow, efficient_ad, reverse_distillation
-from tgvig_core.benchmark.backbone_names import spread_layers
 from tgvig_core.benchmark.banks import AnomalyDino, PatchcoreAnomalib
 from tgvig_core.benchmark.cflow import Cflow
 from tgvig_core.benchmark.efficient_ad import EfficientAd
 from tgvig_core.benchmark.plan import BY_THEMSELVES
 from tgvig_core.benchmark.reverse_distillation import ReverseDistillation
 from tgvig_core.benchmark.winclip import WinClip
+from tgvig_core.detector_kinds import patchcore
 from tgvig_core.detectors import PatchCore, PatchCoreSettings, ScoreSet
 from tgvig_core.errors import TgvigError
 from tgvig_core.progress import Progress, silent
@@ -45,10 +46,6 @@ class Detector(Protocol):
         """
 
 
-SEEN, GRID = 1.75, 28 / 256
-"""`patchcore-fine` looks at a frame of 256 px as if it had 448, and compares 28 × 28 patches of it."""
-
-
 TRAININGS = ("short", "published")
 """How long the detectors that are trained step by step are trained: `short` is for a CPU; `published` is the authors' or
 anomalib's length, whose sources LENGTHS of cflow.py, reverse_distillation.py and efficient_ad.py name."""
@@ -65,19 +62,17 @@ class _Wanted:
     training: str
 
 
-def _patchcore(wanted: _Wanted, unit: bool = False, seen: int | None = None, grid: int | None = None) -> PatchCore:
+def _deep(wanted: _Wanted, unit: bool = False) -> PatchCore:
     """PatchCore on three layers in place of two."""
     backbone = replace(wanted.backbone, layers=spread_layers(wanted.backbone.name))
-    return PatchCore(backbone, wanted.size, PatchCoreSettings(seen=seen, grid=grid, unit=unit), wanted.device)
+    return PatchCore(backbone, wanted.size, PatchCoreSettings(unit=unit), wanted.device)
 
 
 _BUILDERS: dict[str, Callable[[_Wanted], Detector]] = {
-    "patchcore": lambda wanted: PatchCore(wanted.backbone, wanted.size, device=wanted.device),
-    "patchcore-deep": _patchcore,
-    "patchcore-deep-unit": lambda wanted: _patchcore(wanted, unit=True),
-    "patchcore-fine": lambda wanted: _patchcore(
-        wanted, unit=True, seen=round(SEEN * wanted.size), grid=round(GRID * wanted.size)
-    ),
+    "patchcore": lambda wanted: patchcore("patchcore", wanted.backbone, wanted.size, device=wanted.device),
+    "patchcore-deep": _deep,
+    "patchcore-deep-unit": lambda wanted: _deep(wanted, unit=True),
+    "patchcore-fine": lambda wanted: patchcore("patchcore-fine", wanted.backbone, wanted.size, device=wanted.device),
     "patchcore-anomalib": lambda wanted: PatchcoreAnomalib(wanted.backbone, wanted.size, wanted.device),
     "cflow": lambda wanted: Cflow(wanted.backbone, wanted.size, wanted.device, cflow.LENGTHS[wanted.training]),
     "reverse-distillation": lambda wanted: ReverseDistillation(
@@ -91,8 +86,8 @@ _BUILDERS: dict[str, Callable[[_Wanted], Detector]] = {
 }
 
 DETECTORS = tuple(_BUILDERS)
-"""Their names. `patchcore` is the app's; the next three change one thing more each (docs/benchmark.md), the fifth is
-anomalib's with its defaults."""
+"""Their names. `patchcore` and `patchcore-fine` are the app's; from the one to the other each changes one thing more
+(docs/benchmark.md); the fifth is anomalib's with its defaults."""
 
 
 def build(

@@ -1,0 +1,62 @@
+"""A draw of photos and the sets that the method generates from it (TGVIG, CVPR 2024), as the measuring scripts share them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from pathlib import Path
+
+from torch import Tensor
+
+from tgvig_core import packs
+from tgvig_core.best_set import best_iteration
+from tgvig_core.choosing import choose_prompt
+from tgvig_core.generator import GeneratorSettings
+from tgvig_core.images import read_normals
+from tgvig_core.integrator import Integrator, IntegratorSettings, Iteration
+from tgvig_core.settings import SIZE, RunSettings
+
+
+class Cell:
+    """One category, number of shots and seed.
+
+    Args:
+        o: a script's options: data, images, iterations, anchor, pack.
+    """
+
+    def __init__(self, o: argparse.Namespace, category: str, shots: int, seed: int) -> None:
+        self.o, self.seed, self.category, self.shots = o, seed, category, shots
+        self.folder = next(path for path in sorted(o.data.rglob(category)) if (path / "train" / "good").is_dir())
+        photos = sorted((self.folder / "train" / "good").iterdir())
+        self.chosen = random.Random(seed).sample(photos, shots)
+        self.normals = read_normals(self.chosen).tensor(SIZE)
+        self.pack, _ = packs.choose(o.pack)
+        self.settings = GeneratorSettings(images=o.images, anchor=o.anchor)
+
+    def rounds(self) -> tuple[list[Iteration], dict]:
+        """All iterations with their sets, and the curve."""
+        encoder = packs.load_encoder(self.pack)
+        settings = RunSettings(tuple(map(str, self.chosen)), self.category, "")
+        prompt = choose_prompt(settings, encoder, encoder.encode_images(self.normals)).ranked.best.text
+        model = packs.load_generator(self.pack)
+        looping = IntegratorSettings(self.o.iterations)
+        integrator = Integrator(model, encoder, self.normals, prompt, self.settings, looping, self.seed)
+        rounds = list(integrator.iterations())
+        similarity = [entry.similarity for entry in rounds]
+        return rounds, {"prompt": prompt, "similarity": similarity, "best_iteration": best_iteration(similarity)}
+
+    def generated(self) -> Tensor:
+        """The best set, M×3×S×S in [-1, 1]."""
+        rounds, facts = self.rounds()
+        return rounds[facts["best_iteration"] - 1].images
+
+
+def read(file: Path) -> list[dict]:
+    """Rows of a file, none if there is none yet."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def place(row: dict) -> tuple[str, int, int]:
+    """What names a cell."""
+    return row["category"], row["shots"], row["seed"]

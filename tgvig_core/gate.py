@@ -85,7 +85,7 @@ def dropped(card: dict) -> tuple[int, ...]:
 def _admission(place: int, distance: float, limit: float) -> Admission:
     kept = distance <= limit
     reason = (
-        f"Its distance to the nearest real photo, {distance:.1f}, is {'within' if kept else 'above'} the {limit:.1f} "
+        f"Its distance to the nearest real photo, {distance:.3g}, is {'within' if kept else 'above'} the {limit:.3g} "
         f"that is {TOO_FAR:g} times what a good photo may have."
     )
     return Admission(place, kept, distance, reason)

@@ -25,7 +25,7 @@ ARMS = {
 }
 DETECTORS = {
     "As usual": "patchcore",
-    "More closely: finds more from few photos, takes three times as long": "patchcore-fine",
+    "More closely: tells good from bad better, takes three times as long": "patchcore-fine",
 }
 BACKBONES = [
     ("As the models in use", ""),

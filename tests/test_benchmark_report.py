@@ -118,6 +118,14 @@ def test_figure_4_shows_what_gains_most():
     assert heights == pytest.approx([50.0, 60.0])  # real, then TGVIG: a mean gain of 0.1
 
 
+def test_figure_4_leaves_out_a_detector_that_saw_no_generated_set():
+    rows = [made_row("a", seed, arm, 0.5) for seed in (0, 1) for arm in ("real", "tgvig")]
+    alone = [made_row("a", seed, "real", 0.5) | {"detector": "patchcore-anomalib"} for seed in (0, 1)]
+    ((_, figure, _, caption),) = figures._gains(rows + alone)
+    assert len(figure.axes) == 2 and "anomalib" not in caption
+    assert list(figures._gains(alone)) == []
+
+
 def test_bars_of_all_arms_are_of_the_same_draws():
     rows = []
     for category, level, ours in (("a", 0.9, (0.9, 0.9)), ("b", 0.5, (None, None)), ("c", 0.7, (None, 0.8))):

@@ -74,11 +74,11 @@ Drawn = Iterator[tuple[str, Figure, str, str]]
 def _gains(rows: Sequence[Row]) -> Drawn:
     """Fig. 4: averages by detector and number of photos, and the categories that gain most from one photo."""
     for (dataset,), group in settings(rows, "dataset").items():
-        if not {TGVIG, REAL} <= {row["arm"] for row in group}:
+        detectors = {which: own for which, own in settings(group, "detector", "backbone").items() if _both(own)}
+        if not detectors:
             continue
-        detectors = settings(group, "detector", "backbone")
         words = {}
-        figure = Figure((8, 2.6 * len(detectors)), layout="constrained")
+        figure = Figure((8, 2.8 * len(detectors)), layout="constrained")
         axes = figure.subplots(len(detectors), 2, squeeze=False, width_ratios=(2, 3))
         for line, ((detector, backbone), own) in zip(axes, detectors.items(), strict=True):
             by_shots = {shots_name(one): [row for row in own if row["shots"] == one] for one in shots_of(own)}
@@ -90,7 +90,7 @@ def _gains(rows: Sequence[Row]) -> Drawn:
             fewest_name, fewest = next(iter(by_shots.items()))
             names = _most_improved(fewest)
             _bars(line[1], {name: [row for row in fewest if row["category"] == name] for name in names}, "image_auroc")
-            line[0].set_title(detector_name(detector, backbone), loc="left")
+            line[0].set_title(detector_name(detector, backbone).replace(" on ", "\non "), loc="left")
             line[1].set_title(f"largest gains, {fewest_name}", loc="left")
         _legend(figure, axes[0, 0])
         yield (
@@ -115,7 +115,7 @@ def _one_shot(rows: Sequence[Row]) -> Drawn:
     numbers = {"btad": "Figure 5", "loco": "Figure 6"}
     single = [row for row in rows if row["shots"] == 1 and row["detector"] == "patchcore"]
     for (dataset, backbone), group in settings(single, "dataset", "backbone").items():
-        if dataset == "mvtec" or not {TGVIG, REAL} <= {row["arm"] for row in group}:
+        if dataset == "mvtec" or not _both(group):
             continue
         parts = {name: own for (name,), own in settings(group, "category").items()}
         figure = Figure((8, 2.8), layout="constrained")
@@ -130,6 +130,11 @@ def _one_shot(rows: Sequence[Row]) -> Drawn:
             "Image and pixel AUROC in percent by category, mean and standard deviation over the seeds "
             "that all arms have. The axes do not begin at 0.",
         )  # fmt: skip
+
+
+def _both(rows: Sequence[Row]) -> bool:
+    """Whether there is something to compare: a detector may have been measured on the photos alone."""
+    return {TGVIG, REAL} <= {row["arm"] for row in rows}
 
 
 def _compared(rows: Sequence[Row]) -> list[Row]:

@@ -21,7 +21,7 @@ def patchcore(
 
     Args:
         kind: one of KINDS. `patchcore-fine` has a third, later layer, features of length 1 in every layer, and a closer look;
-            scoring a photo takes about three times as long.
+            scoring a photo takes three to four times as long.
         backbone: where features come from; the fine kind takes other layers of it.
         size: S, side in px of the square images. settings: of both kinds.
 

@@ -25,7 +25,7 @@ ARMS = {
 }
 DETECTORS = {
     "As usual": "patchcore",
-    "More closely: tells good from bad better, takes three times as long": "patchcore-fine",
+    "More closely: tells good from bad better, takes three to four times as long": "patchcore-fine",
 }
 BACKBONES = [
     ("As the models in use", ""),

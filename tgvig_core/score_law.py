@@ -18,7 +18,7 @@ from torch import Tensor
 PARTS = 4
 """Parts that the numbers below rest on."""
 WITHIN_WEIGHT = 16
-"""How many held-out photos WITHIN is worth beside their own spread."""
+"""How many held-out photos `Others.within` is worth beside their own spread."""
 
 
 @dataclass(frozen=True)

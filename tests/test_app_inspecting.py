@@ -14,7 +14,7 @@ from walking import cells, entry, plot_texts, status, step
 from tgvig_ui.store import Store
 from tgvig_ui.training import model_card
 
-RATE = 12
+RATE = 2
 """Per cent of good parts that may be rejected; not what the page begins with."""
 
 

@@ -45,7 +45,7 @@ def test_an_image_is_kept_up_to_twice_the_threshold():
         found.words.startswith("2 of 5 generated images lie too far")
         and "1 of 5 generated images lie farther" in found.words
     )
-    assert "0.8, is above the 0.5" in found.images[2].reason and "within" in found.images[0].reason
+    assert "0.75, is above the 0.5" in found.images[2].reason and "within" in found.images[0].reason
 
 
 @pytest.mark.parametrize(

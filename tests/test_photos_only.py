@@ -77,7 +77,7 @@ def test_step_3_goes_on_as_if_nothing_had_been_generated(server, part):
 def test_new_photos_need_no_step_back(server, part):
     training.train(server, part.id, PHOTOS, "As usual", 5, "")
     done(server, part)
-    training.train(server, part.id, PHOTOS, 10, "")
+    training.train(server, part.id, PHOTOS, "As usual", 10, "")
     done(server, part)
     assert part.generations() == [1]
     part.add_photos(normals("bottle", 3)[2:])
@@ -88,6 +88,6 @@ def test_new_photos_need_no_step_back(server, part):
 
 def test_generated_images_must_be_there_to_be_learned_from(server, part):
     with pytest.raises(TgvigError, match="generate a set in step 3, or learn from the photos"):
-        training.train(server, part.id, GENERATED, 5, "")
+        training.train(server, part.id, GENERATED, "As usual", 5, "")
     with pytest.raises(TgvigError, match="no photos yet"):
         training.train(server, server.store.new().id, PHOTOS, "As usual", 5, "")

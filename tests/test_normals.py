@@ -131,8 +131,8 @@ def test_step_4_warns_of_an_odd_photo_that_a_detector_has_learned_from(part):
     part.choose(generation=1)
     model = part.generation(1) / "model"
     model.mkdir(parents=True)
-    card = {"format": MODEL_FORMAT, "arm": "real", "calibration": {"threshold": 2.0, "words": ""}, "backbone": "some net",
-            "layers": []}  # fmt: skip
+    card = {"format": MODEL_FORMAT, "detector": "patchcore", "arm": "real", "backbone": "some net",
+            "calibration": {"threshold": 2.0, "words": ""}, "layers": []}  # fmt: skip
     (model / "model.json").write_text(json.dumps(card))
     assert "tg-warn" not in training.show(step, part)[step.result]
     before = training.token(part)

@@ -219,7 +219,7 @@ def _words(figures: list[ArmFigures], recommended: str, images: int) -> str:
     return (
         f"{choice} Image AUROC on {images} held-out good images and faint synthetic defects of {len(KINDS)} kinds on them, "
         f"with its difference to the photos only and an interval that holds with 90 % probability: {auroc}. Only a hint: on "
-        f"labelled photos its sign was right in {RIGHT} of {COMPARED} comparisons."
+        f"labelled photos its sign was right in {RIGHT} of {COMPARED} comparisons (of the usual detector)."
     )
 
 

@@ -67,6 +67,11 @@ def _circumstances(plan: Plan) -> dict:
 
 
 def begun(plan: Plan, draw: Draw, progress: Progress, stop: threading.Event | None) -> Bench:
+    """The photos of a draw read and chosen by its seed, with nothing learned yet; seed and shots alone decide which.
+
+    Raises:
+        TgvigError: the category lacks good photos, or a photo cannot be read. Stopped: the stop event was set.
+    """
     (category,) = datasets.read(plan.dataset, Path(plan.root), [draw.category])
     shots = len(category.train) if draw.shots is None else draw.shots
     if shots > len(category.train):

@@ -1,5 +1,5 @@
 # `make app`, `make demo` and `make test` set up everything they need: the first time it takes minutes, later nothing.
-# PYTHON=/path/to/python3.12 chooses an interpreter; otherwise tools/setup.sh finds one.
+# PYTHON=/path/to/python3.12 chooses an interpreter; otherwise tools/scripts/setup.sh finds one.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup app demo test bench torture lint docs clean
@@ -20,8 +20,8 @@ help:
 
 setup: $(READY)
 
-$(READY): requirements.txt requirements-dev.txt packages.txt packages-dev.txt pyproject.toml tools/setup.sh
-	@PYTHON="$(PYTHON)" bash tools/setup.sh
+$(READY): requirements.txt requirements-dev.txt packages.txt packages-dev.txt pyproject.toml tools/scripts/setup.sh
+	@PYTHON="$(PYTHON)" bash tools/scripts/setup.sh
 	@touch $@
 
 app: $(READY)
@@ -42,10 +42,10 @@ test: $(READY)
 	.venv/bin/python -m pytest $(ARGS)
 
 bench: $(READY)
-	.venv/bin/python -m tools.bench $(ARGS)
+	.venv/bin/python -m tools.benchmarks $(ARGS)
 
 torture: $(READY)
-	.venv/bin/python -W ignore -m tools.torture $(ARGS)
+	.venv/bin/python -W ignore -m tests.robustness $(ARGS)
 
 lint: $(READY)
 	.venv/bin/ruff check .

@@ -7,7 +7,7 @@ import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: no request leaves the machine
 
-from tgvig_ui.quick_gradio import import_gradio
+from tgvig_ui.gradio_compat import import_gradio
 
 if __name__ == "__main__":
     import_gradio(mcp="--mcp" in sys.argv)

@@ -15,7 +15,7 @@ from photos import category, normals
 from playwright.sync_api import Page, expect
 from walking import cells, entry, part_of, photos, start, status, step
 
-from tgvig_core.export import Wishes, export
+from tgvig_core.bundles.export import Wishes, export
 
 
 @pytest.fixture

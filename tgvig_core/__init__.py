@@ -9,15 +9,15 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _FILES = {
-    "run": "library",
-    "resume": "pipeline",
-    "export_bundle": "library",
-    "open_bundle": "bundle",
-    "load_inspector": "runtimes",
-    "read_photo": "images",
-    "heatmap": "inspection",
-    "TgvigError": "errors",
-    "Stopped": "errors",
+    "run": "api",
+    "resume": "runs.pipeline",
+    "export_bundle": "api",
+    "open_bundle": "bundles.bundle",
+    "load_inspector": "bundles.runtimes",
+    "read_photo": "photos.images",
+    "heatmap": "inspection.inspector",
+    "TgvigError": "utils.errors",
+    "Stopped": "utils.errors",
 }
 """Where each public name is defined. None is called like a file here: importing that file would put it in the name's place."""
 __all__ = list(_FILES)

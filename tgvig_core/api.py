@@ -6,13 +6,13 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from tgvig_core import pipeline
-from tgvig_core.export import FORMATS, Wishes, export
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.images import expand_inputs
-from tgvig_core.integrator import IntegratorSettings
-from tgvig_core.progress import Progress, silent
-from tgvig_core.settings import RunSettings
+from tgvig_core.bundles.export import FORMATS, Wishes, export
+from tgvig_core.generation.integrator import IntegratorSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.photos.images import expand_inputs
+from tgvig_core.runs import pipeline
+from tgvig_core.runs.settings import RunSettings
+from tgvig_core.utils.progress import Progress, silent
 
 
 def run(

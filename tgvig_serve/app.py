@@ -14,8 +14,9 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.security import HTTPBearer
 
-from tgvig_core import __version__, strict_json
-from tgvig_core.inspection import Inspector
+from tgvig_core import __version__
+from tgvig_core.inspection.inspector import Inspector
+from tgvig_core.utils import strict_json
 from tgvig_serve import docs_page, problems
 from tgvig_serve.answers import About, Answer, State, Trouble, headers_of
 from tgvig_serve.bodies import Sent, photo_of

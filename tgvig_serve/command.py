@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from tgvig_core.bundle import open_bundle
-from tgvig_core.runtimes import load_inspector
+from tgvig_core.bundles.bundle import open_bundle
+from tgvig_core.bundles.runtimes import load_inspector
 from tgvig_serve.app import build
 from tgvig_serve.running import listen, run
 from tgvig_serve.settings import Settings

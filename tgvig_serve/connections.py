@@ -10,7 +10,7 @@ import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tgvig_core import strict_json
+from tgvig_core.utils import strict_json
 
 HEADER_SECONDS = 10.0
 """From the first byte (or from connecting) to the end of a request's headers."""

@@ -17,11 +17,11 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 from PIL import Image
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import from_square, to_square
-from tgvig_core.inspection import Finding, Inspector, heatmap
-from tgvig_core.photo_files import decode_bytes
-from tgvig_core.regions import regions
+from tgvig_core.inspection.inspector import Finding, Inspector, heatmap
+from tgvig_core.inspection.regions import regions
+from tgvig_core.photos.images import from_square, to_square
+from tgvig_core.photos.reading import decode_bytes
+from tgvig_core.utils.errors import TgvigError
 from tgvig_serve.answers import Answer, RegionFound
 from tgvig_serve.batching import Batcher
 from tgvig_serve.bodies import Sent

@@ -7,8 +7,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.photo_files import TooManyPixels, UnknownFormat
+from tgvig_core.photos.reading import TooManyPixels, UnknownFormat
+from tgvig_core.utils.errors import TgvigError
 
 GONE = 499
 """nginx's number for a client that left before its answer; nobody receives it, but the log and the metrics do."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
-from tgvig_core.errors import TgvigError
+from tgvig_core.utils.errors import TgvigError
 from tgvig_serve.connections import Connection
 from tgvig_serve.settings import TOKEN_VARIABLE, Settings
 

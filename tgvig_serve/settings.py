@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.photo_files import MAX_PIXELS
+from tgvig_core.photos.reading import MAX_PIXELS
+from tgvig_core.utils.errors import TgvigError
 
 TOKEN_VARIABLE = "TGVIG_TOKEN"
 

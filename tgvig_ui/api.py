@@ -6,18 +6,19 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.formats import missing
-from tgvig_ui import checking, taking_home
-from tgvig_ui.adding import check_given
-from tgvig_ui.beginning import Asked, begin
-from tgvig_ui.bundling import made_of
-from tgvig_ui.executor import BUSY
-from tgvig_ui.generations import similarity
-from tgvig_ui.results import results
-from tgvig_ui.server import Server, bound
-from tgvig_ui.service import ranking
-from tgvig_ui.training import model_card
+from tgvig_core.bundles.writers import missing
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.adding import check_given
+from tgvig_ui.jobs.begin import Asked, begin
+from tgvig_ui.jobs.bundle import made_of
+from tgvig_ui.jobs.models import ranking
+from tgvig_ui.jobs.queue import BUSY
+from tgvig_ui.jobs.server import Server, bound
+from tgvig_ui.parts.generations import similarity
+from tgvig_ui.parts.results import results
+from tgvig_ui.steps.train import bundle as taking_home
+from tgvig_ui.steps.train import check as checking
+from tgvig_ui.steps.train.view import model_card
 
 
 def add(server: Server) -> None:
@@ -39,8 +40,8 @@ def rank(server: Server, photos: list[gr.FileData], object_name: str) -> str:
     Returns:
         The part's id, which the other endpoints take.
     """
-    from tgvig_core.images import read_normals
-    from tgvig_core.vocabulary import clean_name
+    from tgvig_core.photos.images import read_normals
+    from tgvig_core.prompting.vocabulary import clean_name
 
     paths, name = _files(server, photos), clean_name(object_name)
     check_given(server, None, paths)
@@ -167,7 +168,7 @@ def inspect(server: Server, part_id: str, photos: list[gr.FileData]) -> str:
     Returns:
         The part's id.
     """
-    from tgvig_core.images import read_photo
+    from tgvig_core.photos.images import read_photo
 
     part = server.part(part_id)
     if not model_card(part):

@@ -13,23 +13,24 @@ import gradio as gr
 import typer
 from starlette.middleware import Middleware
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.paths import cache_dir
-from tgvig_ui import assemble, expiry, zero_gpu
-from tgvig_ui.alone import alone, check_port
-from tgvig_ui.executor import Executor
-from tgvig_ui.guard import Guard, Rules
-from tgvig_ui.jobs import Jobs
-from tgvig_ui.marking import outermost
-from tgvig_ui.public import Limits, on_a_space, user
-from tgvig_ui.server import Server
-from tgvig_ui.service import Options, Service
-from tgvig_ui.sessions import Forgetful
-from tgvig_ui.sites import Sites, own_hosts
-from tgvig_ui.store import MAX_BYTES, Store
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.folders import cache_dir
+from tgvig_ui.jobs import expiry, zero_gpu
+from tgvig_ui.jobs.models import Options, Service
+from tgvig_ui.jobs.queue import Executor
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.jobs.tasks import Jobs
+from tgvig_ui.page import assemble
+from tgvig_ui.parts.store import MAX_BYTES, Store
+from tgvig_ui.security.headers import outermost
+from tgvig_ui.security.hosts import Sites, own_hosts
+from tgvig_ui.security.requests import Guard, Rules
+from tgvig_ui.security.sessions import Forgetful
+from tgvig_ui.security.visitors import Limits, on_a_space, user
+from tgvig_ui.single_server import alone, check_port
 
 ROOT = Path(__file__).resolve().parent.parent
-STYLE = Path(__file__).with_name("style.css")
+STYLE = Path(__file__).with_name("page") / "style.css"
 SPACE_DISK = Path("/data")
 """The lasting disk of a Space that has one."""
 LOCAL = ("127.0.0.1", "localhost", "::1")

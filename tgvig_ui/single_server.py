@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tgvig_core.errors import TgvigError
+from tgvig_core.utils.errors import TgvigError
 
 LOCK = ".server.lock"
 

@@ -3,17 +3,17 @@
 import pytest
 from made_backbones import DINO, random_weights
 
-from tgvig_core import pack_files
-from tgvig_core.backbone_layers import last_layers, spread_layers
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.benchmark.backbone_names import backbone_of
-from tgvig_core.errors import TgvigError
+from tgvig_core.benchmark.backbones import backbone_of
+from tgvig_core.models.backbone_layers import last_layers, spread_layers
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.packs import files
+from tgvig_core.utils.errors import TgvigError
 
 
 @pytest.fixture(autouse=True)
 def no_ledger_no_hub(monkeypatch, tmp_path):
     monkeypatch.setenv("TGVIG_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(pack_files, "hub_answers", lambda: False)
+    monkeypatch.setattr(files, "hub_answers", lambda: False)
 
 
 @pytest.mark.parametrize(

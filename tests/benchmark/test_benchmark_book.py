@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 from made_cells import plan_of, todo_of
 
-from tgvig_core.benchmark import book
 from tgvig_core.benchmark.plan import Plan
-from tgvig_core.benchmark.rows import COLUMNS, failed, key_of, row_of
-from tgvig_core.errors import TgvigError
+from tgvig_core.benchmark.results import book
+from tgvig_core.benchmark.results.rows import COLUMNS, failed, key_of, row_of
+from tgvig_core.utils.errors import TgvigError
 
 
 @pytest.fixture

@@ -12,16 +12,16 @@ import torch
 from photos import category
 from sklearn.metrics import roc_auc_score
 
-from tgvig_core.backbones import EFFICIENTNET_LITE0
 from tgvig_core.benchmark import cell as cells
 from tgvig_core.benchmark.cell import evenly, measure
-from tgvig_core.benchmark.costs import Costs
 from tgvig_core.benchmark.plan import Draw, Plan
 from tgvig_core.benchmark.recipes import COPIES, recipe, recipes
-from tgvig_core.detectors import PatchCore
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
-from tgvig_core.testset import read_test_folder
+from tgvig_core.benchmark.results.costs import Costs
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.photos.images import read_normals, read_photo, to_square, to_tensor
+from tgvig_core.photos.labelled_folder import read_test_folder
+from tgvig_core.utils.errors import Stopped, TgvigError
 
 SIZE = 128
 

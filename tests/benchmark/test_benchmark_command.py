@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from made_cells import ORDERS, begun, parts
 
-from tgvig_core.__main__ import main
 from tgvig_core.benchmark.command import _check_names, unfolded
 from tgvig_core.benchmark.plan import Plan
-from tgvig_core.errors import TgvigError
+from tgvig_core.cli.main import main
+from tgvig_core.utils.errors import TgvigError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_bad_words_are_one_sentence_and_leave_nothing(here, tmp_path, more, said
 SCRIPT = """
 import sys
 from made_cells import parts
-from tgvig_core.__main__ import main
+from tgvig_core.cli.main import main
 if __name__ == "__main__":
     sys.modules.update(parts())
     main()

@@ -11,9 +11,9 @@ from anomalib.data.datasets.image.mvtecad import make_mvtec_ad_dataset
 from photos import DATA, category
 from PIL import Image
 
-from tgvig_core.benchmark.datasets import _SOURCES, DATASETS, read
-from tgvig_core.errors import TgvigError
-from tgvig_core.testset import read_mask
+from tgvig_core.benchmark.data.datasets import _SOURCES, DATASETS, read
+from tgvig_core.photos.labelled_folder import read_mask
+from tgvig_core.utils.errors import TgvigError
 
 MODULES = {"mvtec": MVTecAD, "loco": MVTecLOCO, "btad": BTech, "visa": Visa}
 

@@ -6,16 +6,16 @@ import pytest
 import torch
 from made_backbones import DINO, bottles, random_resnet, random_weights, share_within
 
-from tgvig_core.backbones import EFFICIENTNET_LITE0, Backbone
-from tgvig_core.benchmark.banks import AnomalyDino, PatchcoreAnomalib
-from tgvig_core.benchmark.cflow import Cflow, CflowSettings
-from tgvig_core.benchmark.detectors import DETECTORS, TRAININGS, build
-from tgvig_core.benchmark.efficient_ad import EfficientAd
-from tgvig_core.benchmark.fitted import AnomalibDetector
+from tgvig_core.benchmark.detectors.banks import AnomalyDino, PatchcoreAnomalib
+from tgvig_core.benchmark.detectors.cflow import Cflow, CflowSettings
+from tgvig_core.benchmark.detectors.choose import DETECTORS, TRAININGS, build
+from tgvig_core.benchmark.detectors.efficient_ad import EfficientAd
+from tgvig_core.benchmark.detectors.fitted import AnomalibDetector
+from tgvig_core.benchmark.detectors.reverse_distillation import ReverseDistillation
 from tgvig_core.benchmark.plan import BY_THEMSELVES
-from tgvig_core.benchmark.reverse_distillation import ReverseDistillation
-from tgvig_core.detectors import PatchCore, ScoreSet
-from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.detectors.patchcore import PatchCore, ScoreSet
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0, Backbone
+from tgvig_core.utils.errors import Stopped, TgvigError
 
 SIZE = 128
 

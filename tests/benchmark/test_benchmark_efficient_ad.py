@@ -8,13 +8,19 @@ import torch
 from anomalib.models.image.efficient_ad.torch_model import SmallPatchDescriptionNetwork
 from made_backbones import bottles
 
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.benchmark import own_teacher
-from tgvig_core.benchmark.efficient_ad import LENGTHS, EfficientAd, EfficientAdSettings, map_scale, teacher_scale
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_normals
-from tgvig_core.paths import ASSETS
-from tgvig_core.progress import silent
+from tgvig_core.benchmark.detectors import own_teacher
+from tgvig_core.benchmark.detectors.efficient_ad import (
+    LENGTHS,
+    EfficientAd,
+    EfficientAdSettings,
+    map_scale,
+    teacher_scale,
+)
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.photos.images import read_normals
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.folders import ASSETS
+from tgvig_core.utils.progress import silent
 
 CPU = torch.device("cpu")
 QUICK = EfficientAdSettings(steps=2, teacher_steps=1, views=1)

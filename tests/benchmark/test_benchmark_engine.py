@@ -16,12 +16,13 @@ import psutil
 import pytest
 from made_cells import begun, diary, figure, measure, name, plan_of, todo_of
 
-from tgvig_core.benchmark import book, local
-from tgvig_core.benchmark.engine import Died, rows_of, spread
-from tgvig_core.benchmark.rows import COLUMNS, key_of, row_of
-from tgvig_core.errors import Stopped
+from tgvig_core.benchmark.engines import local
+from tgvig_core.benchmark.engines.engine import Died, rows_of, spread
+from tgvig_core.benchmark.results import book
+from tgvig_core.benchmark.results.rows import COLUMNS, key_of, row_of
+from tgvig_core.utils.errors import Stopped
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def names(plan) -> set[str]:

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from made_cells import begun, diary, figure, measure, name, plan_of, todo_of
 
-from tgvig_core.benchmark import on_ray
-from tgvig_core.benchmark.rows import key_of
-from tgvig_core.errors import Stopped, TgvigError
+from tgvig_core.benchmark.engines import on_ray
+from tgvig_core.benchmark.results.rows import key_of
+from tgvig_core.utils.errors import Stopped, TgvigError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def names(plan) -> list[str]:

@@ -10,8 +10,8 @@ from browser import open_page
 from made_rows import made_quality, made_row
 from PIL import Image
 
-from tgvig_core.benchmark import figures, report
-from tgvig_core.errors import TgvigError
+from tgvig_core.benchmark.report import figures, report
+from tgvig_core.utils.errors import TgvigError
 
 CURVE = [0.2, 0.25, 0.24, 0.27, 0.26]
 CATEGORIES = "bottle cable capsule hazelnut metal_nut".split()

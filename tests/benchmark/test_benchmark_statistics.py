@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tgvig_core.benchmark.statistics import over_seeds, paired, shared, spread, value
+from tgvig_core.benchmark.results.statistics import over_seeds, paired, shared, spread, value
 
 
 def row(category: str, seed: int, arm: str, auroc: float | None, **more) -> dict:

@@ -3,11 +3,10 @@
 import pytest
 from made_rows import made_quality, made_row
 
-from tgvig_core.benchmark import authors
-from tgvig_core.benchmark.category_tables import all_figures, by_category
-from tgvig_core.benchmark.paper_tables import ablation, image_quality, one_image
-from tgvig_core.benchmark.statistics import Difference, Spread
-from tgvig_core.benchmark.tables import (
+from tgvig_core.benchmark.report import authors
+from tgvig_core.benchmark.report.category_tables import all_figures, by_category
+from tgvig_core.benchmark.report.paper_tables import ablation, image_quality, one_image
+from tgvig_core.benchmark.report.tables import (
     DETECTORS,
     arm_name,
     arms_of,
@@ -18,6 +17,7 @@ from tgvig_core.benchmark.tables import (
     settings,
     shots_of,
 )
+from tgvig_core.benchmark.results.statistics import Difference, Spread
 
 
 def of_arms(category: str, arms: dict[str, tuple], **more) -> list[dict]:

@@ -7,11 +7,11 @@ import torch
 from anomalib.models.image.cflow.anomaly_map import AnomalyMapGenerator
 from made_backbones import bottles, random_resnet, share_within
 
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.benchmark import cflow as flows
-from tgvig_core.benchmark import reverse_distillation
-from tgvig_core.benchmark.cflow import Cflow, CflowSettings, TrainedScale
-from tgvig_core.benchmark.reverse_distillation import ReverseDistillation, ReverseDistillationSettings
+from tgvig_core.benchmark.detectors import cflow as flows
+from tgvig_core.benchmark.detectors import reverse_distillation
+from tgvig_core.benchmark.detectors.cflow import Cflow, CflowSettings, TrainedScale
+from tgvig_core.benchmark.detectors.reverse_distillation import ReverseDistillation, ReverseDistillationSettings
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 
 SIZE = 128
 

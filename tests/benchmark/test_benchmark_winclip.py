@@ -11,9 +11,9 @@ import torch
 from made_backbones import bottles, share_within
 from safetensors.torch import save_file
 
-from tgvig_core.benchmark import winclip
-from tgvig_core.benchmark.winclip import NAME, WEIGHTS, WinClip
-from tgvig_core.errors import Stopped
+from tgvig_core.benchmark.detectors import winclip
+from tgvig_core.benchmark.detectors.winclip import NAME, WEIGHTS, WinClip
+from tgvig_core.utils.errors import Stopped
 
 TINY = {
     "embed_dim": 32,

@@ -10,12 +10,13 @@ from photos import normals
 from scipy.stats import mannwhitneyu
 from sklearn.metrics import roc_auc_score
 
-from tgvig_core import advice, packs
-from tgvig_core.advice import Scores, advise, compare, held_out, lift, scored
-from tgvig_core.augment import ViewPolicy
-from tgvig_core.detectors import PatchCore, ScoreSet
-from tgvig_core.images import read_normals
-from tools import measure_advice
+from tgvig_core.detectors.patchcore import PatchCore, ScoreSet
+from tgvig_core.diagnosis import pool_comparison
+from tgvig_core.diagnosis.pool_comparison import Scores, advise, compare, held_out, lift, scored
+from tgvig_core.packs import registry
+from tgvig_core.photos.images import read_normals
+from tgvig_core.photos.views import ViewPolicy
+from tools.research import measure_advice
 
 
 class Spy:
@@ -61,7 +62,7 @@ def test_a_pool_that_tells_all_apart_is_recommended():
     assert 0 < other.low <= other.difference <= other.high and other.sure
     assert found.recommended == "tgvig" and found.differs
     assert found.words.startswith("Learn from the photos and generated images.")
-    assert f"right in {advice.RIGHT} of {advice.COMPARED}" in found.words
+    assert f"right in {pool_comparison.RIGHT} of {pool_comparison.COMPARED}" in found.words
 
 
 def test_of_two_better_pools_the_best_and_of_worse_ones_none():
@@ -75,7 +76,7 @@ def test_of_two_better_pools_the_best_and_of_worse_ones_none():
 
 def test_a_small_difference_is_none_however_sure(monkeypatch):
     perfect = scores([1, 1, 1, 1], [9, 9, 9, 9], [9, 9, 9, 9])
-    monkeypatch.setattr(advice, "LEAST", 0.2)
+    monkeypatch.setattr(pool_comparison, "LEAST", 0.2)
     found = compare({"real": REAL, "tgvig": perfect})
     assert found.arms[1].low > 0 and not found.arms[1].sure
     assert found.recommended == "real" and "No difference could be shown" in found.words
@@ -134,8 +135,8 @@ def test_a_detector_that_remembers_defects_is_found_out_on_real_photos():
     """Taught the very defects as good, a detector of three bottles tells them from good photos worse."""
     photos = read_normals(normals("bottle", 3)).tensor(128)
     held = held_out(photos, ViewPolicy())
-    pack, _ = packs.choose("embedded")
-    detectors = {arm: PatchCore(packs.load_backbone(pack), 128) for arm in ("real", "tgvig")}
+    pack, _ = registry.choose("embedded")
+    detectors = {arm: PatchCore(registry.load_backbone(pack), 128) for arm in ("real", "tgvig")}
     detectors["real"].fit(photos, range(3))
     spoiled = held.spoiled.flatten(0, 2)
     detectors["tgvig"].fit(torch.cat([photos, spoiled]), (*range(3), *[3] * len(spoiled)))  # 3: never left out
@@ -164,7 +165,7 @@ def test_the_tables_of_the_measurement_count_signs_and_gains():
 
 def test_what_the_words_say_of_themselves_is_what_was_measured():
     """A sign counts where the labelled AUROC differs by more than 0.1 points."""
-    rows = (Path(__file__).parent.parent / "docs" / "advice.jsonl").read_text().splitlines()
+    rows = (Path(__file__).resolve().parents[2] / "docs" / "advice.jsonl").read_text().splitlines()
     right = compared = 0
     for row in map(json.loads, rows):
         scores = {arm: Scores(np.array(one["good"]), np.array(one["spoiled"])) for arm, one in row["arms"].items()}
@@ -173,7 +174,7 @@ def test_what_the_words_say_of_themselves_is_what_was_measured():
             if abs(gain) > 0.001:
                 compared += 1
                 right += np.sign(gain) == np.sign(one.difference)
-    assert len(rows) == 24 and (right, compared) == (advice.RIGHT, advice.COMPARED)
+    assert len(rows) == 24 and (right, compared) == (pool_comparison.RIGHT, pool_comparison.COMPARED)
 
 
 @pytest.mark.parametrize(("count", "scored_photos"), [(11, 11), (12, 12), (13, 7), (40, 10)])

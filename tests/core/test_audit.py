@@ -14,18 +14,19 @@ import pytest
 from photos import normals
 from PIL import Image
 
-from tgvig_core import pdf, pipeline
-from tgvig_core.audit import write_audit
-from tgvig_core.audit_facts import read_facts
-from tgvig_core.audit_parts import axis_svg, words_of
-from tgvig_core.calibration import how_found
-from tgvig_core.errors import TgvigError
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.integrator import IntegratorSettings
-from tgvig_core.pdf import write_pdf
-from tgvig_core.runs import detector_id
-from tgvig_core.settings import RunSettings
-from tgvig_core.updates import UpdateSettings
+from tgvig_core.fitting.calibration import how_found
+from tgvig_core.generation.fine_tuning import UpdateSettings
+from tgvig_core.generation.integrator import IntegratorSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.reports import pdf
+from tgvig_core.reports.audit import write_audit
+from tgvig_core.reports.audit_facts import read_facts
+from tgvig_core.reports.audit_parts import axis_svg, words_of
+from tgvig_core.reports.pdf import write_pdf
+from tgvig_core.runs import pipeline
+from tgvig_core.runs.settings import RunSettings
+from tgvig_core.storage.run_folder import detector_id
+from tgvig_core.utils.errors import TgvigError
 
 HOSTILE = "<script>alert('1')</script> & \"M8\""
 FILES = {"torch/model.json": "a" * 64, "onnx/model.onnx": "b" * 64}
@@ -88,7 +89,7 @@ def change(file: Path, **changes) -> dict:
 
 
 def about(run: Path, **changes) -> dict:
-    """A bundle.json as tgvig_core.manifest writes it."""
+    """A bundle.json as tgvig_core.bundles.manifest writes it."""
     card = read(run / "model" / "model.json")
     found = {
         "created": "2026-07-30T12:00:00+0000", "object": "bottle", "version": "7.8.9", "limits": card["calibration"],
@@ -109,7 +110,7 @@ def written(run: Path, **changes) -> Page:
 
 
 def check_json(run: Path) -> dict:
-    """A check of this very detector, in the form that tgvig_core.checking writes."""
+    """A check of this very detector, in the form that tgvig_core.runs.steps.check writes."""
     shares = [
         {"at": at, "found": found, "trials": 4, "share": found / 4, "low": 0.1, "high": 0.9}
         for at, found in ((0.2, 1), (1.0, 4))

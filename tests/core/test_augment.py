@@ -10,7 +10,7 @@ import torch
 from small import photo_tensor, seeded
 from torch import Tensor
 
-from tgvig_core.augment import ViewPolicy, views
+from tgvig_core.photos.views import ViewPolicy, views
 
 STILL = ViewPolicy(degrees=0, shift=0, light=0)
 SIDE = 64

@@ -8,13 +8,13 @@ import torch
 from photos import normals
 from safetensors.torch import save_file
 
-from tgvig_core import pack_files
-from tgvig_core.errors import TgvigError
-from tgvig_core.runs import Run
-from tgvig_ui.executor import Watch
-from tgvig_ui.jobs import Jobs
-from tgvig_ui.service import Options, Service
-from tgvig_ui.store import Part, Store
+from tgvig_core.packs import files
+from tgvig_core.storage.run_folder import Run
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.models import Options, Service
+from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.jobs.tasks import Jobs
+from tgvig_ui.parts.store import Part, Store
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_the_detector_takes_the_backbone_that_was_chosen(service, part, tmp_path
 
 def test_a_backbone_that_cannot_be_had_is_named_and_the_former_detector_stays(service, part, monkeypatch):
     assert train(service, part, "embedded")["backbone"] == "efficientnet_lite0"
-    monkeypatch.setattr(pack_files, "hub_answers", lambda: False)
+    monkeypatch.setattr(files, "hub_answers", lambda: False)
     with pytest.raises(TgvigError, match=r"dinov2.*--models-dir"):
         train(service, part, "strong")
     assert Run(part.generation(1)).read_json("model/model.json")["backbone"] == "efficientnet_lite0"

@@ -5,10 +5,10 @@ import timm
 import torch
 from made_backbones import DINO, bottles, random_weights
 
-from tgvig_core.backbone_layers import last_layers
-from tgvig_core.backbones import EFFICIENTNET_LITE0, Backbone, fill, local_weights, patchcore_model
-from tgvig_core.benchmark.cflow import Cflow, CflowSettings
-from tgvig_core.errors import TgvigError
+from tgvig_core.benchmark.detectors.cflow import Cflow, CflowSettings
+from tgvig_core.models.backbone_layers import last_layers
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0, Backbone, fill, local_weights, patchcore_model
+from tgvig_core.utils.errors import TgvigError
 
 
 @pytest.fixture(autouse=True)

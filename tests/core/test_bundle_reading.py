@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tgvig_core import bundle as reading
-from tgvig_core.bundle import Bundle, open_bundle
-from tgvig_core.errors import TgvigError
+from tgvig_core.bundles import bundle as reading
+from tgvig_core.bundles.bundle import Bundle, open_bundle
+from tgvig_core.utils.errors import TgvigError
 
 MODEL = "onnx/model.onnx"
 WEIGHTS = bytes(range(256)) * 40

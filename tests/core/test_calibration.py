@@ -8,15 +8,15 @@ import pytest
 import torch
 from photos import category
 
-from tgvig_core import score_law
-from tgvig_core.augment import ViewPolicy
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.calibration import HeldOut, calibrate, conformal_threshold, held_out, limits, rate_interval
-from tgvig_core.detectors import PatchCore, PatchCoreSettings, ScoreSet
-from tgvig_core.display import shown
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_normals
-from tgvig_core.pools import Pool, real
+from tgvig_core.detectors import score_prior
+from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings, ScoreSet
+from tgvig_core.fitting.calibration import HeldOut, calibrate, conformal_threshold, held_out, limits, rate_interval
+from tgvig_core.fitting.pools import Pool, real
+from tgvig_core.inspection.score_scale import shown
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.photos.images import read_normals
+from tgvig_core.photos.views import ViewPolicy
+from tgvig_core.utils.errors import TgvigError
 
 
 class Spy:
@@ -95,7 +95,7 @@ def test_of_many_photos_a_fifth_is_left_out_at_a_time_or_once(count, folds):
 def test_the_law_gives_the_threshold_where_photos_are_few_and_the_order_statistic_where_they_are_many():
     few, many = (torch.linspace(1, 2, count) for count in (58, 59))  # (59 + 1) · 5 % = 3 photos above
     assert limits(HeldOut(few, few, 58, 57), 0.05).threshold == pytest.approx(
-        score_law.of_photos(few, 57, 58).threshold(0.05)
+        score_prior.of_photos(few, 57, 58).threshold(0.05)
     )
     assert limits(HeldOut(many, many, 59, 58), 0.05).threshold == pytest.approx(float(many[56]))
     assert limits(HeldOut(many, many, 59, 58), 0.05).low == pytest.approx(rate_interval(59, 0.05)[0])
@@ -112,10 +112,10 @@ def test_a_single_photo_is_never_scored_itself_and_the_words_call_it_a_guess():
 def test_with_a_single_photo_other_parts_say_how_much_higher_another_photo_scores():
     found = {rate: calibrated(plain([0.5]), rate, ViewPolicy(light=0)) for rate in (0.01, 0.05, 0.2)}
     for rate, one in found.items():
-        expected = score_law.of_views(torch.tensor([0.5])).threshold(rate)
+        expected = score_prior.of_views(torch.tensor([0.5])).threshold(rate)
         assert one.threshold == pytest.approx(expected, rel=1e-3) == pytest.approx(one.pixel_threshold)
     assert found[0.01].threshold > found[0.05].threshold > found[0.2].threshold > 0.5
-    assert found[0.05].typical == pytest.approx(0.5 * math.exp(score_law.PLAIN.one_mean), rel=1e-3)
+    assert found[0.05].typical == pytest.approx(0.5 * math.exp(score_prior.PLAIN.one_mean), rel=1e-3)
 
 
 @pytest.mark.parametrize("levels", [[0.5], [0.4, 0.5, 0.45]])
@@ -125,8 +125,8 @@ def test_features_of_length_1_have_a_law_of_their_own(levels):
 
     normals = plain(levels)
     held = held_out(Unit(), real(normals), Unit(), normals, ViewPolicy())
-    assert held.others == score_law.UNIT != score_law.PLAIN
-    usual = replace(held, others=score_law.PLAIN)
+    assert held.others == score_prior.UNIT != score_prior.PLAIN
+    usual = replace(held, others=score_prior.PLAIN)
     assert limits(held, 0.05).threshold != pytest.approx(limits(usual, 0.05).threshold, rel=0.01)
 
 

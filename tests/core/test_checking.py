@@ -9,16 +9,19 @@ import pytest
 import torch
 from photos import normals
 
-from tgvig_core import advice, checking, learning, packs, pipeline
-from tgvig_core.augment import ViewPolicy
-from tgvig_core.console import show_check
-from tgvig_core.detectors import ScoreSet
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.images import read_normals
-from tgvig_core.pipeline import Work
-from tgvig_core.runs import Run
-from tgvig_core.settings import RunSettings
+from tgvig_core.cli.console import show_check
+from tgvig_core.detectors.patchcore import ScoreSet
+from tgvig_core.diagnosis import pool_comparison
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.packs import registry
+from tgvig_core.photos.images import read_normals
+from tgvig_core.photos.views import ViewPolicy
+from tgvig_core.runs import pipeline
+from tgvig_core.runs.pipeline import Work
+from tgvig_core.runs.settings import RunSettings
+from tgvig_core.runs.steps import check, fit
+from tgvig_core.storage.run_folder import Run
+from tgvig_core.utils.errors import Stopped, TgvigError
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,10 @@ def finished(tmp_path, monkeypatch) -> tuple[Work, list]:
     settings = RunSettings(
         ("a.png",), "nut", "", generating=GeneratorSettings(anchor="view", policy=ViewPolicy(flips=True))
     )
-    monkeypatch.setattr(learning, "pool_of", lambda work, photos, best, arm, *out: trained.append(arm))
-    monkeypatch.setattr(learning, "detector_of", lambda work, pool: Brightness())
-    monkeypatch.setattr(learning, "calibrated", lambda *given: SimpleNamespace(threshold=0.5))
-    monkeypatch.setattr(checking, "detectability", lambda *given: Seen(({"words": "Dents are found."},), "All found."))
+    monkeypatch.setattr(fit, "pool_of", lambda work, photos, best, arm, *out: trained.append(arm))
+    monkeypatch.setattr(fit, "detector_of", lambda work, pool: Brightness())
+    monkeypatch.setattr(fit, "calibrated", lambda *given: SimpleNamespace(threshold=0.5))
+    monkeypatch.setattr(check, "detectability", lambda *given: Seen(({"words": "Dents are found."},), "All found."))
     return Work(settings, run, None, "cpu", SimpleNamespace(photos=())), trained
 
 
@@ -66,7 +69,7 @@ def photos() -> torch.Tensor:
 
 def test_every_pool_the_part_allows_is_trained_but_the_runs_own(finished):
     work, trained = finished
-    found = checking.check(work, photos(), Brightness(), CARD)
+    found = check.check(work, photos(), Brightness(), CARD)
     assert trained == ["real", "augment", "augment:photometric", "augment:shifts", "augment:flips"]
     assert [one["arm"] for one in found["advice"]["arms"]] == [*trained, "tgvig"]
     assert all(one["difference"] == 0 for one in found["advice"]["arms"])  # the same detector under all names
@@ -78,7 +81,7 @@ def test_every_pool_the_part_allows_is_trained_but_the_runs_own(finished):
 
 def test_a_thorough_check_tries_the_other_sets_and_fewer_images(finished):
     work, trained = finished
-    found = checking.check(work, photos(), Brightness(), CARD, thorough=True)
+    found = check.check(work, photos(), Brightness(), CARD, thorough=True)
     assert trained[-3:] == ["tgvig:1", "tgvig:3", "tgvig:2:5"]  # of 6 images 5, and no 10
     # the sets are grey, 1 above black, and the limit is 0.5
     assert found["gate"]["tgvig:1"].startswith("All 6 generated images lie too far")
@@ -87,18 +90,18 @@ def test_a_thorough_check_tries_the_other_sets_and_fewer_images(finished):
 
 def test_what_was_trained_before_a_stop_is_not_trained_again(finished, monkeypatch):
     work, trained = finished
-    scored = advice.scored
+    scored = pool_comparison.scored
 
     def once(detector, held):
         if len(trained) == 3:
             raise Stopped
         return scored(detector, held)
 
-    monkeypatch.setattr(advice, "scored", once)
+    monkeypatch.setattr(pool_comparison, "scored", once)
     with pytest.raises(Stopped):
-        checking.check(work, photos(), Brightness(), CARD)
-    monkeypatch.setattr(advice, "scored", scored)
-    checking.check(work, photos(), Brightness(), CARD)
+        check.check(work, photos(), Brightness(), CARD)
+    monkeypatch.setattr(pool_comparison, "scored", scored)
+    check.check(work, photos(), Brightness(), CARD)
     assert trained == [
         "real",
         "augment",
@@ -110,7 +113,7 @@ def test_what_was_trained_before_a_stop_is_not_trained_again(finished, monkeypat
     work.run.write_json(
         "model/model.json", {"sha256": "second", "calibration": {"threshold": 1.5}}
     )  # another detector: nothing of the first counts
-    checking.check(work, photos(), Brightness(), CARD)
+    check.check(work, photos(), Brightness(), CARD)
     assert len(trained) == 6 + 5
 
 
@@ -118,14 +121,14 @@ def test_a_run_of_photos_only_has_no_generated_pool(finished):
     work, trained = finished
     (work.run.folder / "journal.jsonl").unlink()
     card = CARD | {"arm": "real", "best_iteration": None, "gate": None}
-    found = checking.check(work, photos(), Brightness(), card)
+    found = check.check(work, photos(), Brightness(), card)
     assert trained == ["augment", "augment:photometric", "augment:shifts", "augment:flips"] and found["gate"] == {}
 
 
 def test_the_result_holds_the_check_and_people_see_it_in_short(finished, capsys):
     work, _ = finished
     work.run.write_json("result.json", {"threshold": 1.5})
-    found = checking.check(work, photos(), Brightness(), CARD)
+    found = check.check(work, photos(), Brightness(), CARD)
     assert work.run.read_json("result.json") == {"threshold": 1.5, "check": found}
     show_check(found, work.run.folder)
     said = capsys.readouterr().out
@@ -133,9 +136,9 @@ def test_the_result_holds_the_check_and_people_see_it_in_short(finished, capsys)
 
 
 def test_a_folder_without_detector_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(checking, "opened", lambda folder, *given: SimpleNamespace(run=Run(folder)))
+    monkeypatch.setattr(check, "opened", lambda folder, *given: SimpleNamespace(run=Run(folder)))
     with pytest.raises(TgvigError, match="--resume"):
-        checking.check_run(tmp_path)
+        check.check_run(tmp_path)
 
 
 def used(tmp_path, monkeypatch, **result) -> Run:
@@ -183,13 +186,13 @@ def test_a_real_training_is_checked(tmp_path, monkeypatch):
     run = Run.create(tmp_path / "run", {})
     run.save_set(1, torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(0)) * 2 - 1)
     run.journal("iteration", number=1, similarity=0.5)
-    pack, _ = packs.choose("embedded")
-    work = Work(settings, run, packs.Models(pack, None, None, packs.load_backbone(pack)), "cpu", found)
+    pack, _ = registry.choose("embedded")
+    work = Work(settings, run, registry.Models(pack, None, None, registry.load_backbone(pack)), "cpu", found)
     images, steps = found.tensor(256), []
-    detector, card = learning.train(work, images, None, "augment")
-    monkeypatch.setattr(checking, "detectability", lambda *given: Seen((), f"Threshold {given[3]}."))
+    detector, card = fit.train(work, images, None, "augment")
+    monkeypatch.setattr(check, "detectability", lambda *given: Seen((), f"Threshold {given[3]}."))
     work = Work(settings, run, work.models, "cpu", found, lambda step, done, total: steps.append((step, done, total)))
-    seen = checking.check(work, images, detector, card)
+    seen = check.check(work, images, detector, card)
     arms = {one["arm"]: one for one in seen["advice"]["arms"]}
     assert seen["arm"] == "augment"
     assert list(arms) == ["real", "augment", "augment:photometric", "augment:shifts", "tgvig"]

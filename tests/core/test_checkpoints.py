@@ -18,9 +18,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from small import TINY, photo_tensor, published_f16, tiny_vqgan
 
-from tgvig_core.checkpoints import config_of, load_vqgan, read_state, save_vqgan, sha256
-from tgvig_core.errors import TgvigError
-from tgvig_core.vqgan import COMPACT_F8, IMAGENET_F16_1024, IMAGENET_F16_16384, Vqgan, VqganConfig
+from tgvig_core.models.checkpoints import config_of, load_vqgan, read_state, save_vqgan, sha256
+from tgvig_core.models.vqgan import COMPACT_F8, IMAGENET_F16_1024, IMAGENET_F16_16384, Vqgan, VqganConfig
+from tgvig_core.utils.errors import TgvigError
 
 State = dict[str, torch.Tensor]
 

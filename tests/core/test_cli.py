@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from photos import category, normals
 
-from tgvig_core.__main__ import main
+from tgvig_core.cli.main import main
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "assets" / "samples" / "hex_nut"
 
 

@@ -10,11 +10,11 @@ import torch
 from small import photo_tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tgvig_core import coreset
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.coreset import select
-from tgvig_core.detectors import PatchCore
-from tgvig_core.errors import Stopped
+from tgvig_core.detectors import coreset
+from tgvig_core.detectors.coreset import select
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.utils.errors import Stopped
 
 
 def rows(total: int, width: int, offset: float = 0.0) -> torch.Tensor:

@@ -9,12 +9,12 @@ from scipy import ndimage
 from small import photo_tensor, seeded
 from torch import Tensor
 
-from tgvig_core.defect_looks import poisson
-from tgvig_core.defect_shapes import perlin
-from tgvig_core.defects import KINDS, LEAST_DIFFERENCE, Defect, UnseenError, assorted, make_defect
-from tgvig_core.errors import TgvigError
-from tgvig_core.foreground import part_mask
-from tgvig_core.images import to_pixels, to_tensor
+from tgvig_core.photos.images import to_pixels, to_tensor
+from tgvig_core.synthetic.defects import KINDS, LEAST_DIFFERENCE, Defect, UnseenError, assorted, make_defect
+from tgvig_core.synthetic.foreground import part_mask
+from tgvig_core.synthetic.looks import poisson
+from tgvig_core.synthetic.shapes import perlin
+from tgvig_core.utils.errors import TgvigError
 
 SEEN = [kind for kind in KINDS if kind not in ("blend", "missing")]
 """Kinds that show even on a photo of one colour."""

@@ -11,17 +11,17 @@ import torch
 from scipy import ndimage
 from small import photo_tensor
 
-from tgvig_core import detectability as module
-from tgvig_core import detectability_words
-from tgvig_core.augment import ViewPolicy
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.calibration import calibrate
-from tgvig_core.defects import KINDS
-from tgvig_core.detectability import STRENGTHS, Detectability, Share, detectability
-from tgvig_core.detectability_words import NAMES, words_of_kind
-from tgvig_core.detectors import PatchCore, ScoreSet
-from tgvig_core.errors import Stopped
-from tgvig_core.pools import real
+from tgvig_core.detectors.patchcore import PatchCore, ScoreSet
+from tgvig_core.diagnosis import detectability as module
+from tgvig_core.diagnosis import detectability_words
+from tgvig_core.diagnosis.detectability import STRENGTHS, Detectability, Share, detectability
+from tgvig_core.diagnosis.detectability_words import NAMES, words_of_kind
+from tgvig_core.fitting.calibration import calibrate
+from tgvig_core.fitting.pools import real
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.photos.views import ViewPolicy
+from tgvig_core.synthetic.defects import KINDS
+from tgvig_core.utils.errors import Stopped
 
 STILL = ViewPolicy(0, 0, 0)
 SIDE = 64

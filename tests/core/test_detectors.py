@@ -17,11 +17,11 @@ from small import photo_tensor
 from torch.nn import functional as F
 from torchvision.transforms.functional import normalize
 
-from tgvig_core.backbones import EFFICIENTNET_LITE0, Backbone
-from tgvig_core.detectors import PatchCore, PatchCoreSettings
-from tgvig_core.efficientnet import load_efficientnet_lite0
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_normals
+from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0, Backbone
+from tgvig_core.models.efficientnet import load_efficientnet_lite0
+from tgvig_core.photos.images import read_normals
+from tgvig_core.utils.errors import TgvigError
 
 SIZE = 128
 PATCHES = (SIZE // 8) ** 2

@@ -14,16 +14,16 @@ import open_clip
 import pytest
 import skimage.data
 import torch
+from photos import normals
 from PIL import Image
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from tests.photos import normals
-from tgvig_core import clip_weights, text_cache
-from tgvig_core.encoders import TEXT_BATCH, ConseEncoder, OpenClipEncoder, class_names
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.images import read_normals, to_tensor
-from tgvig_core.text_cache import encode_texts_cached
+from tgvig_core.models.encoders import clip_weights, text_cache
+from tgvig_core.models.encoders.image_text import TEXT_BATCH, ConseEncoder, OpenClipEncoder, class_names
+from tgvig_core.models.encoders.text_cache import encode_texts_cached
+from tgvig_core.photos.images import read_normals, to_tensor
+from tgvig_core.utils.errors import Stopped, TgvigError
 
 ARCHITECTURE = "ViT-S-32-alt"
 TEXTS = ["a bottle with cork", "x", "a metal nut with a rather long list of other things beside it", "a tile with clay"]

@@ -5,14 +5,15 @@ import threading
 import pytest
 from made_generations import Held, photo
 
-from tgvig_core import estimate
-from tgvig_core.estimate import Speed, known_speed, rough_speed
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.packs import PACKS
-from tgvig_core.updates import UpdateSettings
-from tgvig_ui import assemble, generating
-from tgvig_ui.generating_events import estimate_now
-from tgvig_ui.store import write_json
+from tgvig_core.generation.fine_tuning import UpdateSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.packs.registry import PACKS
+from tgvig_core.runs import estimates
+from tgvig_core.runs.estimates import Speed, known_speed, rough_speed
+from tgvig_ui.page import assemble
+from tgvig_ui.parts.store import write_json
+from tgvig_ui.steps.generate import view as generating
+from tgvig_ui.steps.generate.events import estimate_now
 
 SPEED = Speed(step=10, view=1, image=2, gigabytes=3.25)
 
@@ -40,7 +41,7 @@ def held(tmp_path, monkeypatch):
 
 
 def measured(monkeypatch, speed: Speed | None = SPEED, pack: str = "embedded") -> None:
-    monkeypatch.setattr(estimate, "known_speed", lambda name, device: speed if name == pack else None)
+    monkeypatch.setattr(estimates, "known_speed", lambda name, device: speed if name == pack else None)
 
 
 def test_an_iteration_learns_looks_at_the_views_of_each_photo_and_draws_images():
@@ -87,7 +88,7 @@ def test_a_part_without_photos_gets_no_estimate(held):
 
 def test_a_speed_of_an_earlier_version_is_measured_anew(tmp_path, monkeypatch):
     monkeypatch.setenv("TGVIG_CACHE", str(tmp_path))
-    file = estimate._file("embedded", "cpu")
+    file = estimates._file("embedded", "cpu")
     file.parent.mkdir(parents=True)
     write_json(file, {"step": 2.5, "image": 0.1, "gigabytes": 2.2})
     assert known_speed("embedded", "cpu") is None

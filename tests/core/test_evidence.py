@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save_file
 from small import photo_tensor
 
-from tgvig_core.backbones import EFFICIENTNET_LITE0, Backbone
-from tgvig_core.detectors import PatchCore, PatchCoreSettings
-from tgvig_core.errors import TgvigError
-from tgvig_core.evidence import nearest_normal
+from tgvig_core.detectors.explain import nearest_normal
+from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0, Backbone
+from tgvig_core.utils.errors import TgvigError
 
 SIZE = 128
 EVERYTHING = PatchCoreSettings(coreset_least=10**6)

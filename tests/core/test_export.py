@@ -21,24 +21,24 @@ from photos import category, normals
 from torch.nn.functional import interpolate
 from torchvision.transforms.v2.functional import normalize
 
-from tgvig_core import export as exporting
-from tgvig_core.__main__ import main
-from tgvig_core.augment import ViewPolicy
-from tgvig_core.backbones import Backbone
-from tgvig_core.bundle import FORMATS, open_bundle
-from tgvig_core.detectors import PatchCore, PatchCoreSettings
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.export import Wishes, export
-from tgvig_core.exported import ScoringGraph
-from tgvig_core.formats import write_onnx
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.images import read_normals, read_photo, to_square
-from tgvig_core.integrator import IntegratorSettings
-from tgvig_core.manifest import command
-from tgvig_core.runtimes import load_inspector
-from tgvig_core.settings import RunSettings
+from tgvig_core.bundles import export as exporting
+from tgvig_core.bundles.bundle import FORMATS, open_bundle
+from tgvig_core.bundles.export import Wishes, export
+from tgvig_core.bundles.manifest import command
+from tgvig_core.bundles.runtimes import load_inspector
+from tgvig_core.bundles.writers import write_onnx
+from tgvig_core.cli.main import main
+from tgvig_core.detectors.export_graph import ScoringGraph
+from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.generation.integrator import IntegratorSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.models.backbones import Backbone
+from tgvig_core.photos.images import read_normals, read_photo, to_square
+from tgvig_core.photos.views import ViewPolicy
+from tgvig_core.runs.settings import RunSettings
+from tgvig_core.utils.errors import Stopped, TgvigError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -348,7 +348,7 @@ def test_writing_the_formats_leaves_nothing_for_their_makers(run, tmp_path):
     home.mkdir()
     code = f"""
 from pathlib import Path
-from tgvig_core.export import Wishes, export
+from tgvig_core.bundles.export import Wishes, export
 export(Path({str(run)!r}), Path({str(tmp_path / "made.zip")!r}), Wishes(("openvino",)))
 import onnxruntime, openvino
 """
@@ -364,7 +364,7 @@ import onnxruntime, openvino
 
 
 def test_a_library_that_is_missing_is_named_with_its_command(run, monkeypatch):
-    monkeypatch.setattr("tgvig_core.formats.find_spec", lambda name: None if name == "onnxscript" else object())
+    monkeypatch.setattr("tgvig_core.bundles.writers.find_spec", lambda name: None if name == "onnxscript" else object())
     with pytest.raises(TgvigError, match="pip install onnxscript"):
         Wishes(("onnx",))
 
@@ -376,7 +376,7 @@ class Blocker:
         if name.split(".")[0] in {"torch", "torchvision", "timm", "anomalib", "transformers", "open_clip", "gradio"}:
             raise ImportError("blocked: " + name)
 sys.meta_path.insert(0, Blocker())
-from tgvig_core.__main__ import main
+from tgvig_core.cli.main import main
 main()
 """
 
@@ -419,8 +419,8 @@ def test_the_command_asks_for_the_same_settings_again(tmp_path, monkeypatch):
         integrating=IntegratorSettings(4, False),
     )  # fmt: skip
     asked = []
-    monkeypatch.setattr("tgvig_core.pipeline.start", lambda settings, *watched: asked.append(settings) or {})
-    monkeypatch.setattr("tgvig_core.__main__.show_result", lambda result, out: None)
+    monkeypatch.setattr("tgvig_core.runs.pipeline.start", lambda settings, *watched: asked.append(settings) or {})
+    monkeypatch.setattr("tgvig_core.cli.main.show_result", lambda result, out: None)
     monkeypatch.setattr(sys, "argv", shlex.split(command(settings, "tgvig:2", 0.01, list(photos))))
     with pytest.raises(SystemExit) as ended:
         main()

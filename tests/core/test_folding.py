@@ -5,8 +5,8 @@ import timm
 import torch
 from torch import nn
 
-from tgvig_core.backbones import Backbone, patchcore_model, quick_extractor
-from tgvig_core.folding import folded
+from tgvig_core.models.backbones import Backbone, patchcore_model, quick_extractor
+from tgvig_core.models.ops.fused_batch_norm import folded
 
 
 def uneven(network: nn.Module) -> nn.Module:

@@ -9,7 +9,7 @@ from photos import category
 from small import photo_tensor, seeded
 from torch import Tensor
 
-from tgvig_core.foreground import otsu, part_mask
+from tgvig_core.synthetic.foreground import otsu, part_mask
 
 
 def disc(side: int, radius: float, row: float = 0.5, column: float = 0.5) -> Tensor:

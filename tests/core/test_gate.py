@@ -7,20 +7,22 @@ import pytest
 import torch
 from photos import normals
 
-from tgvig_core import gate, learning, packs, pools
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.calibration import held_out, limits
-from tgvig_core.detector_kinds import patchcore
-from tgvig_core.detectors import PatchCore, ScoreSet
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.gate import admit, dropped
-from tgvig_core.images import read_normals
-from tgvig_core.pipeline import Work
-from tgvig_core.runs import Run
-from tgvig_core.score_law import UNIT
-from tgvig_core.settings import RunSettings
+from tgvig_core.detectors.kinds import patchcore
+from tgvig_core.detectors.patchcore import PatchCore, ScoreSet
+from tgvig_core.detectors.score_prior import UNIT
+from tgvig_core.fitting import admission, pools
+from tgvig_core.fitting.admission import admit, dropped
+from tgvig_core.fitting.calibration import held_out, limits
+from tgvig_core.packs import registry
+from tgvig_core.photos.images import read_normals
+from tgvig_core.photos.views import ViewPolicy, views
+from tgvig_core.runs.pipeline import Work
+from tgvig_core.runs.settings import RunSettings
+from tgvig_core.runs.steps import fit
+from tgvig_core.storage.run_folder import Run
+from tgvig_core.utils.errors import Stopped, TgvigError
 
-SIZE = learning.SIZE
+SIZE = fit.SIZE
 
 
 class Brightness:
@@ -85,26 +87,26 @@ def work(tmp_path) -> Work:
     run = Run.create(tmp_path / "run", {})
     run.save_set(1, torch.cat([near, noise]))
     run.save_set(2, noise)
-    pack, _ = packs.choose("embedded")
-    return Work(settings, run, packs.Models(pack, None, None, packs.load_backbone(pack)), "cpu", found)
+    pack, _ = registry.choose("embedded")
+    return Work(settings, run, registry.Models(pack, None, None, registry.load_backbone(pack)), "cpu", found)
 
 
 def test_training_keeps_the_views_and_drops_the_noise(work):
     photos = work.normals.tensor(SIZE)
-    detector, card = learning.train(work, photos, 1)
+    detector, card = fit.train(work, photos, 1)
     assert [row["kept"] for row in card["gate"]["images"]] == [True, True, False, False]
     assert dropped(card) == (2, 3) and card["left_out"] == []
     # photos 0 and 1, then the views of photos 0 and 1
     assert set(detector.places[:, 0].tolist()) <= {0, 1, 2, 3}
-    pool = learning.pool_of(work, photos, 1, "tgvig", (), dropped(card))
+    pool = fit.pool_of(work, photos, 1, "tgvig", (), dropped(card))
     assert torch.equal(pool.images[:2], photos) and pool.sources == (0, 1, 0, 1)
-    loaded, about = learning.train(work, photos, 1)
+    loaded, about = fit.train(work, photos, 1)
     assert about["gate"]["words"] == card["gate"]["words"] and len(loaded.places) == len(detector.places)
 
 
 def test_a_set_of_noise_trains_the_photos_alone_and_says_so(work):
     photos = work.normals.tensor(SIZE)
-    detector, card = learning.train(work, photos, 2)
+    detector, card = fit.train(work, photos, 2)
     plain = PatchCore(work.models.backbone, SIZE)
     plain.fit(photos, range(2))
     assert "from the photos alone" in card["gate"]["words"] and card["lift"]["difference"] == 0
@@ -114,14 +116,14 @@ def test_a_set_of_noise_trains_the_photos_alone_and_says_so(work):
 def test_a_run_may_ask_for_the_finer_kind_and_its_threshold_is_of_that_kind(work):
     photos = work.normals.tensor(SIZE)
     finer = replace(work, settings=replace(work.settings, detector="patchcore-fine"))
-    detector, card = learning.train(finer, photos, 1)
+    detector, card = fit.train(finer, photos, 1)
     assert detector.settings == replace(work.settings.patchcore, seen=448, grid=28, unit=True)
     assert detector.backbone.layers == ("blocks.2", "blocks.4", "blocks.6")
     assert [row["kept"] for row in card["gate"]["images"]] == [True, True, False, False]
-    loaded, about = learning.train(finer, photos, 1)
+    loaded, about = fit.train(finer, photos, 1)
     assert about["detector"] == "patchcore-fine" and loaded.settings == detector.settings
     assert about["calibration"] == card["calibration"]
-    pool = learning.pool_of(finer, photos, 1, "tgvig", (), dropped(card))
+    pool = fit.pool_of(finer, photos, 1, "tgvig", (), dropped(card))
     held = held_out(detector, pool, detector, photos, ViewPolicy(), work.settings.seed)
     assert held.others == UNIT and limits(held, 0.05).threshold == pytest.approx(card["calibration"]["threshold"])
     with pytest.raises(TgvigError, match="patchcore, patchcore-fine"):
@@ -132,4 +134,4 @@ def test_the_gate_can_be_stopped():
     stop = threading.Event()
     stop.set()
     with pytest.raises(Stopped):
-        gate.admit(Brightness(), grey(0.1), 1.0, stop=stop)
+        admission.admit(Brightness(), grey(0.1), 1.0, stop=stop)

@@ -11,9 +11,7 @@ import torch
 from small import photo_tensor, seeded, tiny_vqgan
 from torch import Tensor
 
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.generator import (
+from tgvig_core.generation.latent_sampling import (
     GeneratorSettings,
     LatentDistribution,
     deviation,
@@ -21,6 +19,8 @@ from tgvig_core.generator import (
     generate,
     sources,
 )
+from tgvig_core.photos.views import ViewPolicy, views
+from tgvig_core.utils.errors import Stopped, TgvigError
 
 STILL = ViewPolicy(degrees=0, shift=0, light=0)
 DRAWS = 10_000

@@ -13,9 +13,8 @@ import torch
 from photos import noise, normals
 from PIL import Image
 
-from tgvig_core import images
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import (
+from tgvig_core.photos import images
+from tgvig_core.photos.images import (
     expand_inputs,
     from_square,
     read_normals,
@@ -25,6 +24,7 @@ from tgvig_core.images import (
     to_square,
     to_tensor,
 )
+from tgvig_core.utils.errors import TgvigError
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_none_and_too_many_normals_are_refused(shelf: Path, monkeypatch: pytest.
     with pytest.raises(TgvigError, match="3 photos were given .*more than 2; give fewer"):
         read_normals([shelf], max_photos=2)
     assert len(read_normals([shelf], max_photos=3).photos) == 3
-    monkeypatch.setattr("tgvig_core.images.MAX_TOTAL_PIXELS", 160 * 200 * 2)
+    monkeypatch.setattr("tgvig_core.photos.images.MAX_TOTAL_PIXELS", 160 * 200 * 2)
     with pytest.raises(TgvigError, match="part10.png have over 0.064 megapixels together"):
         read_normals([shelf])
 
@@ -201,6 +201,6 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_reading_photos_does_not_load_torch() -> None:
-    code = "import sys, tgvig_core.photo_report; sys.exit('torch' in sys.modules)"
+    code = "import sys, tgvig_core.photos.quality_notes; sys.exit('torch' in sys.modules)"
     root = Path(images.__file__).parents[1]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

@@ -7,9 +7,9 @@ import pytest
 from photos import category
 from PIL import Image
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.inspection import check_photos, heatmap, heatmap_names
-from tgvig_core.testset import read_mask, read_test_folder
+from tgvig_core.inspection.inspector import check_photos, heatmap, heatmap_names
+from tgvig_core.photos.labelled_folder import read_mask, read_test_folder
+from tgvig_core.utils.errors import TgvigError
 
 
 def layout(root: Path, masks: bool = True) -> Path:

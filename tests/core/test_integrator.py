@@ -13,15 +13,15 @@ from small import ColourEncoder, photo_tensor, seeded, tiny_vqgan
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 
-from tgvig_core import updates
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.best_set import best_iteration
-from tgvig_core.efficientnet import load_efficientnet_lite0
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.generator import GeneratorSettings, generate
-from tgvig_core.integrator import Integrator, IntegratorSettings, Iteration, set_similarity
-from tgvig_core.updates import Update, UpdateSettings, adaptive_weight
-from tgvig_core.vqgan import Vqgan
+from tgvig_core.generation import fine_tuning
+from tgvig_core.generation.best_set import best_iteration
+from tgvig_core.generation.fine_tuning import Update, UpdateSettings, adaptive_weight
+from tgvig_core.generation.integrator import Integrator, IntegratorSettings, Iteration, set_similarity
+from tgvig_core.generation.latent_sampling import GeneratorSettings, generate
+from tgvig_core.models.efficientnet import load_efficientnet_lite0
+from tgvig_core.models.vqgan import Vqgan
+from tgvig_core.photos.views import ViewPolicy, views
+from tgvig_core.utils.errors import Stopped, TgvigError
 
 GENERATING = GeneratorSettings(images=3, views=2)
 LEARNING = UpdateSettings(steps=2, views=2, images=2, crop=32, learning_rate=3e-4)
@@ -171,7 +171,7 @@ def test_normals_take_turns_in_the_steps(monkeypatch) -> None:
         seen.append([torch.equal(image, normal) for normal in normals].index(True))
         return views(image, *rest)
 
-    monkeypatch.setattr(updates, "views", spy)
+    monkeypatch.setattr(fine_tuning, "views", spy)
     step = update(tiny_vqgan(), normals, steps=2)
     for _ in range(2):
         step.run(seeded(), "learning")
@@ -235,7 +235,7 @@ def test_losses_with_the_critic(monkeypatch) -> None:
     """adversarial = −mean D(rebuilt) at 0.8 × adaptive; the hinge is ½(max(0, 1 − D(x)) + max(0, 1 + D(x̂)))."""
     weights, shown = [], []
     monkeypatch.setattr(
-        updates, "adaptive_weight", lambda *given: weights.append(adaptive_weight(*given)) or weights[-1]
+        fine_tuning, "adaptive_weight", lambda *given: weights.append(adaptive_weight(*given)) or weights[-1]
     )
     step = update(tiny_vqgan(), photo_tensor("bottle", 1, 64), adversarial_start=0)
     critic = copy.deepcopy(step.critic)

@@ -11,10 +11,10 @@ import pytest
 from photos import noise
 from PIL import Image
 
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.images import read_photo
-from tgvig_core.inspection import MOST_PIXELS, TOGETHER, Finding, Inspector, Limits, Verdict, _groups, judged
-from tgvig_core.judgements import COLUMNS, lines_of, opened, row_of
+from tgvig_core.inspection.inspector import MOST_PIXELS, TOGETHER, Finding, Inspector, Limits, Verdict, _groups, judged
+from tgvig_core.inspection.verdict_log import COLUMNS, lines_of, opened, row_of
+from tgvig_core.photos.images import read_photo
+from tgvig_core.utils.errors import Stopped, TgvigError
 
 LIMITS = Limits(100.0, 100.0, 5.0)
 

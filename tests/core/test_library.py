@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 import tgvig_core as tgvig
-from tgvig_core.settings import RunSettings
+from tgvig_core.runs.settings import RunSettings
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NUT = ROOT / "assets" / "samples" / "hex_nut"
 
 
@@ -55,7 +55,7 @@ def test_the_version_is_read_without_an_import():
 
 def test_run_gives_the_pipeline_what_the_command_line_gives_it(monkeypatch, tmp_path):
     given = []
-    monkeypatch.setattr("tgvig_core.pipeline.start", lambda *values: given.append(values) or {"done": True})
+    monkeypatch.setattr("tgvig_core.runs.pipeline.start", lambda *values: given.append(values) or {"done": True})
     monkeypatch.chdir(NUT)
     assert tgvig.run("train/good/000.jpg", "nut", "out", test="test", seed=3, words=("steel",)) == {"done": True}
     ((settings, _, stop),) = given

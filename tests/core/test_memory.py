@@ -9,14 +9,14 @@ import pytest
 import torch
 from small import photo_tensor, seeded, tiny_vqgan
 
-from tgvig_core import held
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.detectors import PatchCore, PatchCoreSettings
-from tgvig_core.encoders import ConseEncoder
-from tgvig_core.errors import TgvigError
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.memory import enough_for, in_parts, is_short
-from tgvig_core.updates import Update, UpdateSettings
+from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.generation.fine_tuning import Update, UpdateSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.models.encoders.image_text import ConseEncoder
+from tgvig_core.utils import memory_in_use
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.memory import enough_for, in_parts, is_short
 
 CPU = "[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"
 GPU = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
@@ -127,7 +127,7 @@ def test_a_detector_scores_fewer_photos_at_once(images, monkeypatch):
 
 
 def test_too_many_images_for_a_detector_are_a_sentence(images, monkeypatch):
-    monkeypatch.setattr("tgvig_core.detectors.select", lambda *given: (_ for _ in ()).throw(GPU))
+    monkeypatch.setattr("tgvig_core.detectors.patchcore.select", lambda *given: (_ for _ in ()).throw(GPU))
     with pytest.raises(TgvigError, match="learning from 3 images: close other programs, generate fewer images"):
         detector(images)
 
@@ -141,11 +141,11 @@ def test_a_learning_step_that_does_not_fit_is_a_sentence(images, monkeypatch):
 
 
 def test_memory_is_told_without_proc_and_without_resource(monkeypatch):
-    assert held.held().endswith(" GB of memory")
+    assert memory_in_use.held().endswith(" GB of memory")
     monkeypatch.setattr(builtins, "open", lambda *given: (_ for _ in ()).throw(FileNotFoundError()))  # macOS
-    assert held.held().endswith(" GB of memory")
+    assert memory_in_use.held().endswith(" GB of memory")
     monkeypatch.setitem(sys.modules, "resource", None)  # Windows
-    assert held.held() == "" and held.peak_gb() is None
+    assert memory_in_use.held() == "" and memory_in_use.peak_gb() is None
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_memory_is_told_without_proc_and_without_resource(monkeypatch):
 def test_the_gpus_memory_is_told_once_it_is_in_use(monkeypatch, started, words):
     cuda = SimpleNamespace(is_initialized=lambda: started, memory_allocated=lambda: 1.5e9)
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
-    assert re.search(words, held.held())
+    assert re.search(words, memory_in_use.held())
 
 
 def test_looking_at_memory_does_not_load_torch(monkeypatch):
     monkeypatch.delitem(sys.modules, "torch")
-    assert "GPU" not in held.held() and "torch" not in sys.modules
+    assert "GPU" not in memory_in_use.held() and "torch" not in sys.modules

@@ -8,7 +8,7 @@ from scipy import ndimage
 from sklearn.metrics import auc, average_precision_score, f1_score, roc_auc_score
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
-from tgvig_core.metrics import image_metrics, pixel_metrics
+from tgvig_core.inspection.metrics import image_metrics, pixel_metrics
 
 
 def test_image_figures_by_hand():

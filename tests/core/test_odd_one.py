@@ -12,12 +12,12 @@ from photos import category, noise, normals
 from PIL import Image
 from scipy.spatial.distance import cdist
 
-from tgvig_core import odd_one
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.detectors import PatchCore
-from tgvig_core.images import NormalSet, Photo, read_normals
-from tgvig_core.inspection import heatmap
-from tgvig_core.odd_one import MOST_OTHERS, OddOne, left_out_maps, odd_notes, odd_ones, odd_places
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.diagnosis import outlier_photos
+from tgvig_core.diagnosis.outlier_photos import MOST_OTHERS, OddOne, left_out_maps, odd_notes, odd_ones, odd_places
+from tgvig_core.inspection.inspector import heatmap
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.photos.images import NormalSet, Photo, read_normals
 
 BROKEN = category("bottle") / "test" / "broken_large" / "000.jpg"
 
@@ -89,7 +89,7 @@ def test_the_limit_of_being_odd_is_coloured_as_an_inspections_threshold() -> Non
 
 def test_of_two_photos_neither_is_odd(tmp_path, monkeypatch) -> None:
     """Peaks 2 and 62 over 127.5; which of the two photos is right nobody could say."""
-    monkeypatch.setattr(odd_one, "PatchCore", lambda backbone, size, device: Brightness())
+    monkeypatch.setattr(outlier_photos, "PatchCore", lambda backbone, size, device: Brightness())
     pair = NormalSet(squares(100, 102, 104).photos[1:])
     assert len(odd_ones(Brightness(), pair)) == 1
     assert odd_notes(tmp_path, EFFICIENTNET_LITE0, pair, 32) == []
@@ -118,7 +118,7 @@ def test_the_peak_of_a_broken_bottle_lies_in_its_mask() -> None:
 
 
 def test_notes_and_pictures_are_kept_for_as_long_as_the_photos_are_the_same(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(odd_one, "PatchCore", lambda backbone, size, device: Brightness())
+    monkeypatch.setattr(outlier_photos, "PatchCore", lambda backbone, size, device: Brightness())
     normals = squares(100, 102, 104)
     (note,) = odd_notes(tmp_path, EFFICIENTNET_LITE0, normals, 32)
     assert note == {"path": "2.png", "kind": "odd", "text": note["text"], "heatmap": "odd/2.png"}
@@ -128,7 +128,7 @@ def test_notes_and_pictures_are_kept_for_as_long_as_the_photos_are_the_same(tmp_
     def compared(*given) -> None:
         raise AssertionError("compared again")
 
-    monkeypatch.setattr(odd_one, "odd_ones", compared)
+    monkeypatch.setattr(outlier_photos, "odd_ones", compared)
     assert odd_notes(tmp_path, EFFICIENTNET_LITE0, normals, 32) == [note]
     with pytest.raises(AssertionError, match="compared again"):
         odd_notes(tmp_path, EFFICIENTNET_LITE0, squares(100, 102, 105, 106), 32)

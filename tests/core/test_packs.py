@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import save_file
 from small import TINY as SMALL
 
-from tgvig_core import pack_files, packs
-from tgvig_core.checkpoints import config_of, read_state, save_vqgan
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.pack_files import enforce, fetch, local_file
-from tgvig_core.packs import PACKS, choose, load_backbone, load_encoder, load_generator
-from tgvig_core.vqgan import COMPACT_F8, Vqgan
+from tgvig_core.models.checkpoints import config_of, read_state, save_vqgan
+from tgvig_core.models.vqgan import COMPACT_F8, Vqgan
+from tgvig_core.packs import files, registry
+from tgvig_core.packs.files import enforce, fetch, local_file
+from tgvig_core.packs.registry import PACKS, choose, load_backbone, load_encoder, load_generator
+from tgvig_core.utils.errors import Stopped, TgvigError
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def test_the_shipped_checkpoint_is_the_one_of_its_card_and_loads():
 
 def machine(monkeypatch, gpu: bool, hub: bool) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    monkeypatch.setattr(packs, "hub_answers", lambda: hub)
+    monkeypatch.setattr(registry, "hub_answers", lambda: hub)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_every_file_names_its_licence_and_size():
     for pack in PACKS.values():
         for file in pack.files:
             assert file.licence and file.megabytes > 0 and file.source
-    assert pack_files.ASSETS.is_dir()
+    assert files.ASSETS.is_dir()
 
 
 def test_a_stop_during_a_download_leaves_nothing(tmp_path):
@@ -161,7 +161,7 @@ def test_timm_weights_of_the_hub_are_checked_like_every_other_file(tmp_path, mon
 
 
 def test_a_hub_that_does_not_answer_is_named_with_the_remedy(tmp_path, monkeypatch):
-    monkeypatch.setattr(pack_files, "hub_answers", lambda: False)
+    monkeypatch.setattr(files, "hub_answers", lambda: False)
     with pytest.raises(TgvigError, match=r"resnet18.*45 MB.*--models-dir.*embedded"):
         load_backbone(PACKS["paper"])
 

@@ -15,8 +15,8 @@ from made_files import png16, tiff
 from photos import noise
 from PIL import Image, ImageFile, PngImagePlugin
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_photo
+from tgvig_core.photos.images import read_photo
+from tgvig_core.utils.errors import TgvigError
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 

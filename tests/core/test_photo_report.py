@@ -9,8 +9,8 @@ import pytest
 from photos import noise, normals
 from PIL import Image, ImageFilter
 
-from tgvig_core.images import NormalSet, Photo, read_normals
-from tgvig_core.photo_report import report
+from tgvig_core.photos.images import NormalSet, Photo, read_normals
+from tgvig_core.photos.quality_notes import report
 
 
 def photo(name: str, pixels: np.ndarray) -> Photo:

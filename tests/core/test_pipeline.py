@@ -15,15 +15,15 @@ import pytest
 import torch
 from photos import category, normals
 
-from tgvig_core import pipeline
-from tgvig_core.console import show_result
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.images import read_normals
-from tgvig_core.integrator import IntegratorSettings
-from tgvig_core.runs import Run
-from tgvig_core.settings import RunSettings
-from tgvig_core.updates import UpdateSettings
+from tgvig_core.cli.console import show_result
+from tgvig_core.generation.fine_tuning import UpdateSettings
+from tgvig_core.generation.integrator import IntegratorSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.photos.images import read_normals
+from tgvig_core.runs import pipeline
+from tgvig_core.runs.settings import RunSettings
+from tgvig_core.storage.run_folder import Run
+from tgvig_core.utils.errors import Stopped, TgvigError
 
 CONTRACT = {
     "pack", "device", "seconds", "best_prompt", "sense", "similarity", "best_iteration", "threshold",
@@ -145,7 +145,7 @@ def test_a_kill_9_loses_the_running_iteration_at_most(finished, tmp_path):
         "import sys; sys.path[:0] = ['tests', '.']; from test_pipeline import settings; from pathlib import Path; "
         "from tgvig_core import pipeline; pipeline.start(settings(Path(sys.argv[1])))"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(run)], cwd=Path(__file__).parent.parent)
+    process = subprocess.Popen([sys.executable, "-c", code, str(run)], cwd=Path(__file__).resolve().parents[2])
     journal = run / "journal.jsonl"
     deadline = time.monotonic() + 240
     while not (journal.exists() and journal.read_text().count('"iteration"') >= 2):

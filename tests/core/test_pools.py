@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tgvig_core import arms, pools
-from tgvig_core.augment import ViewPolicy
-from tgvig_core.errors import TgvigError
+from tgvig_core.fitting import pools, training_sets
+from tgvig_core.photos.views import ViewPolicy
+from tgvig_core.utils.errors import TgvigError
 
 NORMALS = torch.stack([torch.full((3, 8, 8), value) for value in (-0.5, 0.5)])
 SET = torch.stack([torch.full((3, 8, 8), value) for value in (0.1, 0.2, 0.3, 0.4, 0.6)])
@@ -39,25 +39,25 @@ def test_a_set_that_cannot_be_used_is_refused(left_out, words):
 
 
 def test_mirrored_and_turned_copies_are_for_parts_that_may_appear_so():
-    assert arms.allowed(ViewPolicy()) == ("real", "augment", "augment:photometric", "augment:shifts")
-    assert arms.allowed(ViewPolicy(flips=True, turns=True))[4:] == ("augment:flips", "augment:turns")
+    assert training_sets.allowed(ViewPolicy()) == ("real", "augment", "augment:photometric", "augment:shifts")
+    assert training_sets.allowed(ViewPolicy(flips=True, turns=True))[4:] == ("augment:flips", "augment:turns")
     with pytest.raises(TgvigError, match="augment:shifts"):
-        arms.narrowed(ViewPolicy(), "augment:flips")
+        training_sets.narrowed(ViewPolicy(), "augment:flips")
 
 
 def test_a_narrow_arm_takes_one_difference_of_the_policy():
     policy = ViewPolicy(3.0, 0.02, 0.2, flips=True)
-    assert arms.narrowed(policy, "augment") == policy
-    assert arms.narrowed(policy, "augment:photometric") == ViewPolicy(0, 0, 0.2)
-    assert arms.narrowed(policy, "augment:shifts") == ViewPolicy(3.0, 0.02, 0)
-    assert arms.narrowed(policy, "augment:flips") == ViewPolicy(0, 0, 0, flips=True)
-    still = pools.augment(NORMALS, 4, arms.narrowed(policy, "augment:flips"), seed=0).images
+    assert training_sets.narrowed(policy, "augment") == policy
+    assert training_sets.narrowed(policy, "augment:photometric") == ViewPolicy(0, 0, 0.2)
+    assert training_sets.narrowed(policy, "augment:shifts") == ViewPolicy(3.0, 0.02, 0)
+    assert training_sets.narrowed(policy, "augment:flips") == ViewPolicy(0, 0, 0, flips=True)
+    still = pools.augment(NORMALS, 4, training_sets.narrowed(policy, "augment:flips"), seed=0).images
     torch.testing.assert_close(still, NORMALS.repeat(3, 1, 1, 1))  # a plain grey photo mirrored is itself
 
 
 def test_an_arm_may_name_a_set_and_how_many_of_its_images():
-    assert arms.set_of("tgvig:3") == (3, None) and arms.set_of("tgvig:3:10") == (3, 10)
-    assert arms.named("tgvig:3:10") == "the photos and generated set 3, its first 10 images"
+    assert training_sets.set_of("tgvig:3") == (3, None) and training_sets.set_of("tgvig:3:10") == (3, 10)
+    assert training_sets.named("tgvig:3:10") == "the photos and generated set 3, its first 10 images"
     for strange in ("tgvig", "tgvig:0", "tgvig:a", "oracle", "tgvig:1:2:3"):
         with pytest.raises(TgvigError, match="no pool"):
-            arms.set_of(strange)
+            training_sets.set_of(strange)

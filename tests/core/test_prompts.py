@@ -9,13 +9,13 @@ import threading
 import numpy as np
 import pytest
 import torch
+from photos import normals
 
-from tests.photos import normals
-from tgvig_core.encoders import ConseEncoder
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.images import read_normals
-from tgvig_core.prompts import mean_embedding, prompt_map, prompt_text, rank_prompts, rank_senses, write_csv
-from tgvig_core.vocabulary import Sense, Word, senses, vocabulary
+from tgvig_core.models.encoders.image_text import ConseEncoder
+from tgvig_core.photos.images import read_normals
+from tgvig_core.prompting.ranking import mean_embedding, prompt_map, prompt_text, rank_prompts, rank_senses, write_csv
+from tgvig_core.prompting.vocabulary import Sense, Word, senses, vocabulary
+from tgvig_core.utils.errors import Stopped, TgvigError
 
 F = torch.tensor([1.0, 0.0])  # f(I°): a text at angle a has score cos(a) and distance 2·sin(a/2)
 
@@ -122,7 +122,7 @@ def test_a_second_ranking_asks_only_for_the_comparisons(tmp_path):
 
 
 def test_a_stopped_ranking_goes_on_where_it_was(tmp_path, monkeypatch):
-    monkeypatch.setattr("tgvig_core.text_cache.CHUNK", 2)
+    monkeypatch.setattr("tgvig_core.models.encoders.text_cache.CHUNK", 2)
     encoder, stop = encoder_for("nut", {}), threading.Event()
     some = words(*(f"word{n:02d}" for n in range(40)))
     with pytest.raises(Stopped):

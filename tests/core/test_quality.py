@@ -6,8 +6,8 @@ import pytest
 import torch
 from small import photo_tensor, seeded
 
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.quality import SAME, inception_score, nearest_normals, psnr, quality, ssim
+from tgvig_core.generation.set_quality import SAME, inception_score, nearest_normals, psnr, quality, ssim
+from tgvig_core.photos.views import ViewPolicy, views
 
 
 def test_psnr_of_a_known_offset():

@@ -8,11 +8,11 @@ from photos import category
 from PIL import Image
 from small import photo_tensor
 
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.detectors import PatchCore
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import from_square, to_square, to_tensor
-from tgvig_core.regions import Region, contours, outlined, regions
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.inspection.regions import Region, contours, outlined, regions
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.photos.images import from_square, to_square, to_tensor
+from tgvig_core.utils.errors import TgvigError
 
 DRAWN = """
 . . . . . . . . .

@@ -7,9 +7,9 @@ import os
 import pytest
 import torch
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.runs import Run
-from tgvig_core.settings import RunSettings
+from tgvig_core.runs.settings import RunSettings
+from tgvig_core.storage.run_folder import Run
+from tgvig_core.utils.errors import TgvigError
 
 
 def images(seed: int) -> torch.Tensor:

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from tgvig_core import wordnet_data
-from tgvig_core.errors import TgvigError
-from tgvig_core.vocabulary import Sense, Word, clean_name, related_words, senses, vocabulary
-from tgvig_core.word_place import ancestors, place_of
-from tgvig_core.wordnet_data import WORDNET_FILES, ensure_wordnet, ensure_words, lexnames_text
+from tgvig_core.prompting import wordnet
+from tgvig_core.prompting.hypernyms import ancestors, place_of
+from tgvig_core.prompting.vocabulary import Sense, Word, clean_name, related_words, senses, vocabulary
+from tgvig_core.prompting.wordnet import WORDNET_FILES, ensure_wordnet, ensure_words, lexnames_text
+from tgvig_core.utils.errors import TgvigError
 
 
 def by_relation(words: tuple[Word, ...], relation: str) -> set[str]:
@@ -89,7 +89,7 @@ def test_all_part_whole_relations_and_synonyms():
 
 
 def test_the_same_order_in_another_process():
-    code = "from tgvig_core.vocabulary import *; print([w.text for w in related_words(senses('bottle').senses[0])])"
+    code = "from tgvig_core.prompting.vocabulary import *; print([w.text for w in related_words(senses('bottle').senses[0])])"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert other == f"{[word.text for word in related_words(senses('bottle').senses[0])]}\n"
 
@@ -145,7 +145,7 @@ def test_debians_files_are_copied_once(tmp_path, monkeypatch):
     for name in WORDNET_FILES:
         (debian / name).write_text(name)
     monkeypatch.setattr(nltk.data, "path", [])
-    monkeypatch.setattr(wordnet_data, "DEBIAN_WORDNET", debian)
+    monkeypatch.setattr(wordnet, "DEBIAN_WORDNET", debian)
     corpus = ensure_wordnet(data)
     assert corpus == data / "corpora" / "wordnet"
     assert {path.name for path in corpus.iterdir()} == {*WORDNET_FILES, "lexnames"}
@@ -160,8 +160,8 @@ def test_missing_data_names_the_command(tmp_path, monkeypatch):
 
     monkeypatch.setattr(nltk.data, "path", [])
     monkeypatch.setattr(nltk, "download", lambda *_, **__: False)
-    monkeypatch.setattr(wordnet_data, "DEBIAN_WORDNET", tmp_path / "none")
-    monkeypatch.setattr(wordnet_data, "DEBIAN_WEBSTER", tmp_path / "none")
+    monkeypatch.setattr(wordnet, "DEBIAN_WORDNET", tmp_path / "none")
+    monkeypatch.setattr(wordnet, "DEBIAN_WEBSTER", tmp_path / "none")
     with pytest.raises(TgvigError, match="apt-get install wordnet-base wordnet-sense-index"):
         ensure_wordnet(tmp_path)
     with pytest.raises(TgvigError, match="apt-get install miscfiles"):
@@ -169,7 +169,7 @@ def test_missing_data_names_the_command(tmp_path, monkeypatch):
 
 
 def test_importing_the_vocabulary_is_light():
-    code = "import sys, tgvig_core.vocabulary; print({'nltk', 'torch'} & set(sys.modules))"
+    code = "import sys, tgvig_core.prompting.vocabulary; print({'nltk', 'torch'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 

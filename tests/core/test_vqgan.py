@@ -10,8 +10,8 @@ import torch
 from small import TINY, photo_tensor, published_f16, tiny_vqgan
 from taming.modules.vqvae.quantize import VectorQuantizer2
 
-from tgvig_core import codebook
-from tgvig_core.vqgan import COMPACT_F8, IMAGENET_F16_1024, IMAGENET_F16_16384, Vqgan, VqganConfig
+from tgvig_core.models import quantizer
+from tgvig_core.models.vqgan import COMPACT_F8, IMAGENET_F16_1024, IMAGENET_F16_16384, Vqgan, VqganConfig
 
 
 @pytest.mark.parametrize("config", [IMAGENET_F16_1024, IMAGENET_F16_16384])
@@ -106,7 +106,7 @@ def test_codebook_loss_and_its_gradients() -> None:
 @pytest.mark.parametrize("rows", [1, 100, 1000])
 def test_the_codebook_is_tamings(rows: int, monkeypatch) -> None:
     """Codes, output, loss and both gradients are those of VectorQuantizer2, whatever the size of a block."""
-    monkeypatch.setattr(codebook, "CACHE_ROWS", rows)
+    monkeypatch.setattr(quantizer, "CACHE_ROWS", rows)
     ours, theirs = tiny_vqgan().quantize, VectorQuantizer2(64, 32, beta=0.25)
     theirs.load_state_dict(ours.state_dict())
     found, gradients = [], []
@@ -126,7 +126,7 @@ def test_the_first_of_codes_equally_near(count: int) -> None:
     generator = torch.Generator().manual_seed(3)
     vectors, codes = (torch.randint(-2, 3, (n, 3), generator=generator).float() for n in (50, count))
     apart = ((vectors[:, None] - codes) ** 2).sum(2).numpy()
-    np.testing.assert_array_equal(codebook.nearest(vectors, codes).numpy(), apart.argmin(1))
+    np.testing.assert_array_equal(quantizer.nearest(vectors, codes).numpy(), apart.argmin(1))
 
 
 def test_decoded_values_are_not_clamped() -> None:

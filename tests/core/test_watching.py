@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from photos import category, normals
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.judgements import lines_of
-from tgvig_core.watching import arriving, heatmap_name, stamp_of
+from tgvig_core.inspection.verdict_log import lines_of
+from tgvig_core.inspection.watched_folder import arriving, heatmap_name, stamp_of
+from tgvig_core.utils.errors import TgvigError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Looks:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tgvig_core.whole import drafts, whole
+from tgvig_core.utils.atomic_write import drafts, whole
 
 
 def test_the_former_file_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:

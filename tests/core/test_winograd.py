@@ -11,9 +11,9 @@ from taming.modules.diffusionmodules import model as taming_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tgvig_core import winograd
-from tgvig_core.vqgan import COMPACT_F8, Vqgan
-from tgvig_core.winograd import FROM_FILTER, FROM_TILE, TO_RESULT, QuickConv2d, use_winograd
+from tgvig_core.models.ops import winograd
+from tgvig_core.models.ops.winograd import FROM_FILTER, FROM_TILE, TO_RESULT, QuickConv2d, use_winograd
+from tgvig_core.models.vqgan import COMPACT_F8, Vqgan
 
 
 def relative(found: Tensor, wanted: Tensor) -> float:

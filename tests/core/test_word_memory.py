@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from tgvig_core.word_memory import remembered
+from tgvig_core.prompting.word_cache import remembered
 
 ASK = (
-    "import sys; from tgvig_core.vocabulary import *; lookup = senses('metal nut');"
+    "import sys; from tgvig_core.prompting.vocabulary import *; lookup = senses('metal nut');"
     "words = [word for sense in lookup.senses for word in related_words(sense)];"
     "print((lookup, words, vocabulary('wordnet', lookup.senses[0], lookup.modifiers)[::500]));"
     "print('nltk' in sys.modules, file=sys.stderr)"

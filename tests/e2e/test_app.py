@@ -10,8 +10,8 @@ from browser import open_page
 from playwright.sync_api import Page, expect
 from walking import cells, entry, made, plot_texts, step
 
-from tgvig_ui.generations import similarity
-from tgvig_ui.store import Part
+from tgvig_ui.parts.generations import similarity
+from tgvig_ui.parts.store import Part
 
 
 def test_an_upload_shows_the_photos_and_what_they_are_like(uploaded):

@@ -11,8 +11,8 @@ from photos import normals
 from playwright.sync_api import expect
 from walking import entry, plot_texts, status, step
 
-from tgvig_ui.checking import check_of
-from tgvig_ui.store import Store
+from tgvig_ui.parts.store import Store
+from tgvig_ui.steps.train.check import check_of
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from photos import normals
 from playwright.sync_api import Locator, Page, expect
 from walking import begun, cells, entry, made, plot_texts, start, status, step
 
-from tgvig_ui.generations import settings_of, similarity
-from tgvig_ui.store import Store
+from tgvig_ui.parts.generations import settings_of, similarity
+from tgvig_ui.parts.store import Store
 
 OWN = "a clean bottle seen from above"
 

@@ -11,8 +11,8 @@ from photos import category, normals
 from playwright.sync_api import Page, expect
 from walking import cells, entry, plot_texts, status, step
 
-from tgvig_ui.store import Store
-from tgvig_ui.training import model_card
+from tgvig_ui.parts.store import Store
+from tgvig_ui.steps.train.view import model_card
 
 RATE = 2
 """Per cent of good parts that may be rejected; not what the page begins with."""

@@ -6,7 +6,7 @@ from browser import App, open_page
 from playwright.sync_api import expect
 from walking import JOB, begun, made, plot_texts, start, status, step
 
-from tgvig_ui.generations import similarity
+from tgvig_ui.parts.generations import similarity
 
 
 def test_stop_keeps_what_is_there_and_continue_finishes(browser, app):

@@ -11,12 +11,12 @@ from photos import normals
 from playwright.sync_api import expect
 from walking import status, step
 
-from tgvig_core.audit_facts import read_facts
-from tgvig_core.bundle import open_bundle
-from tgvig_core.inspection import read_photo
-from tgvig_core.runtimes import load_inspector
-from tgvig_ui.store import Store
-from tgvig_ui.training import model_card
+from tgvig_core.bundles.bundle import open_bundle
+from tgvig_core.bundles.runtimes import load_inspector
+from tgvig_core.inspection.inspector import read_photo
+from tgvig_core.reports.audit_facts import read_facts
+from tgvig_ui.parts.store import Store
+from tgvig_ui.steps.train.view import model_card
 
 
 @pytest.fixture(scope="module")

@@ -10,25 +10,22 @@ from made_parts import inspected, photo_files, server_of
 from PIL import Image
 from served import soon
 
-from tgvig_core.errors import TgvigError
-from tgvig_ui import (
-    api,
-    checking,
-    generating_layout,
-    inspecting_events,
-    launch,
-    normals_events,
-    public,
-    taking_home,
-    training,
-)
-from tgvig_ui.beginning import Asked, begin
-from tgvig_ui.executor import Executor
-from tgvig_ui.public import AT_HOME, Limits
-from tgvig_ui.recent import known_by
-from tgvig_ui.server import Server
-from tgvig_ui.service import Options, Service
-from tgvig_ui.store import Store
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui import api, launch
+from tgvig_ui.jobs.begin import Asked, begin
+from tgvig_ui.jobs.models import Options, Service
+from tgvig_ui.jobs.queue import Executor
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.page.recent import known_by
+from tgvig_ui.parts.store import Store
+from tgvig_ui.security import visitors
+from tgvig_ui.security.visitors import AT_HOME, Limits
+from tgvig_ui.steps.generate import layout as generating_layout
+from tgvig_ui.steps.inspect import events as inspecting_events
+from tgvig_ui.steps.photos import events as normals_events
+from tgvig_ui.steps.train import bundle as taking_home
+from tgvig_ui.steps.train import check as checking
+from tgvig_ui.steps.train import view as training
 
 LIMITS = Limits(photos=3, tests=2, megapixels=1, images=4, iterations=6, waiting=3, each=2)
 
@@ -185,13 +182,13 @@ def asking():
 
 def test_a_visitor_is_the_address_that_a_spaces_proxy_names_and_elsewhere_the_connection(asking, monkeypatch):
     monkeypatch.delenv("SPACE_ID", raising=False)
-    assert public.visitor() == ""
+    assert visitors.visitor() == ""
     asking(Asking("10.0.0.7", x_forwarded_for="203.0.113.9, 10.1.1.1"))
-    assert public.visitor() == "10.0.0.7"  # a header that anybody may send
+    assert visitors.visitor() == "10.0.0.7"  # a header that anybody may send
     monkeypatch.setenv("SPACE_ID", "me/tgvig")
-    assert public.visitor() == "203.0.113.9"
+    assert visitors.visitor() == "203.0.113.9"
     asking(Asking("10.0.0.7"))
-    assert public.visitor() == "10.0.0.7"
+    assert visitors.visitor() == "10.0.0.7"
 
 
 def test_a_job_is_its_visitors(held, asking):

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from small import photo_tensor, seeded
 from torch import Tensor
 
-from tgvig_core.backbones import Backbone
+from tgvig_core.models.backbones import Backbone
 
 DINO = "vit_small_patch14_reg4_dinov2.lvd142m"
 

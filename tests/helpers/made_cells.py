@@ -16,8 +16,8 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 from tgvig_core.benchmark.plan import Cell, Draw, Plan
-from tgvig_core.benchmark.rows import row_of
-from tgvig_core.errors import TgvigError
+from tgvig_core.benchmark.results.rows import row_of
+from tgvig_core.utils.errors import TgvigError
 
 DIARY, ORDERS = "diary.jsonl", "orders.json"
 

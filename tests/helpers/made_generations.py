@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 from PIL import Image
 
-from tgvig_core.runs import Run
-from tgvig_ui.executor import Executor
-from tgvig_ui.server import Server
-from tgvig_ui.store import Part, Store
+from tgvig_core.storage.run_folder import Run
+from tgvig_ui.jobs.queue import Executor
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.store import Part, Store
 
 
 def generation(

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import numpy as np
 from photos import noise
 
-from tgvig_core.display import steepness
-from tgvig_core.images import save_png
-from tgvig_core.runs import MODEL_FORMAT
-from tgvig_ui.server import Server
-from tgvig_ui.store import Part, Store
+from tgvig_core.inspection.score_scale import steepness
+from tgvig_core.photos.images import save_png
+from tgvig_core.storage.run_folder import MODEL_FORMAT
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.store import Part, Store
 
 SIZE = 64
 THRESHOLD = 1.0

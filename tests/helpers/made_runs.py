@@ -6,13 +6,13 @@ from pathlib import Path
 
 from photos import normals
 
-from tgvig_core.backbones import EFFICIENTNET_LITE0, Backbone
-from tgvig_core.images import read_normals
-from tgvig_core.learning import train
-from tgvig_core.packs import PACKS, Models
-from tgvig_core.pipeline import Work
-from tgvig_core.runs import Run
-from tgvig_core.settings import SIZE, RunSettings
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0, Backbone
+from tgvig_core.packs.registry import PACKS, Models
+from tgvig_core.photos.images import read_normals
+from tgvig_core.runs.pipeline import Work
+from tgvig_core.runs.settings import SIZE, RunSettings
+from tgvig_core.runs.steps.fit import train
+from tgvig_core.storage.run_folder import Run
 
 
 def photos_run(folder: Path, name: str = "bottle", count: int = 2, backbone: Backbone = EFFICIENTNET_LITE0) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-DATA = Path(os.environ.get("TGVIG_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+DATA = Path(os.environ.get("TGVIG_TEST_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 
 FOLDERS = {
     "bottle": "mvtec_ad_256/bottle",

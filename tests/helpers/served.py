@@ -16,8 +16,8 @@ import numpy as np
 import uvicorn
 from PIL import Image
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.inspection import Finding, Limits
+from tgvig_core.inspection.inspector import Finding, Limits
+from tgvig_core.utils.errors import TgvigError
 from tgvig_serve.app import build
 from tgvig_serve.desk import Desk
 from tgvig_serve.running import configured, listen

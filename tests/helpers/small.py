@@ -9,9 +9,9 @@ import torch
 from photos import normals
 from torch import Tensor
 
-from tgvig_core.images import read_normals
-from tgvig_core.progress import Progress, silent
-from tgvig_core.vqgan import Vqgan, VqganConfig
+from tgvig_core.models.vqgan import Vqgan, VqganConfig
+from tgvig_core.photos.images import read_normals
+from tgvig_core.utils.progress import Progress, silent
 
 TINY = VqganConfig(32, (1, 1, 2), 1, (), 32, 32, 64)
 """f = 4, 64 codes of 32 values."""

@@ -8,7 +8,7 @@ from browser import SLOW, App
 from photos import normals
 from playwright.sync_api import Locator, Page, expect
 
-from tgvig_ui.store import Part, Store
+from tgvig_ui.parts.store import Part, Store
 
 expect.set_options(timeout=SLOW)
 JOB = 600_000

@@ -16,7 +16,7 @@ import yaml
 from browser import open_page
 from playwright.sync_api import expect
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 MESSAGES = "\n".join(
     path.read_text()
@@ -151,7 +151,7 @@ def test_troubleshooting_quotes_messages_that_exist(words):
 
 
 def test_the_page_on_weights_names_every_file_of_every_pack():
-    from tgvig_core.packs import PACKS
+    from tgvig_core.packs.registry import PACKS
 
     text = (DOCS / "weights.md").read_text()
     files = [file for name in ("paper", "strong") for file in PACKS[name].files]

@@ -7,12 +7,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools.docs_figures import NOTEBOOK, executed
+from tools.scripts.docs_figures import NOTEBOOK, executed
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FACTS = """
 import json as _json
-from tgvig_core.detectors import PatchCore as _PatchCore
+from tgvig_core.detectors.patchcore import PatchCore as _PatchCore
 _z_t = models.encoder.encode_texts([P])[0]
 _rows = models.encoder.encode_images(chosen)
 _own = _PatchCore.load(OUT / "nut" / "model")[0]

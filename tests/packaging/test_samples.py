@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-ROOT = Path(__file__).resolve().parents[1] / "assets" / "samples"
+ROOT = Path(__file__).resolve().parents[2] / "assets" / "samples"
 PARTS = json.loads((ROOT / "parts.json").read_text(encoding="utf-8"))["parts"]
 NAMES = [part["name"] for part in PARTS]
 DEFECTIVE = [

@@ -21,9 +21,10 @@ from served import soon
 from typer.testing import CliRunner
 from walking import cells, photos, step
 
-from tgvig_core import packs, pdf
+from tgvig_core.packs import registry
+from tgvig_core.reports import pdf
 from tgvig_ui import launch
-from tgvig_ui.public import Limits
+from tgvig_ui.security.visitors import Limits
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ZERO_GPU_TORCH = ("2.8.0", "2.11.0")
@@ -86,9 +87,9 @@ def test_its_gradio_is_one_that_the_requirements_allow_and_the_tests_run_on():
 
 
 def test_its_models_are_those_that_the_packs_fetch_from_the_hub():
-    clips = [get_pretrained_cfg(*pack.clip)["hf_hub"].strip("/") for pack in packs.PACKS.values() if pack.clip]
+    clips = [get_pretrained_cfg(*pack.clip)["hf_hub"].strip("/") for pack in registry.PACKS.values() if pack.clip]
     backbones = [
-        f"timm/{pack.backbone_name}" for pack in packs.PACKS.values() if pack.backbone.source.startswith("hub")
+        f"timm/{pack.backbone_name}" for pack in registry.PACKS.values() if pack.backbone.source.startswith("hub")
     ]
     assert set(front_matter()["models"]) == {*clips, *backbones}
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tools.measure_reach import decided
+from tools.research.measure_reach import decided
 
 
 def test_the_share_counts_photos_whose_strangest_patch_is_nearest_to_a_joined_image():

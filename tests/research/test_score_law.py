@@ -10,11 +10,11 @@ import pytest
 import torch
 from scipy.stats import norm, t
 
-from tgvig_core import score_law
-from tgvig_core.score_law import PARTS, PLAIN, UNIT, WITHIN_WEIGHT, of_photos, of_views
-from tools.threshold_tables import LAWS, fit
+from tgvig_core.detectors import score_prior
+from tgvig_core.detectors.score_prior import PARTS, PLAIN, UNIT, WITHIN_WEIGHT, of_photos, of_views
+from tools.research.threshold_tables import LAWS, fit
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("others", [PLAIN, UNIT])
@@ -62,7 +62,7 @@ def test_photos_that_are_the_same_to_the_detector_still_give_a_number():
 
 
 def test_the_interval_of_one_photo_is_wide():
-    low, high = score_law.of_views(torch.tensor([1.0])).rate_interval(0.05)
+    low, high = score_prior.of_views(torch.tensor([1.0])).rate_interval(0.05)
     assert low < 0.01 and high > 0.1
 
 

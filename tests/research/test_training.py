@@ -13,14 +13,14 @@ import torch
 from PIL import Image
 from small import seeded
 
-from tgvig_core.augment import ViewPolicy
-from tgvig_core.checkpoints import config_of, load_vqgan, read_state
-from tgvig_core.vqgan import Vqgan, VqganConfig
-from tools import compare_shapes, train_vqgan
-from tools.training import codebook, draws, linear_start, shapes
-from tools.training.photos import Crops, toned
-from tools.training.recipe import LAST_RATE, WARM_UP, Recipe
-from tools.training.trainer import Trainer
+from tgvig_core.models.checkpoints import config_of, load_vqgan, read_state
+from tgvig_core.models.vqgan import Vqgan, VqganConfig
+from tgvig_core.photos.views import ViewPolicy
+from tools.research import compare_shapes, train_vqgan
+from tools.research.training import codebook, draws, linear_start, shapes
+from tools.research.training.photos import Crops, toned
+from tools.research.training.recipe import LAST_RATE, WARM_UP, Recipe
+from tools.research.training.trainer import Trainer
 
 SMALL = VqganConfig(32, (1,), 1, (), 8, 8, 16, patch=4, heads=2)
 RECIPE = Recipe(steps=6, batch=2, crop=16, quantise_start=2)

@@ -1,6 +1,6 @@
 """`make torture`: every section in turn, one table, and what it was measured on.
 
-python -m tools.torture [SECTION ...]
+python -m tests.robustness [SECTION ...]
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Sequence
 
-from tools.bench.__main__ import asked
-from tools.torture.row import Row, show
+from tests.robustness.row import Row, show
+from tools.benchmarks.__main__ import asked
 
 SECTIONS = ("input", "faults", "load", "intruders", "numbers")
 
@@ -20,7 +20,7 @@ def main() -> None:
 
 def tried(sections: Sequence[str]) -> Iterator[Row]:
     for name in sections:
-        yield from importlib.import_module(f"tools.torture.{name}").rows()
+        yield from importlib.import_module(f"tests.robustness.{name}").rows()
 
 
 if __name__ == "__main__":

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from tgvig_core.bundle import open_bundle
-from tgvig_core.errors import TgvigError
-from tools.torture.disk import row
-from tools.torture.forked import child
-from tools.torture.kill import Death, killed, points, spread
-from tools.torture.row import Row
-from tools.torture.said import tgvig
-from tools.torture.small_run import NUT, SmallRun, left_in
+from tests.robustness.disk import row
+from tests.robustness.forked import child
+from tests.robustness.kill import Death, killed, points, spread
+from tests.robustness.row import Row
+from tests.robustness.said import tgvig
+from tests.robustness.small_run import NUT, SmallRun, left_in
+from tgvig_core.bundles.bundle import open_bundle
+from tgvig_core.utils.errors import TgvigError
 
 SEED = 5
 TRIED = 5

@@ -9,16 +9,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tgvig_core.runs import Run
-from tgvig_ui.executor import Executor
-from tgvig_ui.jobs import Jobs
-from tgvig_ui.service import Options, Service
-from tgvig_ui.store import Part, Store
-from tools.torture.disk import row
-from tools.torture.forked import child
-from tools.torture.kill import Death, killed, points, spread
-from tools.torture.row import Row
-from tools.torture.small_run import SmallRun, left_in
+from tests.robustness.disk import row
+from tests.robustness.forked import child
+from tests.robustness.kill import Death, killed, points, spread
+from tests.robustness.row import Row
+from tests.robustness.small_run import SmallRun, left_in
+from tgvig_core.storage.run_folder import Run
+from tgvig_ui.jobs.models import Options, Service
+from tgvig_ui.jobs.queue import Executor
+from tgvig_ui.jobs.tasks import Jobs
+from tgvig_ui.parts.store import Part, Store
 
 SEED = 3
 TRIED = 8

@@ -12,11 +12,11 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tgvig_core import shipped
-from tgvig_core.bundle import MODELS, MOST_WORDS, open_bundle
-from tgvig_core.errors import TgvigError
-from tools.torture.row import Row
-from tools.torture.tally import Tally
+from tests.robustness.row import Row
+from tests.robustness.tally import Tally
+from tgvig_core.bundles.bundle import MODELS, MOST_WORDS, open_bundle
+from tgvig_core.utils import checksums
+from tgvig_core.utils.errors import TgvigError
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {
@@ -157,11 +157,11 @@ def endless(bundle: Path, folder: Path) -> Path:
 def changed_assets() -> Row:
     """One bit of each listed file of assets/; the file itself stays as it is."""
     tally = Tally("one bit of a file in assets/ flipped: refused by name")
-    for name in shipped.listed():
-        file = shipped.ASSETS / name
-        shipped.check_shipped(file)
+    for name in checksums.listed():
+        file = checksums.ASSETS / name
+        checksums.check_shipped(file)
         with _flipped(file):
-            wrong = refusal(lambda file=file: shipped.check_shipped(file), name)
+            wrong = refusal(lambda file=file: checksums.check_shipped(file), name)
         tally.saw(not wrong, f"{name}: {wrong}")
     return tally.row()
 
@@ -171,19 +171,19 @@ def _flipped(file: Path) -> Iterator[None]:
     """Whoever opens the file reads one bit otherwise."""
     broken = bytearray(file.read_bytes())
     broken[len(broken) // 2] ^= 1
-    original = shipped._sha256
-    shipped._sha256 = lambda asked: hashlib.sha256(broken).digest() if asked == file else original(asked)
+    original = checksums._sha256
+    checksums._sha256 = lambda asked: hashlib.sha256(broken).digest() if asked == file else original(asked)
     try:
         yield
     finally:
-        shipped._sha256 = original
+        checksums._sha256 = original
 
 
 CHECKING = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from tgvig_core.shipped import check_packaged
+from tgvig_core.utils.checksums import check_packaged
 check_packaged(sys.argv[2], Path(sys.argv[1]) / sys.argv[3])
 """
 """A folder of packages in place of the environment's, one of them checked."""
@@ -240,7 +240,7 @@ import anomalib.models.image.patchcore, PIL.Image, PIL.PngImagePlugin
 from tgvig_core import bundle, checkpoints, detectors, efficientnet, encoders, images, inspection, packs, runs, runtimes, text_cache
 from tgvig_core import vocabulary
 from tgvig_ui import ready
-from tgvig_ui.store import Store
+from tgvig_ui.parts.store import Store
 bundled, run, folder = (Path(given) for given in sys.argv[1:4])
 pickle.Unpickler, pickle.load, pickle.loads = Refusing, refused, refused
 sys.addaudithook(refuse)

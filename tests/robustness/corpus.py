@@ -45,7 +45,7 @@ class Case:
 
 def cases(quick: bool = False) -> Iterator[Case]:
     """All of them, the same each time; names are unique. `quick` leaves out those that take seconds to make."""
-    from tools.torture import corpus_bombs, corpus_broken, corpus_odd, corpus_whole
+    from tests.robustness import corpus_bombs, corpus_broken, corpus_odd, corpus_whole
 
     for number, module in enumerate((corpus_whole, corpus_odd, corpus_broken, corpus_bombs)):
         options = {"quick": quick} if module is corpus_bombs else {}

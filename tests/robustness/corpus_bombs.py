@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from tools.torture.corpus import Case, drawn
-from tools.torture.corpus_odd import chunk, exif, with_chunk, with_segment
-from tools.torture.corpus_whole import saved
+from tests.robustness.corpus import Case, drawn
+from tests.robustness.corpus_odd import chunk, exif, with_chunk, with_segment
+from tests.robustness.corpus_whole import saved
 
 BOMBS, LIMIT = "decompression and parsing bombs", "photos at the limit of 64 megapixels"
 SIDE = 8000

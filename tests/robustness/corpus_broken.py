@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from tools.torture.corpus import Case, drawn, sample, seen_by_opencv
-from tools.torture.corpus_whole import saved
+from tests.robustness.corpus import Case, drawn, sample, seen_by_opencv
+from tests.robustness.corpus_whole import saved
 
 KINDS = {
     "png": {}, "jpg": {"quality": 90}, "progressive.jpg": {"progressive": True}, "tif": {}, "lzw.tif": {"compression": "tiff_lzw"},

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tgvig_core.bundle import TOLD
-from tools.torture.corpus import SEED
+from tests.robustness.corpus import SEED
+from tgvig_core.bundles.bundle import TOLD
 
 FLIPS = 30
 

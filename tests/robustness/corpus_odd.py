@@ -11,8 +11,8 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageCms
 
-from tools.torture.corpus import Case, drawn, seen_by_opencv
-from tools.torture.corpus_whole import saved
+from tests.robustness.corpus import Case, drawn, seen_by_opencv
+from tests.robustness.corpus_whole import saved
 
 TURNS = {
     1: lambda p: p, 2: lambda p: np.fliplr(p), 3: lambda p: np.rot90(p, 2), 4: lambda p: np.flipud(p),

@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from tools.torture.corpus import Case, drawn, sample, seen_by_opencv
+from tests.robustness.corpus import Case, drawn, sample, seen_by_opencv
 
 LOSSLESS = {
     "png": {}, "bmp": {}, "webp": {"lossless": True}, "tiff": {}, "lzw.tif": {"compression": "tiff_lzw"},

@@ -8,11 +8,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools.torture.disk import half_done, row
-from tools.torture.forked import child
-from tools.torture.row import Row
-from tools.torture.said import no_sentence, resume
-from tools.torture.small_run import SmallRun, drafts
+from tests.robustness.disk import half_done, row
+from tests.robustness.forked import child
+from tests.robustness.row import Row
+from tests.robustness.said import no_sentence, resume
+from tests.robustness.small_run import SmallRun, drafts
 
 SEED = 6
 LISTS = ("prompts.csv", "prompt_map.json")

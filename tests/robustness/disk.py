@@ -13,11 +13,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.torture.forked import child, together
-from tools.torture.kill import Points
-from tools.torture.row import Row
-from tools.torture.said import no_sentence, resume
-from tools.torture.small_run import SmallRun, left_in
+from tests.robustness.forked import child, together
+from tests.robustness.kill import Points
+from tests.robustness.row import Row
+from tests.robustness.said import no_sentence, resume
+from tests.robustness.small_run import SmallRun, left_in
 
 SEED = 4
 ROOM = (4_096, 400_000, 30_000_000)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tools.torture.addresses import everywhere, gradios, inside
-from tools.torture.asking import Asker, victim
-from tools.torture.row import Row
-from tools.torture.tally import Tally
+from tests.robustness.addresses import everywhere, gradios, inside
+from tests.robustness.asking import Asker, victim
+from tests.robustness.row import Row
+from tests.robustness.tally import Tally
 
 TOKEN = "let-me-in-0123456789"
 GUARDED = ("/about", "/metrics", "/docs", "/openapi.json", "/inspect")

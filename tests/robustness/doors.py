@@ -1,6 +1,6 @@
 """Files one after another through a door of the tool, each measured: what was said, how long, how much memory, what was left.
 
-Runs in a process of its own, so that its peak is that of the door: python -m tools.torture.doors DOOR BUNDLE FOLDER < files.
+Runs in a process of its own, so that its peak is that of the door: python -m tests.robustness.doors DOOR BUNDLE FOLDER < files.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def forget_peak(process: int | str = "self") -> float:
 
 def command(arguments: list[str]) -> tuple[int, str, str]:
     """`tgvig` in this process: exit code, standard output, standard error with what C libraries wrote."""
-    from tgvig_core.__main__ import main
+    from tgvig_core.cli.main import main
 
     before, out = os.dup(2), io.StringIO()
     with tempfile.TemporaryFile() as errors:
@@ -147,10 +147,12 @@ def uploader(folder: Path) -> Callable[[Path], tuple[bool, str, str, tuple[int, 
     import numpy as np
     from PIL import Image
 
-    from tgvig_core.whole import is_draft
-    from tgvig_ui import inspecting_events, normals, normals_events
-    from tgvig_ui.server import Server, bound
-    from tgvig_ui.store import Store
+    from tgvig_core.utils.atomic_write import is_draft
+    from tgvig_ui.jobs.server import Server, bound
+    from tgvig_ui.parts.store import Store
+    from tgvig_ui.steps.inspect import events as inspecting_events
+    from tgvig_ui.steps.photos import events as normals_events
+    from tgvig_ui.steps.photos import view as normals
 
     (folder / "samples").mkdir()
     executor = SimpleNamespace(status=lambda folder: None)
@@ -191,11 +193,11 @@ def through(door: str, given: Path, folder: Path, files: Iterator[Path]) -> Iter
     if door == "upload":
         take = uploader(folder)
     else:
-        from tgvig_core import runtimes
+        from tgvig_core.bundles import runtimes
 
         if door == "command":  # a file is measured, not the loading of the detector
             runtimes.load_inspector = lambda *_: loaded
-            from tgvig_core.bundle import open_bundle
+            from tgvig_core.bundles.bundle import open_bundle
 
             loaded = _load(open_bundle(given))
         take = functools.partial(by_command if door == "command" else by_bundle, given, folder)
@@ -212,8 +214,8 @@ def through(door: str, given: Path, folder: Path, files: Iterator[Path]) -> Iter
 
 
 def _load(bundle):
-    from tgvig_core.inspection import Inspector
-    from tgvig_core.runtimes import OnnxScorer
+    from tgvig_core.bundles.runtimes import OnnxScorer
+    from tgvig_core.inspection.inspector import Inspector
 
     return Inspector(OnnxScorer(bundle.read("onnx/model.onnx"), bundle.size, 1), bundle.limits)
 

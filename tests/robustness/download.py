@@ -14,12 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
-from tgvig_core import downloading, pack_files
-from tgvig_core.checkpoints import sha256
-from tgvig_core.errors import TgvigError
-from tgvig_core.pack_files import PackFile, fetch
-from tools.torture.breaking import Breaking, breaking
-from tools.torture.row import Row
+from tests.robustness.breaking import Breaking, breaking
+from tests.robustness.row import Row
+from tgvig_core.models.checkpoints import sha256
+from tgvig_core.packs import files
+from tgvig_core.packs.files import PackFile, fetch
+from tgvig_core.utils import downloads
+from tgvig_core.utils.errors import TgvigError
 
 SEED = 8
 SIZE = 3_000_000
@@ -33,12 +34,12 @@ def place(server: Breaking) -> Iterator[Path]:
     """A cache of its own, and a line to the server in place of the one to the publisher; yields the cache's models."""
 
     def fetched(source: str, *given) -> None:
-        downloading.download(source.replace("https://weights.invalid", server.url), *given)
+        downloads.download(source.replace("https://weights.invalid", server.url), *given)
 
     with (
         tempfile.TemporaryDirectory() as cache,
         mock.patch.dict(os.environ, {"TGVIG_CACHE": cache}),
-        mock.patch.object(pack_files, "download", fetched),
+        mock.patch.object(files, "download", fetched),
     ):
         os.environ.pop("TGVIG_MODELS_DIR", None)
         yield Path(cache) / "models"
@@ -145,7 +146,7 @@ def unsatisfied(server: Breaking) -> str:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tgvig_core.downloading import download
+from tgvig_core.utils.downloads import download
 def progress(step, done, total):
     if done >= 1_000_000:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -169,10 +170,10 @@ def killed(server: Breaking) -> str:
 HUB_CLIENT = """
 import sys
 from pathlib import Path
-from tgvig_core.errors import TgvigError
-from tgvig_core.checkpoints import sha256
-from tgvig_core.pack_files import fetch
-from tgvig_core.packs import PACKS
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.models.checkpoints import sha256
+from tgvig_core.packs.files import fetch
+from tgvig_core.packs.registry import PACKS
 try:
     print(sha256(fetch(PACKS["paper"].backbone, None)))
 except TgvigError as error:

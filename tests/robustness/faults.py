@@ -1,7 +1,7 @@
 """Faults: processes that die anywhere, disks, files, clocks, memory and networks that fail in the middle of things.
 
 All of it runs in a process of its own, which computes with one thread and is forked for every trial (forked.py).
-python -m tools.torture.faults [PART ...] prints the rows as JSON, a line each.
+python -m tests.robustness.faults [PART ...] prints the rows as JSON, a line each.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tools.torture.forked import ALONE
-from tools.torture.row import Row
+from tests.robustness.forked import ALONE
+from tests.robustness.row import Row
 
 PARTS = ("kill", "afterwards", "app_killed", "disk", "damage", "misfortune", "download")
 
 
 def rows(parts: Sequence[str] = PARTS) -> Iterator[Row]:
-    command = [sys.executable, "-W", "ignore", "-m", "tools.torture.faults", *parts]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.robustness.faults", *parts]
     with subprocess.Popen(command, env=os.environ | ALONE, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             yield Row(**json.loads(line))
@@ -32,12 +32,12 @@ def rows(parts: Sequence[str] = PARTS) -> Iterator[Row]:
 
 
 def main() -> None:
-    from tools.torture.small_run import Recipe, SmallRun
+    from tests.robustness.small_run import Recipe, SmallRun
 
     with tempfile.TemporaryDirectory(prefix="tgvig-faults-") as folder:
         small = SmallRun(Path(folder).resolve(), Recipe())
         for part in sys.argv[1:] or PARTS:
-            for row in importlib.import_module(f"tools.torture.{part}").rows(small):
+            for row in importlib.import_module(f"tests.robustness.{part}").rows(small):
                 print(json.dumps(dataclasses.asdict(row)), flush=True)
 
 

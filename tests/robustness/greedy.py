@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from tgvig_core import odd_one
-from tgvig_core.augment import ViewPolicy
-from tgvig_core.calibration import calibrate
-from tgvig_core.coreset import select
-from tgvig_core.detectors import PatchCoreSettings
-from tgvig_core.generator import sources
-from tgvig_core.pools import real
-from tools.torture.not_numbers import noise, trained
-from tools.torture.row import Row
+from tests.robustness.not_numbers import noise, trained
+from tests.robustness.row import Row
+from tgvig_core.detectors.coreset import select
+from tgvig_core.detectors.patchcore import PatchCoreSettings
+from tgvig_core.diagnosis import outlier_photos
+from tgvig_core.fitting.calibration import calibrate
+from tgvig_core.fitting.pools import real
+from tgvig_core.generation.latent_sampling import sources
+from tgvig_core.photos.views import ViewPolicy
 
 PATCHES = 64
 """Of a photo of 64 px."""
@@ -56,8 +56,8 @@ def alike() -> tuple[bool, str]:
 def odd() -> tuple[bool, str]:
     """Of photos that differ in nothing none is odd, whatever rounding says."""
     detector = trained()
-    peaks = odd_one.left_out_maps(detector.features(noise(1)).expand(5, -1, -1, -1).contiguous()).amax((1, 2))
-    return odd_one.odd_places(peaks) == {}, f"peaks {peaks.min().item():.1e} to {peaks.max().item():.1e}"
+    peaks = outlier_photos.left_out_maps(detector.features(noise(1)).expand(5, -1, -1, -1).contiguous()).amax((1, 2))
+    return outlier_photos.odd_places(peaks) == {}, f"peaks {peaks.min().item():.1e} to {peaks.max().item():.1e}"
 
 
 def flat() -> tuple[bool, str]:

@@ -17,13 +17,13 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.photo_files import decode_bytes
-from tools.torture.corpus import ROOT, SAMPLES, SEED, Case, cases
-from tools.torture.corpus_bombs import LIMIT
-from tools.torture.corpus_bundles import bundles
-from tools.torture.doors import Outcome, forget_peak, memory
-from tools.torture.row import Row
+from tests.robustness.corpus import ROOT, SAMPLES, SEED, Case, cases
+from tests.robustness.corpus_bombs import LIMIT
+from tests.robustness.corpus_bundles import bundles
+from tests.robustness.doors import Outcome, forget_peak, memory
+from tests.robustness.row import Row
+from tgvig_core.photos.reading import decode_bytes
+from tgvig_core.utils.errors import TgvigError
 
 SECONDS, MEGABYTES = 2.0, 1000.0
 """The longest that a file may take, and how much a process may grow at it: photo, frame, heatmap and regions of 64 megapixels
@@ -123,7 +123,7 @@ def in_process(door: str, given: Path, folder: Path, files: Sequence[Path]) -> l
     found: list[Outcome] = []
     while len(found) < len(files):
         (own := folder / str(len(found))).mkdir(parents=True)
-        command = [sys.executable, "-m", "tools.torture.doors", door, str(given), str(own)]
+        command = [sys.executable, "-m", "tests.robustness.doors", door, str(given), str(own)]
         asked = "".join(f"{path}\n" for path in files[len(found) :])
         done = subprocess.run(command, cwd=ROOT, input=asked, capture_output=True, text=True, timeout=PATIENCE)
         got = [Outcome(**json.loads(line)) for line in done.stdout.splitlines()]

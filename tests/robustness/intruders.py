@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.torture import artefacts, doorbell, senders, strangers
-from tools.torture.row import Row
+from tests.robustness import artefacts, doorbell, senders, strangers
+from tests.robustness.row import Row
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,7 +19,7 @@ def rows() -> Iterator[Row]:
     from browser import running
     from made_runs import photos_run
 
-    from tgvig_core.export import Wishes, export
+    from tgvig_core.bundles.export import Wishes, export
 
     for mode, options in strangers.MODES.items():
         with tempfile.TemporaryDirectory() as folder, running(Path(folder), *options) as app:

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.torture.forked import Ended, child, together
-from tools.torture.row import Row
-from tools.torture.small_run import SmallRun
+from tests.robustness.forked import Ended, child, together
+from tests.robustness.row import Row
+from tests.robustness.small_run import SmallRun
 
 SEED = 9
 FATAL = (signal.SIGKILL, signal.SIGXFSZ)

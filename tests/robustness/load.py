@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from tools.torture.many import NORMALS, ROOT, many_normals, many_parts, many_tests, resident
-from tools.torture.pages import Browsing
-from tools.torture.row import Row
-from tools.torture.tally import Tally
-from tools.torture.visitors import Log, Program, compare_alone
+from tests.robustness.many import NORMALS, ROOT, many_normals, many_parts, many_tests, resident
+from tests.robustness.pages import Browsing
+from tests.robustness.row import Row
+from tests.robustness.tally import Tally
+from tests.robustness.visitors import Log, Program, compare_alone
 
 PROGRAMS, PAGES = 16, 4
 SECONDS = 600

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import psutil
 
-from tgvig_core import strict_json
-from tools.torture.asking import Asker
-from tools.torture.row import Row
-from tools.torture.steady import APART
-from tools.torture.tally import Tally
-from tools.torture.visitors import data_of, patterned, upload, waited
+from tests.robustness.asking import Asker
+from tests.robustness.row import Row
+from tests.robustness.steady import APART
+from tests.robustness.tally import Tally
+from tests.robustness.visitors import data_of, patterned, upload, waited
+from tgvig_core.utils import strict_json
 
 ROOT = Path(__file__).resolve().parents[2]
 NORMALS = 200
@@ -125,7 +125,7 @@ def many_parts(browser, folder: Path, count: int) -> Row:
     from browser import open_page, running
     from playwright.sync_api import expect
 
-    from tgvig_ui.store import Store
+    from tgvig_ui.parts.store import Store
 
     tally, limit = Tally(f"the page with {count} parts in the list"), 10.0
     store = Store(folder / "parts")

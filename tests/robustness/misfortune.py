@@ -15,11 +15,11 @@ from pathlib import Path
 import torch
 from torch.overrides import TorchFunctionMode
 
-from tools.torture.disk import REFUSED, WENT_ON, finished, half_done, row
-from tools.torture.forked import child
-from tools.torture.row import Row
-from tools.torture.said import no_sentence, resume, tgvig
-from tools.torture.small_run import SmallRun, left_in
+from tests.robustness.disk import REFUSED, WENT_ON, finished, half_done, row
+from tests.robustness.forked import child
+from tests.robustness.row import Row
+from tests.robustness.said import no_sentence, resume, tgvig
+from tests.robustness.small_run import SmallRun, left_in
 
 SEED = 12
 SHORT = {

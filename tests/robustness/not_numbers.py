@@ -18,22 +18,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tgvig_core import strict_json
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.best_set import best_iteration
-from tgvig_core.calibration import HeldOut, limits
-from tgvig_core.detectors import PatchCore, PatchCoreSettings
-from tgvig_core.encoders import _numbers
-from tgvig_core.errors import TgvigError
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.inspection import Inspector, Limits
-from tgvig_core.integrator import Integrator, IntegratorSettings
-from tgvig_core.odd_one import left_out_maps
-from tgvig_core.prompts import mean_embedding
-from tgvig_core.runs import Run
-from tgvig_core.updates import UpdateSettings
-from tgvig_core.vqgan import Vqgan, VqganConfig
-from tools.torture.row import Row
+from tests.robustness.row import Row
+from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.diagnosis.outlier_photos import left_out_maps
+from tgvig_core.fitting.calibration import HeldOut, limits
+from tgvig_core.generation.best_set import best_iteration
+from tgvig_core.generation.fine_tuning import UpdateSettings
+from tgvig_core.generation.integrator import Integrator, IntegratorSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.inspection.inspector import Inspector, Limits
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.models.encoders.image_text import _numbers
+from tgvig_core.models.vqgan import Vqgan, VqganConfig
+from tgvig_core.prompting.ranking import mean_embedding
+from tgvig_core.storage.run_folder import Run
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.errors import TgvigError
 
 SIZE = 64
 BAD = (math.nan, math.inf, -math.inf)
@@ -120,7 +120,7 @@ def _refused(work: Callable[[], object]) -> None:
 
 
 def _rate(bad: float) -> None:
-    from tgvig_core.settings import RunSettings
+    from tgvig_core.runs.settings import RunSettings
 
     RunSettings(("photo.png",), "nut", "out", false_alarm=bad)
 

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import torch
 
-from tools.torture.row import Row
+from tests.robustness.row import Row
 
 
 def rows() -> Iterator[Row]:
-    from tgvig_core import packs  # takes seconds, and other sections do without
-    from tools.torture import greedy, not_numbers, plain_runs, steady
+    from tests.robustness import greedy, not_numbers, plain_runs, steady
+    from tgvig_core.packs import registry  # takes seconds, and other sections do without
 
     torch.set_num_threads(2)
     with tempfile.TemporaryDirectory(prefix="tgvig-numbers-") as made:
         folder = Path(made)
         yield from not_numbers.rows(folder)
         yield from greedy.rows()
-        models = packs.load(packs.PACKS["embedded"], None, "cpu")
+        models = registry.load(registry.PACKS["embedded"], None, "cpu")
         yield from steady.rows(models.encoder, copy.deepcopy(models.generator).eval())
         (folder / "runs").mkdir()
         yield from plain_runs.rows(folder / "runs", models)

@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 from PIL import Image
 
-from tools.torture.asking import Asker
-from tools.torture.visitors import SIDE, Log, pattern, patterned
+from tests.robustness.asking import Asker
+from tests.robustness.visitors import SIDE, Log, pattern, patterned
 
 PICTURE = (
     "document.querySelectorAll('#normals img').length == 1 && document.querySelector('#normals img').naturalWidth > 0"

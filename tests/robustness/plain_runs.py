@@ -1,6 +1,6 @@
 """Whole small runs on photos with next to nothing on them, and with settings that ask for more than the photos give.
 
-python -m tools.torture.plain_runs OUT computes the run of one photo in a process of its own: the same seed, started again.
+python -m tests.robustness.plain_runs OUT computes the run of one photo in a process of its own: the same seed, started again.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tgvig_core import library, packs
-from tgvig_core.detectors import PatchCoreSettings
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_normals
-from tools.torture.not_numbers import strict
-from tools.torture.row import Row
+from tests.robustness.not_numbers import strict
+from tests.robustness.row import Row
+from tgvig_core import api
+from tgvig_core.detectors.patchcore import PatchCoreSettings
+from tgvig_core.packs import registry
+from tgvig_core.photos.images import read_normals
+from tgvig_core.utils.errors import TgvigError
 
 NUT = Path(__file__).resolve().parents[2] / "assets" / "samples" / "hex_nut"
 SEED = 0
@@ -48,17 +49,17 @@ TRIALS = (
 )
 
 
-def rows(folder: Path, models: packs.Models) -> Iterator[Row]:
+def rows(folder: Path, models: registry.Models) -> Iterator[Row]:
     """folder: an empty one. models: the embedded pack's."""
-    loading = packs.load
-    packs.load = lambda *given: replace(
+    loading = registry.load
+    registry.load = lambda *given: replace(
         models, generator=copy.deepcopy(models.generator)
     )  # a run changes its generator
     try:
         for trial in TRIALS:
             yield _row(trial, folder)
     finally:
-        packs.load = loading
+        registry.load = loading
     yield same(folder)
     yield again(folder)
 
@@ -90,7 +91,7 @@ def begin(trial: Trial, out: Path, folder: Path) -> dict:
     nuts = sorted((NUT / "train" / "good").iterdir())
     shutil.copy(nuts[1], tests / "nut.png")
     Image.new("RGB", (256, 256), (20, 90, 160)).save(tests / "other.png")
-    return library.run(
+    return api.run(
         given, "metal nut", out, test=tests, images=trial.images, iterations=1, prompt=PROMPT, pack="embedded",
         device="cpu", seed=SEED, patchcore=trial.patchcore,
     )  # fmt: skip
@@ -122,7 +123,7 @@ def same(folder: Path) -> Row:
 def again(folder: Path) -> Row:
     """The last trial once more, in a process of its own."""
     first, second = folder / TRIALS[-1].name, folder / "again"
-    command = [sys.executable, "-W", "ignore", "-m", "tools.torture.plain_runs", str(second)]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.robustness.plain_runs", str(second)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     what = f"the same seed ({SEED}) after a restart"
     if done.returncode:

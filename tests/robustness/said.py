@@ -7,7 +7,7 @@ import io
 import sys
 from pathlib import Path
 
-from tgvig_core import __main__ as line
+from tgvig_core.cli import main as line
 
 
 def tgvig(*words: object) -> dict:

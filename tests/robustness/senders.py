@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from tgvig_ui.guard import UPLOAD
-from tools.torture.addresses import inside
-from tools.torture.asking import Asker, victim
-from tools.torture.row import Row
-from tools.torture.strangers import GIVEN, Scene
-from tools.torture.tally import Tally
+from tests.robustness.addresses import inside
+from tests.robustness.asking import Asker, victim
+from tests.robustness.row import Row
+from tests.robustness.strangers import GIVEN, Scene
+from tests.robustness.tally import Tally
+from tgvig_ui.security.requests import UPLOAD
 
 
 def rows(found: Scene, share: int = 1) -> Iterator[Row]:

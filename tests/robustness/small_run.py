@@ -11,17 +11,18 @@ from pathlib import Path
 
 import torch
 
-from tgvig_core import packs, pipeline
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.integrator import IntegratorSettings
-from tgvig_core.progress import Progress, silent
-from tgvig_core.run_lock import LOCK
-from tgvig_core.runs import Run
-from tgvig_core.settings import RunSettings
-from tgvig_core.updates import UpdateSettings
-from tgvig_core.whole import is_draft
+from tgvig_core.generation.fine_tuning import UpdateSettings
+from tgvig_core.generation.integrator import IntegratorSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.packs import registry
+from tgvig_core.runs import pipeline
+from tgvig_core.runs.settings import RunSettings
+from tgvig_core.storage.run_folder import Run
+from tgvig_core.storage.run_lock import LOCK
+from tgvig_core.utils.atomic_write import is_draft
+from tgvig_core.utils.progress import Progress, silent
 
-NUT = Path(__file__).resolve().parent.parent.parent / "assets" / "samples" / "hex_nut"
+NUT = Path(__file__).resolve().parents[2] / "assets" / "samples" / "hex_nut"
 APART = ("config.json", "result.json", "journal.jsonl")
 """What is compared by its values: times, and where the run lies."""
 ROUNDED = 1e-4
@@ -52,11 +53,11 @@ class SmallRun:
         self.tests = _tests(self.photos_folder, recipe.tests)
         good = shutil.copytree(NUT / "train" / "good", self.photos_folder / "good")
         self.photos = tuple(map(str, sorted(Path(good).iterdir())[: recipe.photos]))
-        models = packs.load(packs.PACKS["embedded"], None, "cpu")
+        models = registry.load(registry.PACKS["embedded"], None, "cpu")
         # in this process and its children; a copy, because a run changes its generator
-        packs.load_generator = lambda *given: copy.deepcopy(models.generator)
-        packs.load_encoder = lambda *given: models.encoder
-        packs.load = lambda *given: replace(models, generator=packs.load_generator())
+        registry.load_generator = lambda *given: copy.deepcopy(models.generator)
+        registry.load_encoder = lambda *given: models.encoder
+        registry.load = lambda *given: replace(models, generator=registry.load_generator())
         self.reference = folder / "undisturbed"
         self.begin(self.reference)
 

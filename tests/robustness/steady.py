@@ -9,13 +9,15 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from tgvig_core import detectors, encoders, generator
-from tgvig_core.detectors import PatchCore, PatchCoreSettings
-from tgvig_core.encoders import ImageTextEncoder
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.vqgan import Vqgan
-from tools.torture.not_numbers import noise, trained
-from tools.torture.row import Row
+from tests.robustness.not_numbers import noise, trained
+from tests.robustness.row import Row
+from tgvig_core.detectors import patchcore
+from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.generation import latent_sampling
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.models.encoders import image_text
+from tgvig_core.models.encoders.image_text import ImageTextEncoder
+from tgvig_core.models.vqgan import Vqgan
 
 APART = 1e-4
 """Largest difference, relative to the largest value: float32 keeps 7 digits, and sums in another order lose some of them."""
@@ -34,13 +36,13 @@ def rows(encoder: ImageTextEncoder | None, model: Vqgan) -> Iterator[Row]:
     """encoder: None leaves it out. model: the generator."""
     scored = trained(PatchCoreSettings(coreset_least=40))
     works: dict[str, tuple[object, str, Work]] = {
-        "scores": (detectors, "BATCH", lambda: scored.score(NEW).scores),
-        "maps": (detectors, "BATCH", lambda: scored.score(NEW).maps),
-        "generated images": (generator, "DECODE_BATCH", lambda: drawn(model)),
+        "scores": (patchcore, "BATCH", lambda: scored.score(NEW).scores),
+        "maps": (patchcore, "BATCH", lambda: scored.score(NEW).maps),
+        "generated images": (latent_sampling, "DECODE_BATCH", lambda: drawn(model)),
     }
     if encoder is not None:
-        works["text embeddings"] = (encoders, "TEXT_BATCH", lambda: encoder.encode_texts(TEXTS))
-        works["image embeddings"] = (encoders, "IMAGE_BATCH", lambda: encoder.encode_images(noise(5)))
+        works["text embeddings"] = (image_text, "TEXT_BATCH", lambda: encoder.encode_texts(TEXTS))
+        works["image embeddings"] = (image_text, "IMAGE_BATCH", lambda: encoder.encode_images(noise(5)))
     for what, (module, name, work) in works.items():
         usual = work()
         yield _row(
@@ -60,14 +62,14 @@ def _row(what: str, found: list[float], bound: float = APART) -> Row:
 
 def _remembered(scored: PatchCore) -> Row:
     """The map of an image that is remembered patch by patch."""
-    usual, single = scored.score(OLD).maps, at_once(detectors, "BATCH", 1, lambda: scored.score(OLD).maps)
+    usual, single = scored.score(OLD).maps, at_once(patchcore, "BATCH", 1, lambda: scored.score(OLD).maps)
     return _row("maps of a photo that is remembered: one at a time", [apart(usual, single)], APART_FROM_NOTHING)
 
 
 def drawn(model: Vqgan) -> Tensor:
     """Five images of one normal, from one seed."""
     settings = GeneratorSettings(images=5, views=2)
-    return generator.generate(model, noise(1), settings, torch.Generator().manual_seed(0))
+    return latent_sampling.generate(model, noise(1), settings, torch.Generator().manual_seed(0))
 
 
 def at_once(module: object, name: str, count: int, work: Work) -> Tensor:

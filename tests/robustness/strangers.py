@@ -11,12 +11,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from tgvig_core.runs import MODEL_FORMAT
-from tgvig_ui.store import ID, Part, Store
-from tools.torture.addresses import NEEDED, everywhere, gradios, through
-from tools.torture.asking import Answer, Asker
-from tools.torture.row import Row
-from tools.torture.tally import Tally
+from tests.robustness.addresses import NEEDED, everywhere, gradios, through
+from tests.robustness.asking import Answer, Asker
+from tests.robustness.row import Row
+from tests.robustness.tally import Tally
+from tgvig_core.storage.run_folder import MODEL_FORMAT
+from tgvig_ui.parts.store import ID, Part, Store
 
 MODES = {
     "plain": (),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tools.torture.row import Row
+from tests.robustness.row import Row
 
 NAMED = 5
 """Wrong answers that the table shows."""

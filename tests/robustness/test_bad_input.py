@@ -21,19 +21,19 @@ from photos import normals
 from PIL import Image
 from served import refused, serving
 
-from tgvig_core import photo_guard
-from tgvig_core.bundle import open_bundle
-from tgvig_core.errors import TgvigError
-from tgvig_core.photo_files import decode_bytes, pixel_count
-from tgvig_core.testset import LabelledPhoto, read_mask
+from tests.robustness import corpus_broken, doors
+from tests.robustness.corpus import SEED, Case, cases
+from tests.robustness.corpus_bombs import BOMBS, LIMIT
+from tests.robustness.corpus_bundles import bundles
+from tests.robustness.doors import Outcome, forget_peak, memory
+from tests.robustness.input import MEGABYTES, fault, judged, pixels_of, written
+from tgvig_core.bundles.bundle import open_bundle
+from tgvig_core.photos import decoder_guard
+from tgvig_core.photos.labelled_folder import LabelledPhoto, read_mask
+from tgvig_core.photos.reading import decode_bytes, pixel_count
+from tgvig_core.utils.errors import TgvigError
 from tgvig_serve.settings import Settings
-from tgvig_ui.store import Store
-from tools.torture import corpus_broken, doors
-from tools.torture.corpus import SEED, Case, cases
-from tools.torture.corpus_bombs import BOMBS, LIMIT
-from tools.torture.corpus_bundles import bundles
-from tools.torture.doors import Outcome, forget_peak, memory
-from tools.torture.input import MEGABYTES, fault, judged, pixels_of, written
+from tgvig_ui.parts.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def as_before(monkeypatch):
     """What a door changes in this process."""
     import gradio
 
-    from tgvig_core import runtimes
+    from tgvig_core.bundles import runtimes
 
     monkeypatch.setattr(sys, "argv", sys.argv)
     monkeypatch.setattr(gradio, "Warning", gradio.Warning)
@@ -189,7 +189,7 @@ def test_a_large_camera_jpeg_with_everything_in_it_is_read(tmp_path) -> None:
     picture = rng.integers(0, 256, (300, 400, 3), dtype=np.uint8)
     Image.fromarray(picture).save(tmp_path / "a.jpg", progressive=True, exif=exif, icc_profile=rng.bytes(500_000))
     content = (tmp_path / "a.jpg").read_bytes() + rng.bytes(3_000_000)  # holds \xff\xda some 46 times
-    assert content.count(b"\xff\xda") > photo_guard.SCANS
+    assert content.count(b"\xff\xda") > decoder_guard.SCANS
     assert decode_bytes("a.jpg", content)[0].shape == (400, 300, 3)
 
 

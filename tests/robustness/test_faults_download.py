@@ -1,11 +1,11 @@
-"""Weights over a line that breaks, from a server of this machine: see tools/torture/download.py."""
+"""Weights over a line that breaks, from a server of this machine: see tests/robustness/download.py."""
 
 import pytest
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.pack_files import fetch
-from tools.torture import download
-from tools.torture.breaking import breaking
+from tests.robustness import download
+from tests.robustness.breaking import breaking
+from tgvig_core.packs.files import fetch
+from tgvig_core.utils.errors import TgvigError
 
 
 @pytest.mark.parametrize("name", download.TRIALS)

@@ -6,12 +6,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tgvig_core import __main__ as line
-from tgvig_core import learning, odd_one, pack_files, pipeline
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.detectors import PatchCore
-from tgvig_core.errors import TgvigError
-from tgvig_core.runs import Run
+from tgvig_core.cli import main as line
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.diagnosis import outlier_photos
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.packs import files
+from tgvig_core.runs import pipeline
+from tgvig_core.runs.steps import fit
+from tgvig_core.storage.run_folder import Run
+from tgvig_core.utils.errors import TgvigError
 
 
 def images(count: int = 2) -> torch.Tensor:
@@ -99,22 +102,22 @@ def test_a_config_that_lacks_what_a_run_needs_is_one_sentence(tmp_path, text):
 
 def test_a_detector_that_lacks_a_file_or_is_damaged_is_trained_anew(tmp_path, caplog):
     folder = tmp_path / "model"
-    assert learning._finished(folder, "cpu") is None and not caplog.text  # there is none yet
+    assert fit._finished(folder, "cpu") is None and not caplog.text  # there is none yet
     detector = PatchCore(EFFICIENTNET_LITE0, 64)
     detector.fit(torch.rand(2, 3, 64, 64), [0, 1])
     detector.save(folder, {"arm": "real"})
-    found, card = learning._finished(folder, "cpu")
+    found, card = fit._finished(folder, "cpu")
     assert torch.equal(found.model.memory_bank, detector.model.memory_bank) and card["arm"] == "real"
     for name in ("model.json", "model.safetensors"):
         whole = (folder / name).read_bytes()
         for damaged in (whole[: len(whole) // 2], b"", b"[]", b"{}"):
             caplog.clear()
             (folder / name).write_bytes(damaged)
-            assert learning._finished(folder, "cpu") is None and "Training it again." in caplog.text
+            assert fit._finished(folder, "cpu") is None and "Training it again." in caplog.text
         (folder / name).unlink()
-        assert learning._finished(folder, "cpu") is None
+        assert fit._finished(folder, "cpu") is None
         (folder / name).write_bytes(whole)
-    assert learning._finished(folder, "cpu")
+    assert fit._finished(folder, "cpu")
 
 
 @pytest.mark.parametrize("text", ["", '{"photos": ["a"', "[]", "{}"])
@@ -123,7 +126,7 @@ def test_damaged_notes_on_odd_photos_are_written_again(tmp_path, text):
     file.parent.mkdir()
     file.write_text(text)
     normals = SimpleNamespace(photos=(SimpleNamespace(sha256="a"),))
-    assert odd_one.odd_notes(tmp_path, None, normals, 256) == []
+    assert outlier_photos.odd_notes(tmp_path, None, normals, 256) == []
     assert json.loads(file.read_text()) == {"photos": ["a"], "notes": []}
 
 
@@ -145,5 +148,5 @@ def test_a_cache_that_cannot_be_written_to_does_not_keep_a_file_from_being_used(
     (tmp_path / "cache").write_text("a file in the way")
     monkeypatch.setenv("TGVIG_CACHE", str(tmp_path / "cache"))
     (tmp_path / "weights").write_bytes(b"weights")
-    pack_files.enforce("weights", tmp_path / "weights")
+    files.enforce("weights", tmp_path / "weights")
     assert "checksum of weights is not kept" in caplog.text

@@ -10,17 +10,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools.torture import app_killed, kill
-from tools.torture.forked import ALONE, Ended
-from tools.torture.kill import Death, deaths
+from tests.robustness import app_killed, kill
+from tests.robustness.forked import ALONE, Ended
+from tests.robustness.kill import Death, deaths
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 TRIED = """
 import dataclasses, json, sys
 from pathlib import Path
-from tools.torture import kill
-from tools.torture.small_run import Recipe, SmallRun
+from tests.robustness import kill
+from tests.robustness.small_run import Recipe, SmallRun
 small = SmallRun(Path(sys.argv[1]), Recipe(photos=1, images=2, iterations=2))
 print(json.dumps(dataclasses.asdict(kill.run_row(small, 3, 1))))
 """
@@ -28,7 +28,7 @@ print(json.dumps(dataclasses.asdict(kill.run_row(small, 3, 1))))
 FOLDERS = """
 import json, shutil, sys
 from pathlib import Path
-from tools.torture.kill import Death, killed, points
+from tests.robustness.kill import Death, killed, points
 out = Path(sys.argv[1])
 (out / "old" / "inner").mkdir(parents=True)
 for name in ("old/a", "old/b", "old/inner/c"):

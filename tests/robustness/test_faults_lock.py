@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tgvig_core import checking, pipeline
-from tgvig_core.errors import TgvigError
-from tgvig_core.run_lock import LOCK, alone_in
-from tgvig_core.runs import Run
+from tgvig_core.runs import pipeline
+from tgvig_core.runs.steps import check
+from tgvig_core.storage.run_folder import Run
+from tgvig_core.storage.run_lock import LOCK, alone_in
+from tgvig_core.utils.errors import TgvigError
 
 DRAFT = "." + "0123456789abcdef" * 2 + ".part{}"
 HOLDER = """
 import sys, time
 from pathlib import Path
-from tgvig_core.run_lock import alone_in
+from tgvig_core.storage.run_lock import alone_in
 with alone_in(Path(sys.argv[1])):
     print("holding", flush=True)
     time.sleep(60)
@@ -31,7 +32,7 @@ def run(tmp_path) -> Run:
 @pytest.fixture
 def holder(run):
     """Another process that works in the run."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(run.folder)], cwd=root, stdout=subprocess.PIPE, text=True
     )
@@ -44,7 +45,7 @@ def holder(run):
 
 @pytest.mark.parametrize(
     "act",
-    [pipeline.resume, lambda folder: pipeline.use(folder, "real"), checking.check_run],
+    [pipeline.resume, lambda folder: pipeline.use(folder, "real"), check.check_run],
     ids=["resume", "use", "check"],
 )
 def test_a_second_process_is_refused_before_it_changes_anything(run, holder, act):

@@ -1,4 +1,4 @@
-"""The trials of tools/torture see what is wrong: each is shown something that it must not call right."""
+"""The trials of tests/robustness see what is wrong: each is shown something that it must not call right."""
 
 import json
 import os
@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools.torture import afterwards, damage, disk, download, kill
-from tools.torture.breaking import breaking
-from tools.torture.forked import Ended
-from tools.torture.small_run import SmallRun
+from tests.robustness import afterwards, damage, disk, download, kill
+from tests.robustness.breaking import breaking
+from tests.robustness.forked import Ended
+from tests.robustness.small_run import SmallRun
 
 
 def finished(folder: Path, scores: tuple = (20.0, 30.0), threshold: float = 25.0) -> Path:

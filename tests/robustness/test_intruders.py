@@ -8,14 +8,14 @@ from gradio.context import LocalContext
 from made_generations import photo
 from test_public import Asking
 
-from tgvig_core.errors import TgvigError
+from tests.robustness import doorbell, senders, strangers
+from tests.robustness.asking import Asker
+from tgvig_core.utils.errors import TgvigError
 from tgvig_ui import launch
-from tgvig_ui.public import user
-from tgvig_ui.recent import known_by
-from tgvig_ui.server import Server
-from tgvig_ui.store import Store
-from tools.torture import doorbell, senders, strangers
-from tools.torture.asking import Asker
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.page.recent import known_by
+from tgvig_ui.parts.store import Store
+from tgvig_ui.security.visitors import user
 
 SHARE = 20
 """Of the many trials that are alike, every twentieth."""

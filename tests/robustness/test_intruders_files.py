@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tgvig_core import efficientnet, shipped
-from tools.torture import artefacts
+from tests.robustness import artefacts
+from tgvig_core.models import efficientnet
+from tgvig_core.utils import checksums
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 OURS = ("tgvig_core", "tgvig_ui", "tgvig_serve", "tools", "app.py")
 MODULES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "pandas"}
 """Modules that run code of the files they read (pandas: read_pickle)."""
@@ -86,11 +87,13 @@ def test_bundles_that_climb_out_or_never_end_are_refused(bundle, tmp_path):
 
 
 def test_the_list_of_what_ships_is_whole_and_a_flipped_bit_is_refused_by_name():
-    there = {path for place in ("texts", "walk") for path in (shipped.ASSETS / place).rglob("*") if path.is_file()}
-    there |= set(shipped.ASSETS.glob("vqgan*"))
-    assert set(shipped.listed()) == {path.relative_to(shipped.ASSETS).as_posix() for path in there}, shipped.__doc__
+    there = {path for place in ("texts", "walk") for path in (checksums.ASSETS / place).rglob("*") if path.is_file()}
+    there |= set(checksums.ASSETS.glob("vqgan*"))
+    assert set(checksums.listed()) == {path.relative_to(checksums.ASSETS).as_posix() for path in there}, (
+        checksums.__doc__
+    )
     row = artefacts.changed_assets()
-    assert row.held and row.tried == len(there), f"{row.figure}; {shipped.__doc__}"
+    assert row.held and row.tried == len(there), f"{row.figure}; {checksums.__doc__}"
 
 
 @pytest.mark.parametrize("lines", [None, "weights.pth,,\n", "other/weights.pth,sha256=x,1\n"])
@@ -102,7 +105,7 @@ def test_a_package_without_checksums_is_used_with_a_warning(tmp_path, monkeypatc
     if lines is not None:
         (info / "RECORD").write_text(lines)
     monkeypatch.syspath_prepend(tmp_path)
-    shipped.check_packaged("nuts", folder)
+    checksums.check_packaged("nuts", folder)
     assert caplog.messages == [
         f"The files of the package nuts in {folder} were not compared, as it was installed without checksums: "
         "install it with pip."
@@ -110,14 +113,14 @@ def test_a_package_without_checksums_is_used_with_a_warning(tmp_path, monkeypatc
 
 
 def test_a_package_with_checksums_is_used_without_a_warning(caplog):
-    shipped.check_packaged(efficientnet.PACKAGE, efficientnet.weights_file().parent)
+    checksums.check_packaged(efficientnet.PACKAGE, efficientnet.weights_file().parent)
     assert caplog.messages == []
 
 
 def test_a_package_that_is_reached_through_a_link_is_compared_too(tmp_path, caplog):
     folder = efficientnet.weights_file().parent
     (tmp_path / "link").symlink_to(folder.resolve())
-    shipped.check_packaged(efficientnet.PACKAGE, tmp_path / "link")
+    checksums.check_packaged(efficientnet.PACKAGE, tmp_path / "link")
     assert caplog.messages == []
 
 

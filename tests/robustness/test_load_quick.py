@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tools.torture import load, many, visitors
-from tools.torture.tally import Tally
-from tools.torture.visitors import Job, Log, Program, compare_alone, nearest_client, number_of, pattern, patterned
+from tests.robustness import load, many, visitors
+from tests.robustness.tally import Tally
+from tests.robustness.visitors import Job, Log, Program, compare_alone, nearest_client, number_of, pattern, patterned
 
 
 def test_programs_and_pages_get_their_own_back_in_the_order_of_their_asking(app, tmp_path):

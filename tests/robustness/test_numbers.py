@@ -10,12 +10,13 @@ import pytest
 import torch
 from small import tiny_vqgan
 
-from tgvig_core import strict_json, text_cache
-from tgvig_core.inspection import Finding, Limits, Verdict
-from tgvig_core.judgements import opened
-from tools.torture import greedy, not_numbers, plain_runs, steady
+from tests.robustness import greedy, not_numbers, plain_runs, steady
+from tgvig_core.inspection.inspector import Finding, Limits, Verdict
+from tgvig_core.inspection.verdict_log import opened
+from tgvig_core.models.encoders import text_cache
+from tgvig_core.utils import strict_json
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LENIENT = {("tgvig_core", "strict_json.py"), ("tgvig_ui", "bodies.py")}
 """The one place that knows how; and what reads calls before gradio, which has to read them exactly as gradio will."""
 

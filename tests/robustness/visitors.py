@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tools.torture.asking import Asker
+from tests.robustness.asking import Asker
 
 SIDE = 64
 PATIENCE = 600

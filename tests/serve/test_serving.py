@@ -16,8 +16,8 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 from served import ABOUT, Server, plate, png, post, serving, soon, spotted
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.inspection import heatmap
+from tgvig_core.inspection.inspector import heatmap
+from tgvig_core.utils.errors import TgvigError
 from tgvig_serve.app import build, wants_picture
 from tgvig_serve.docs_page import page
 from tgvig_serve.settings import Settings

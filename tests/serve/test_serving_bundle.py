@@ -17,12 +17,12 @@ import pytest
 from photos import category, normals
 from served import get, post, soon
 
-from tgvig_core.bundle import open_bundle
-from tgvig_core.images import from_square, read_photo
-from tgvig_core.regions import regions
-from tgvig_core.runtimes import load_inspector
+from tgvig_core.bundles.bundle import open_bundle
+from tgvig_core.bundles.runtimes import load_inspector
+from tgvig_core.inspection.regions import regions
+from tgvig_core.photos.images import from_square, read_photo
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 SERVE = """
 import sys
@@ -31,7 +31,7 @@ class Blocker:
         if name.partition(".")[0] in ("torch", "gradio", "tgvig_ui"):
             raise ImportError(f"{name} is not to be imported")
 sys.meta_path.insert(0, Blocker())
-from tgvig_core.__main__ import main
+from tgvig_core.cli.main import main
 sys.argv[0] = "tgvig"
 main()
 """

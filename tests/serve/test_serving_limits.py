@@ -18,7 +18,7 @@ from photos import noise
 from PIL import Image
 from served import connected, plate, png, post, refused, reply, serving, soon
 
-from tgvig_core.errors import TgvigError
+from tgvig_core.utils.errors import TgvigError
 from tgvig_serve import connections
 from tgvig_serve.bodies import UNNAMED, harmless
 from tgvig_serve.running import listen

@@ -18,7 +18,7 @@ from served import PATIENCE, connected, get, plate, png, post, serving, soon
 
 from tgvig_serve.settings import Settings
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from served import get, plate, post, refused, serving
 
-from tgvig_core.errors import TgvigError
+from tgvig_core.utils.errors import TgvigError
 from tgvig_serve.settings import Settings, read_token
 
 

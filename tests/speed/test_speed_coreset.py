@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from tgvig_core.coreset import select
-from tools.bench.coreset import patches, plain
-from tools.bench.row import alternately
+from tgvig_core.detectors.coreset import select
+from tools.benchmarks.coreset import patches, plain
+from tools.benchmarks.row import alternately
 
 LEAST = 1.6
 """A third of the 4.9 measured: other work on the machine must not fail it."""

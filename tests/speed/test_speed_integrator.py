@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.packs import PACKS
-from tgvig_core.updates import UpdateSettings
-from tools.bench.integrator import GRADIENTS_EQUAL, IMAGES_EQUAL, Compared
-from tools.bench.row import alternately
-from tools.bench.scaling import line
+from tgvig_core.generation.fine_tuning import UpdateSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.packs.registry import PACKS
+from tools.benchmarks.integrator import GRADIENTS_EQUAL, IMAGES_EQUAL, Compared
+from tools.benchmarks.row import alternately
+from tools.benchmarks.scaling import line
 
 
 @pytest.fixture(scope="module")

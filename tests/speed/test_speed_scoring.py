@@ -4,10 +4,10 @@ import pytest
 import torch
 from photos import normals
 
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.detectors import PatchCore, PatchCoreSettings
-from tgvig_core.images import read_normals
-from tools.bench.row import Row, alternately
+from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.photos.images import read_normals
+from tools.benchmarks.row import Row, alternately
 
 
 def test_scoring_takes_less_time_than_anomalibs_forward():

@@ -6,10 +6,10 @@ import random
 
 import torch
 
-from tgvig_core.encoders import ConseEncoder
-from tgvig_core.vocabulary import vocabulary
-from tools.bench.row import alternately
-from tools.bench.text import one_by_one
+from tgvig_core.models.encoders.image_text import ConseEncoder
+from tgvig_core.prompting.vocabulary import vocabulary
+from tools.benchmarks.row import alternately
+from tools.benchmarks.text import one_by_one
 
 
 def some_prompts(count: int) -> list[str]:

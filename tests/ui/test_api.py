@@ -13,10 +13,10 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from photos import category, normals
 
+from tests.robustness.asking import Asker
 from tgvig_ui import api
+from tgvig_ui.jobs.models import Options
 from tgvig_ui.launch import make
-from tgvig_ui.service import Options
-from tools.torture.asking import Asker
 
 ENDPOINTS = ["check", "export", "inspect", "rank", "result", "start", "status"]
 PATIENCE = 600

@@ -5,13 +5,13 @@ import json
 import pytest
 from made_generations import Held, photo
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.runs import MODEL_FORMAT
+from tgvig_core.storage.run_folder import MODEL_FORMAT
+from tgvig_core.utils.errors import TgvigError
 from tgvig_ui import api
-from tgvig_ui.beginning import SHOWN, Asked, begin
-from tgvig_ui.generating_events import start
-from tgvig_ui.service import Options, Service
-from tgvig_ui.store import write_json
+from tgvig_ui.jobs.begin import SHOWN, Asked, begin
+from tgvig_ui.jobs.models import Options, Service
+from tgvig_ui.parts.store import write_json
+from tgvig_ui.steps.generate.events import start
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tgvig_ui import check_figures
-from tgvig_ui.plot_style import BLUE, GREY
+from tgvig_ui.charts import check as check_figures
+from tgvig_ui.charts.style import BLUE, GREY
 
 
 def share(at: float, found: int) -> dict:

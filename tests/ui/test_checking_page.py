@@ -15,18 +15,21 @@ from made_parts import inspected, photo_files, server_of
 from photos import normals
 from PIL import Image
 
-from tgvig_core.defects import KINDS
-from tgvig_core.detectability import STRENGTHS
-from tgvig_core.detectors import PatchCore, ScoreSet
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import save_png
-from tgvig_core.runs import MODEL_FORMAT, Run
-from tgvig_ui import api, checking, defect_pictures, defect_preview, downloads
-from tgvig_ui.executor import Watch
-from tgvig_ui.jobs import Jobs
-from tgvig_ui.results import results
-from tgvig_ui.store import write_json
-from tgvig_ui.training import model_card
+from tgvig_core.detectors.patchcore import PatchCore, ScoreSet
+from tgvig_core.diagnosis.detectability import STRENGTHS
+from tgvig_core.photos.images import save_png
+from tgvig_core.storage.run_folder import MODEL_FORMAT, Run
+from tgvig_core.synthetic.defects import KINDS
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui import api
+from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.jobs.tasks import Jobs
+from tgvig_ui.parts import downloads
+from tgvig_ui.parts.results import results
+from tgvig_ui.parts.store import write_json
+from tgvig_ui.steps.train import check as checking
+from tgvig_ui.steps.train import defect_pictures, defect_preview
+from tgvig_ui.steps.train.view import model_card
 
 SCRATCHES = "Scratches are found from strength 0.4 on. <b>those thinner than 3 px are mostly missed.</b>"
 
@@ -39,7 +42,7 @@ def shares(grid, found, trials=4):
 
 
 def found() -> dict:
-    """What tgvig_core.checking.check gives."""
+    """What tgvig_core.runs.steps.check.check gives."""
     scratch = {"kind": "scratch", "name": "scratches", "words": SCRATCHES,
                "strengths": shares(STRENGTHS, [0, 2, 3, 4, 4]), "sizes": shares([1, 2, 3, 4, 6], [0, 1, 3, 4, 4])}  # fmt: skip
     arms = [{"arm": "real", "auroc": 0.9, "difference": 0.0, "low": 0.0, "high": 0.0, "sure": False},
@@ -239,7 +242,7 @@ def test_the_job_checks_the_detector_of_its_generation(held, part, monkeypatch, 
     trained(part)
     card = json.loads((part.generation(1) / "model" / "model.json").read_text())
     monkeypatch.setattr(PatchCore, "load", lambda folder, device: (f"{folder.parent.name} on {device}", card))
-    monkeypatch.setitem(sys.modules, "tgvig_core.checking", SimpleNamespace(check=check))
+    monkeypatch.setitem(sys.modules, "tgvig_core.runs.steps.check", SimpleNamespace(check=check))
     service = SimpleNamespace(encoder=lambda: None, device=lambda: "cpu", open_run=open_run)
     Jobs(service).work["check"](part.folder, {"generation": 1, "thorough": thorough}, Watch())
     assert checking.check_of(part) == json.loads(json.dumps(found()))

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.memory import in_parts
-from tgvig_ui.executor import Executor
-from tgvig_ui.store import Store
+from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.memory import in_parts
+from tgvig_ui.jobs.queue import Executor
+from tgvig_ui.parts.store import Store
 
 PATIENCE = 20
 

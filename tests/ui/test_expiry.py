@@ -9,13 +9,13 @@ import pytest
 from made_parts import photo_files
 from served import soon
 
-from tgvig_core.errors import TgvigError
-from tgvig_ui import expiry
-from tgvig_ui.executor import Executor
-from tgvig_ui.expiry import sweep
-from tgvig_ui.recent import known_by
-from tgvig_ui.server import Server
-from tgvig_ui.store import SEEN, Part, Store
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs import expiry
+from tgvig_ui.jobs.expiry import sweep
+from tgvig_ui.jobs.queue import Executor
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.page.recent import known_by
+from tgvig_ui.parts.store import SEEN, Part, Store
 
 HOURS = 24
 NOW = 1_700_000_000.0

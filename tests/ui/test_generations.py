@@ -5,10 +5,11 @@ import pytest
 from made_generations import add_set, generation
 from PIL import Image
 
-from tgvig_core.errors import TgvigError
-from tgvig_ui import generating, generating_layout
-from tgvig_ui.generating_events import leave_out, look, more, use
-from tgvig_ui.generations import best_set, pictures, unfinished, used_set
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.parts.generations import best_set, pictures, unfinished, used_set
+from tgvig_ui.steps.generate import layout as generating_layout
+from tgvig_ui.steps.generate import view as generating
+from tgvig_ui.steps.generate.events import leave_out, look, more, use
 
 
 @pytest.fixture

@@ -8,14 +8,17 @@ from made_generations import Held, add_set, generation
 from made_parts import photo_files
 from small import tiny_vqgan
 
-from tgvig_core import estimate, learning, odd_one, packs, pipeline
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.pipeline import Work
-from tgvig_core.settings import RunSettings
-from tgvig_ui import training
-from tgvig_ui.executor import Watch
-from tgvig_ui.generating_events import use
-from tgvig_ui.jobs import Jobs
+from tgvig_core.diagnosis import outlier_photos
+from tgvig_core.packs import registry
+from tgvig_core.runs import estimates, pipeline
+from tgvig_core.runs.pipeline import Work
+from tgvig_core.runs.settings import RunSettings
+from tgvig_core.runs.steps import fit
+from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.jobs.tasks import Jobs
+from tgvig_ui.steps.generate.events import use
+from tgvig_ui.steps.train import view as training
 
 GENERATED, COPIES, PHOTOS = training.ARMS
 
@@ -31,7 +34,7 @@ class Models:
         """Loaded already."""
 
     def pack(self) -> tuple:
-        return packs.PACKS["embedded"], "asked for"
+        return registry.PACKS["embedded"], "asked for"
 
     def device(self) -> str:
         return "cpu"
@@ -70,9 +73,9 @@ def jobs(held, monkeypatch):
         made.service.trained.append((work.run.folder.name, *chosen))
         return None, {}
 
-    monkeypatch.setattr(learning, "train", train)
+    monkeypatch.setattr(fit, "train", train)
     monkeypatch.setattr(made, "_compare", lambda *given: None)
-    monkeypatch.setattr(learning, "pool_of", lambda *given: SimpleNamespace(images=[]))
+    monkeypatch.setattr(fit, "pool_of", lambda *given: SimpleNamespace(images=[]))
     return made
 
 
@@ -128,7 +131,7 @@ def test_an_early_end_is_told_once_it_has_come_and_only_if_it_was_early(jobs, pa
 def test_it_can_be_finished_while_it_makes_iterations_and_not_while_it_trains(jobs, part, monkeypatch, kind):
     watch, seen = Watch(), []
     going_on(monkeypatch, 0.5, meanwhile=lambda: seen.append(watch.iterating))
-    monkeypatch.setattr(learning, "train", lambda *given: (None, seen.append(watch.iterating) or {}))
+    monkeypatch.setattr(fit, "train", lambda *given: (None, seen.append(watch.iterating) or {}))
     asked = {"generations": [1], "generation": 1, "arm": "tgvig", "false_alarm": 0.05}
     jobs.work[kind](part.folder, asked, watch)
     assert seen == ([True] if kind == "generate" else [True, False])
@@ -146,10 +149,10 @@ def test_training_takes_the_images_as_they_were_when_it_was_asked_for(held, jobs
 @pytest.mark.parametrize("kind", ["generate", "train", "complete"])
 def test_the_photos_are_compared_before_anything_is_learned_from_them(jobs, part, tmp_path, monkeypatch, kind):
     order, learn = [], lambda *given: order.append("learned") or (None, {})
-    monkeypatch.setattr(learning, "train", learn)
+    monkeypatch.setattr(fit, "train", learn)
     monkeypatch.setattr(pipeline, "generate_sets", learn)
     monkeypatch.setattr(
-        odd_one, "odd_notes", lambda folder, backbone, normals, *rest: order.append(len(normals.photos))
+        outlier_photos, "odd_notes", lambda folder, backbone, normals, *rest: order.append(len(normals.photos))
     )
     asked = {"generations": [1], "generation": 1, "set": 2, "arm": "tgvig", "false_alarm": 0.05, "left_out": []}
     jobs.work[kind](part.folder, asked, Watch())
@@ -172,8 +175,8 @@ def test_a_ranking_stands_where_the_generator_cannot_be_measured(jobs, monkeypat
     def absent(*given):
         raise TgvigError("The file is not here: bring it.")
 
-    monkeypatch.setattr(estimate, "known_speed", lambda *given: None)
-    monkeypatch.setattr(packs, "load_generator", absent)
+    monkeypatch.setattr(estimates, "known_speed", lambda *given: None)
+    monkeypatch.setattr(registry, "load_generator", absent)
     watch = Watch()
     jobs._measure_speed(watch)
     assert watch.notes == ["No images can be generated yet. The file is not here: bring it."]
@@ -181,10 +184,10 @@ def test_a_ranking_stands_where_the_generator_cannot_be_measured(jobs, monkeypat
 
 def test_the_device_is_measured_once(jobs, monkeypatch, tmp_path):
     monkeypatch.setenv("TGVIG_CACHE", str(tmp_path))
-    monkeypatch.setattr(estimate, "SIZE", 64)
-    monkeypatch.setattr(packs, "load_generator", lambda *given: tiny_vqgan())
+    monkeypatch.setattr(estimates, "SIZE", 64)
+    monkeypatch.setattr(registry, "load_generator", lambda *given: tiny_vqgan())
     jobs._measure_speed(Watch())
-    speed = estimate.known_speed("embedded", "cpu")
+    speed = estimates.known_speed("embedded", "cpu")
     assert min(speed.step, speed.view, speed.image, speed.gigabytes) > 0
-    monkeypatch.setattr(packs, "load_generator", None)
+    monkeypatch.setattr(registry, "load_generator", None)
     jobs._measure_speed(Watch())

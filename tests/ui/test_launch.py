@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tgvig_core import packs
-from tgvig_core.errors import TgvigError
-from tgvig_ui import launch, service
-from tgvig_ui.alone import alone, check_port
-from tgvig_ui.service import Options
+from tgvig_core.packs import registry
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui import launch
+from tgvig_ui.jobs import models as service
+from tgvig_ui.jobs.models import Options
+from tgvig_ui.single_server import alone, check_port
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from tgvig_ui.alone import alone
+from tgvig_ui.single_server import alone
 with alone(Path(sys.argv[1])):
     print("holding", flush=True)
     time.sleep(60)
@@ -26,7 +27,7 @@ with alone(Path(sys.argv[1])):
 @pytest.fixture
 def other_server(tmp_path):
     """Another process that works in tmp_path/parts."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", HOLDER, str(tmp_path / "parts")]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "holding\n"
@@ -113,5 +114,5 @@ def test_a_name_that_is_none_is_refused_at_the_start(begun, monkeypatch, capsys,
 
 
 def test_the_packs_that_may_be_asked_for_are_those_that_there_are():
-    assert ("auto", *packs.PACKS) == service.PACKS
+    assert ("auto", *registry.PACKS) == service.PACKS
     assert Options("strong", device="cpu").pack == "strong"

@@ -13,11 +13,13 @@ from made_parts import photo_files, server_of
 from photos import noise
 from PIL import Image
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_normals, save_png
-from tgvig_core.runs import MODEL_FORMAT
-from tgvig_ui import normals, normals_events, training
-from tgvig_ui.own_names import own_names, with_own_names
+from tgvig_core.photos.images import read_normals, save_png
+from tgvig_core.storage.run_folder import MODEL_FORMAT
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.parts.photo_names import own_names, with_own_names
+from tgvig_ui.steps.photos import events as normals_events
+from tgvig_ui.steps.photos import view as normals
+from tgvig_ui.steps.train import view as training
 
 
 @pytest.fixture

@@ -14,18 +14,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tgvig_core.console import _plain_console
-from tgvig_core.csv_cells import guarded, plain
-from tgvig_core.errors import TgvigError, one_line
-from tgvig_core.inspection import Finding, Limits, Verdict, heatmap_names
-from tgvig_core.judgements import opened
-from tgvig_core.settings import RunSettings
-from tgvig_core.vocabulary import MAX_NAME, MAX_PROMPT, clean_name, clean_prompt
+from tgvig_core.cli.console import _plain_console
+from tgvig_core.inspection.inspector import Finding, Limits, Verdict, heatmap_names
+from tgvig_core.inspection.verdict_log import opened
+from tgvig_core.prompting.vocabulary import MAX_NAME, MAX_PROMPT, clean_name, clean_prompt
+from tgvig_core.runs.settings import RunSettings
+from tgvig_core.utils.csv_safe import guarded, plain
+from tgvig_core.utils.errors import TgvigError, one_line
 from tgvig_serve.bodies import harmless
-from tgvig_ui.own_names import storable, under_own_name
-from tgvig_ui.report import ReportFacts, write_report
-from tgvig_ui.server import said
-from tgvig_ui.words import note
+from tgvig_ui.jobs.server import said
+from tgvig_ui.parts.photo_names import storable, under_own_name
+from tgvig_ui.parts.report import ReportFacts, write_report
+from tgvig_ui.widgets.html import note
 
 FORMULAS = "=+-@＝＋－＠\t\r\n"
 HOSTILE = [

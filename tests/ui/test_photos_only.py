@@ -7,13 +7,16 @@ import gradio as gr
 import pytest
 from photos import category, normals
 
-from tgvig_core.errors import TgvigError
-from tgvig_ui import downloads, generating, generating_layout, training
-from tgvig_ui.generations import unfinished
-from tgvig_ui.inspecting_events import add, go
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.models import Options
 from tgvig_ui.launch import make
-from tgvig_ui.results import results
-from tgvig_ui.service import Options
+from tgvig_ui.parts import downloads
+from tgvig_ui.parts.generations import unfinished
+from tgvig_ui.parts.results import results
+from tgvig_ui.steps.generate import layout as generating_layout
+from tgvig_ui.steps.generate import view as generating
+from tgvig_ui.steps.inspect.events import add, go
+from tgvig_ui.steps.train import view as training
 
 GENERATED, COPIES, PHOTOS = training.ARMS
 

@@ -5,12 +5,13 @@ import pytest
 import torch
 from made_generations import photo
 
-from tgvig_core.choosing import Choice
-from tgvig_core.prompts import RankedPrompts, rank_prompts
-from tgvig_core.vocabulary import senses, vocabulary
-from tgvig_ui import prompting, prompting_layout
-from tgvig_ui.ranked import ranking_of
-from tgvig_ui.store import Store, write_json
+from tgvig_core.prompting.ranking import RankedPrompts, rank_prompts
+from tgvig_core.prompting.vocabulary import senses, vocabulary
+from tgvig_core.runs.steps.prompt import Choice
+from tgvig_ui.parts.ranking import ranking_of
+from tgvig_ui.parts.store import Store, write_json
+from tgvig_ui.steps.prompt import layout as prompting_layout
+from tgvig_ui.steps.prompt import view as prompting
 
 
 class Encoder:

@@ -9,18 +9,20 @@ import pytest
 from browser import ROOT
 from PIL import Image
 
-from tgvig_core.detectors import PatchCore
-from tgvig_core.images import read_photo, to_square, to_tensor
-from tgvig_core.metrics import image_metrics
-from tgvig_ui import checking, ready, training
-from tgvig_ui.executor import Executor
-from tgvig_ui.generations import set_files, similarity, unfinished, used_set
-from tgvig_ui.inspecting_events import clear
-from tgvig_ui.ready import HERE, WALK, open_ready, packed_maps, unpacked_maps
-from tgvig_ui.results import heatmap_file, heatmaps_zip, results
-from tgvig_ui.server import Server
-from tgvig_ui.service import ranking
-from tgvig_ui.store import Store
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.inspection.metrics import image_metrics
+from tgvig_core.photos.images import read_photo, to_square, to_tensor
+from tgvig_ui.jobs.models import ranking
+from tgvig_ui.jobs.queue import Executor
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.page import example
+from tgvig_ui.page.example import HERE, WALK, open_ready, packed_maps, unpacked_maps
+from tgvig_ui.parts.generations import set_files, similarity, unfinished, used_set
+from tgvig_ui.parts.results import heatmap_file, heatmaps_zip, results
+from tgvig_ui.parts.store import Store
+from tgvig_ui.steps.inspect.events import clear
+from tgvig_ui.steps.train import check as checking
+from tgvig_ui.steps.train import view as training
 
 SAMPLES = ROOT / "assets" / "samples"
 WITHIN = 10.0
@@ -29,9 +31,9 @@ OPENING = """
 import sys, time
 from pathlib import Path
 from types import SimpleNamespace
-from tgvig_ui.ready import open_ready
-from tgvig_ui.store import Store
-from tgvig_ui.results import results
+from tgvig_ui.page.example import open_ready
+from tgvig_ui.parts.store import Store
+from tgvig_ui.parts.results import results
 server = SimpleNamespace(store=Store(Path(sys.argv[1])), samples=Path(sys.argv[2]))
 start = time.process_time()
 part = open_ready(server)
@@ -126,7 +128,7 @@ def test_two_copies_are_two_parts(server, part):
 
 def test_an_opening_that_fails_leaves_nothing_behind(server, monkeypatch):
     before = set(server.store.root.iterdir())
-    monkeypatch.setattr(ready, "unpacked_maps", lambda file: 1 / 0)
+    monkeypatch.setattr(example, "unpacked_maps", lambda file: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         open_ready(server)
     assert set(server.store.root.iterdir()) == before

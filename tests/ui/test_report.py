@@ -12,10 +12,10 @@ import photos
 import pytest
 from PIL import Image
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import save_png
-from tgvig_core.report_parts import curve_svg
-from tgvig_ui.report import ReportFacts, ReportPhoto, write_report
+from tgvig_core.photos.images import save_png
+from tgvig_core.reports.parts import curve_svg
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.parts.report import ReportFacts, ReportPhoto, write_report
 
 HOSTILE = "<script>alert('1')<script> & \"2\".png"
 EVIL = "<i>\"M8\" & 'more'</i>"

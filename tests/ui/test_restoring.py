@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.runs import MODEL_FORMAT, Run
-from tgvig_ui import training
-from tgvig_ui.generating_layout import Generating
-from tgvig_ui.prompting_layout import LISTS, RULES, Prompting
-from tgvig_ui.restoring import restored
-from tgvig_ui.store import write_json
-from tgvig_ui.training import ARMS, DETECTORS, Training
+from tgvig_core.storage.run_folder import MODEL_FORMAT, Run
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.page.restore import restored
+from tgvig_ui.parts.store import write_json
+from tgvig_ui.steps.generate.layout import Generating
+from tgvig_ui.steps.prompt.layout import LISTS, RULES, Prompting
+from tgvig_ui.steps.train import view as training
+from tgvig_ui.steps.train.view import ARMS, DETECTORS, Training
 
 FIELDS = ("words", "lists", "rule"), ("images", "iterations", "seed", "variance", "text"), ("arm", "detector", "rate")
 STEPS = tuple(SimpleNamespace(**{name: name for name in names}) for names in FIELDS)

@@ -11,8 +11,8 @@ import gradio as gr
 import pytest
 from gradio.routes import App
 
-from tgvig_ui import sessions
-from tgvig_ui.sessions import IDLE, MANY, Forgetful, forget
+from tgvig_ui.security import sessions
+from tgvig_ui.security.sessions import IDLE, MANY, Forgetful, forget
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
-from tgvig_core.errors import TgvigError
+from tgvig_core.utils.errors import TgvigError
 from tgvig_ui import launch
-from tgvig_ui.guard import Guard, Rules
-from tgvig_ui.marking import outermost
-from tgvig_ui.public import Limits
-from tgvig_ui.sites import Sites, own_hosts
-from tgvig_ui.store import Store
+from tgvig_ui.parts.store import Store
+from tgvig_ui.security.headers import outermost
+from tgvig_ui.security.hosts import Sites, own_hosts
+from tgvig_ui.security.requests import Guard, Rules
+from tgvig_ui.security.visitors import Limits
 
 IP = "http://192.0.2.1:7860"
 LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}

@@ -7,10 +7,10 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from tgvig_core.errors import TgvigError
-from tgvig_ui import store
-from tgvig_ui.server import plain
-from tgvig_ui.store import Choices, Store
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.server import plain
+from tgvig_ui.parts import store
+from tgvig_ui.parts.store import Choices, Store
 
 
 @pytest.fixture

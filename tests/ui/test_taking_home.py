@@ -8,15 +8,17 @@ import pytest
 from made_generations import generation
 from made_parts import photo_files
 
-from tgvig_core import export
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.packs import PACKS
-from tgvig_core.runs import MODEL_FORMAT
-from tgvig_ui import api, bundling, taking_home
-from tgvig_ui.by_hand import done_by_hand
-from tgvig_ui.executor import Watch
-from tgvig_ui.inspecting_events import learn
-from tgvig_ui.store import read_json, write_json
+from tgvig_core.bundles import export
+from tgvig_core.packs.registry import PACKS
+from tgvig_core.storage.run_folder import MODEL_FORMAT
+from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_ui import api
+from tgvig_ui.jobs import bundle as bundling
+from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.parts.manual_steps import done_by_hand
+from tgvig_ui.parts.store import read_json, write_json
+from tgvig_ui.steps.inspect.events import learn
+from tgvig_ui.steps.train import bundle as taking_home
 
 EMBEDDED = PACKS["embedded"].backbone_name
 
@@ -192,8 +194,8 @@ def test_a_program_that_names_no_format_gets_all_there_are(held, part, monkeypat
 
 
 def test_a_generation_keeps_the_ranking_that_its_prompt_comes_from(tmp_path):
+    from tgvig_ui.jobs.models import Options
     from tgvig_ui.launch import make
-    from tgvig_ui.service import Options
 
     server = make(tmp_path / "parts", Options("embedded", device="cpu"), local=True)
     try:

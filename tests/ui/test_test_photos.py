@@ -14,10 +14,15 @@ from made_parts import inspected, photo_files, server_of
 from photos import noise
 from PIL import Image
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_normals, save_png
-from tgvig_ui import adding, downloads, inspecting, inspecting_events, inspecting_layout, looking
-from tgvig_ui.results import results
+from tgvig_core.photos.images import read_normals, save_png
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs import adding
+from tgvig_ui.parts import downloads
+from tgvig_ui.parts.results import results
+from tgvig_ui.steps.inspect import closeup
+from tgvig_ui.steps.inspect import events as inspecting_events
+from tgvig_ui.steps.inspect import layout as inspecting_layout
+from tgvig_ui.steps.inspect import view as inspecting
 
 
 @pytest.fixture
@@ -49,7 +54,7 @@ def step(tmp_path_factory):
 @pytest.fixture
 def no_model(monkeypatch):
     """The crops of “why here”, without a detector."""
-    monkeypatch.setattr(looking, "_crops", lambda *given: ((Image.new("RGB", (8, 8)), "this photo"),) * 2)
+    monkeypatch.setattr(closeup, "_crops", lambda *given: ((Image.new("RGB", (8, 8)), "this photo"),) * 2)
 
 
 def test_without_test_photos_there_are_no_results_in_any_generation(server, part, step, no_model):
@@ -249,8 +254,8 @@ def test_why_here_is_worked_out_by_one_request_at_a_time(server, part, monkeypat
         inside.pop()
         return ()
 
-    monkeypatch.setattr(looking, "_crops", crops)
-    asking = [threading.Thread(target=looking._why, args=(server, found, row)) for row in found.rows]
+    monkeypatch.setattr(closeup, "_crops", crops)
+    asking = [threading.Thread(target=closeup._why, args=(server, found, row)) for row in found.rows]
     for thread in asking:
         thread.start()
     for thread in asking:
@@ -263,13 +268,13 @@ def model(tmp_path_factory) -> Path:
     """A run with a real detector of two photos, and the pictures that it learned from."""
     import torch
 
-    from tgvig_core import packs
-    from tgvig_core.detectors import PatchCore
-    from tgvig_core.images import to_square, to_tensor
+    from tgvig_core.detectors.patchcore import PatchCore
+    from tgvig_core.packs import registry
+    from tgvig_core.photos.images import to_square, to_tensor
 
     run = tmp_path_factory.mktemp("run")
     squares = [to_square(noise(seed), 64) for seed in (1, 2)]
-    detector = PatchCore(packs.load_backbone(packs.PACKS["embedded"], None), 64)
+    detector = PatchCore(registry.load_backbone(registry.PACKS["embedded"], None), 64)
     detector.fit(torch.stack([to_tensor(square) for square in squares]), range(2))
     about = {"threshold": 1.0, "pixel_threshold": 1.0, "steepness": 4.0, "words": ""}
     detector.save(run / "model", {"calibration": about})
@@ -280,7 +285,7 @@ def model(tmp_path_factory) -> Path:
 
 
 def test_why_here_leaves_the_gpu_to_the_worker_and_is_kept_for_the_next_redraw(server, part, model, monkeypatch):
-    from tgvig_core.detectors import PatchCore
+    from tgvig_core.detectors.patchcore import PatchCore
 
     inspected(part, [0.5, 1.5])
     for name in ("model", "pool"):
@@ -293,6 +298,6 @@ def test_why_here_leaves_the_gpu_to_the_worker_and_is_kept_for_the_next_redraw(s
     monkeypatch.setattr(PatchCore, "load", lambda folder, device: loaded.append(device) or load(folder, device))
     monkeypatch.setattr(PatchCore, "features", lambda own, images: looked.append(1) or features(own, images))
     server.service.device = lambda: "cuda"
-    pairs = [looking._why(server, found, found.rows[place]) for place in (0, 0, 1)]
+    pairs = [closeup._why(server, found, found.rows[place]) for place in (0, 0, 1)]
     assert loaded == ["cpu"] and len(looked) == 2
     assert all([crop.size for crop, _ in pair] == [(192, 192)] * 2 and pair[0][1] == "this photo" for pair in pairs)

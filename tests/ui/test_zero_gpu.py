@@ -19,16 +19,18 @@ from made_generations import Held, add_set, generation
 from photos import normals
 from served import soon
 
-from tgvig_core.errors import Stopped
-from tgvig_ui import assemble, launch, zero_gpu
-from tgvig_ui.beginning import Asked, begin
-from tgvig_ui.executor import Watch
-from tgvig_ui.generations import similarity
-from tgvig_ui.jobs import Jobs
+from tgvig_core.utils.errors import Stopped
+from tgvig_ui import launch
+from tgvig_ui.jobs import zero_gpu
+from tgvig_ui.jobs.begin import Asked, begin
+from tgvig_ui.jobs.models import Options
+from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.jobs.tasks import Jobs
+from tgvig_ui.jobs.zero_gpu import LATER, NO_ANSWER, NO_TIME, NOBODY, SLOWER, Lender, NobodyLooks, borrow
 from tgvig_ui.launch import make
-from tgvig_ui.server import Server
-from tgvig_ui.service import Options
-from tgvig_ui.zero_gpu import LATER, NO_ANSWER, NO_TIME, NOBODY, SLOWER, Lender, NobodyLooks, borrow
+from tgvig_ui.page import assemble
+from tgvig_ui.parts.generations import similarity
 
 PATIENCE = 60
 
@@ -170,7 +172,7 @@ def test_a_finished_generation_asks_for_no_gpu(held):
 
 def test_the_real_package_leaves_the_function_as_it_is_where_there_is_no_zerogpu():
     assert not zero_gpu.ACTIVE and not spaces.config.Config.zero_gpu
-    assert zero_gpu.iterate.__module__ == "tgvig_ui.zero_gpu" and not hasattr(zero_gpu.iterate, "zerogpu")
+    assert zero_gpu.iterate.__module__ == "tgvig_ui.jobs.zero_gpu" and not hasattr(zero_gpu.iterate, "zerogpu")
     assert pickle.loads(pickle.dumps(zero_gpu.iterate)) is zero_gpu.iterate
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from tgvig_core.backbone_layers import last_layers
-from tgvig_core.backbones import Backbone
-from tgvig_core.errors import TgvigError
-from tgvig_core.pack_files import PackFile, enforce, fetch, models_folders
-from tgvig_core.packs import PACKS, load_backbone
-from tgvig_core.progress import Progress, silent
+from tgvig_core.models.backbone_layers import last_layers
+from tgvig_core.models.backbones import Backbone
+from tgvig_core.packs.files import PackFile, enforce, fetch, models_folders
+from tgvig_core.packs.registry import PACKS, load_backbone
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import Progress, silent
 
 WIDE_RESNET = PackFile(
     "wide_resnet50_2.tv_in1k.safetensors", "WideResNet-50-2, torchvision's ImageNet weights",

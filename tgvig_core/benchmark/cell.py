@@ -13,23 +13,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tgvig_core import calibration, gate, pools
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.benchmark import datasets
-from tgvig_core.benchmark.backbone_names import backbone_of
-from tgvig_core.benchmark.costs import Costs
-from tgvig_core.benchmark.detectors import Detector, build
+from tgvig_core.benchmark.backbones import backbone_of
+from tgvig_core.benchmark.data import datasets
+from tgvig_core.benchmark.detectors.choose import Detector, build
 from tgvig_core.benchmark.generated import Generated
 from tgvig_core.benchmark.plan import NO_BACKBONE, Cell, Draw, Plan
 from tgvig_core.benchmark.recipes import recipe
-from tgvig_core.benchmark.rows import failed, row_of, sentence_of
-from tgvig_core.detectors import PatchCore
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.images import read_photo, to_square, to_tensor
-from tgvig_core.metrics import image_metrics, pixel_metrics
-from tgvig_core.pipeline import device_of
-from tgvig_core.progress import Progress, silent, track
-from tgvig_core.testset import LabelledPhoto, read_mask
+from tgvig_core.benchmark.results.costs import Costs
+from tgvig_core.benchmark.results.rows import failed, row_of, sentence_of
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.fitting import admission, calibration, pools
+from tgvig_core.inspection.metrics import image_metrics, pixel_metrics
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.photos.images import read_photo, to_square, to_tensor
+from tgvig_core.photos.labelled_folder import LabelledPhoto, read_mask
+from tgvig_core.runs.pipeline import device_of
+from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import Progress, silent, track
 
 BATCH = 8
 LIBRARIES = ("torch", "anomalib", "timm", "scikit-learn")
@@ -159,7 +159,7 @@ class Bench:
         """Without the generated images that the app would leave out."""
         alone, count = self._alone(detector), len(self.normals)
         good = self._threshold(alone, pools.real(self.normals))
-        admitted = gate.admit(alone, pool.images[count:], good, *self.watched)
+        admitted = admission.admit(alone, pool.images[count:], good, *self.watched)
         dropped = [image.image for image in admitted.images if not image.kept]
         return pools.tgvig(self.normals, pool.images[count:], dropped=dropped)
 

@@ -12,12 +12,12 @@ from typing import Annotated
 import typer
 from typer.core import TyperCommand
 
-from tgvig_core import strict_json
 from tgvig_core.benchmark.plan import Plan, shots_of
-from tgvig_core.console import Bars, show_benchmark
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.progress import Progress
-from tgvig_core.stopping import stoppable
+from tgvig_core.cli.console import Bars, show_benchmark
+from tgvig_core.cli.interrupts import stoppable
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import Progress
 
 ENGINES = ("local", "ray")
 WINDOW = 24 * 3600.0
@@ -110,16 +110,16 @@ def benchmark(
 
 def _categories(dataset: str, root: Path, names: Sequence[str] | None, download: bool) -> tuple[str, ...]:
     """Here, before any worker starts: several would fetch the data set at once."""
-    from tgvig_core.benchmark.datasets import read
+    from tgvig_core.benchmark.data.datasets import read
 
     return tuple(category.name for category in read(dataset, root, names, download))
 
 
 def _pack(name: str, models_dir: Path | None) -> str:
     """`auto` could be another one on another day, or on another machine."""
-    from tgvig_core import packs
+    from tgvig_core.packs import registry
 
-    return packs.choose(name, models_dir)[0].name
+    return registry.choose(name, models_dir)[0].name
 
 
 def _check_names(plan: Plan) -> None:
@@ -128,7 +128,7 @@ def _check_names(plan: Plan) -> None:
     Raises:
         TgvigError: there is no such arm, detector or training, or WordNet has no words for a part whose prompts are ranked.
     """
-    from tgvig_core.benchmark.detectors import DETECTORS, TRAININGS
+    from tgvig_core.benchmark.detectors.choose import DETECTORS, TRAININGS
     from tgvig_core.benchmark.recipes import recipe
 
     asking = [arm for arm in plan.arms if recipe(arm, plan.images).asks_words]
@@ -144,8 +144,8 @@ def _check_names(plan: Plan) -> None:
 
 
 def _has_words(name: str) -> bool:
-    from tgvig_core.choosing import has_words
-    from tgvig_core.settings import RunSettings
+    from tgvig_core.runs.settings import RunSettings
+    from tgvig_core.runs.steps.prompt import has_words
 
     try:
         return has_words(RunSettings((), name, ""))
@@ -155,10 +155,10 @@ def _has_words(name: str) -> bool:
 
 def _fetch_models(plan: Plan, progress: Progress, stop: threading.Event) -> None:
     """Once, before several workers ask for the same file. What cannot be had is told by the cells that need it."""
-    from tgvig_core import packs
-    from tgvig_core.benchmark.backbone_names import backbone_of
+    from tgvig_core.benchmark.backbones import backbone_of
     from tgvig_core.benchmark.recipes import recipe
-    from tgvig_core.pack_files import fetch
+    from tgvig_core.packs import registry
+    from tgvig_core.packs.files import fetch
 
     folder = Path(plan.models_dir) if plan.models_dir else None
     for name in plan.backbones:
@@ -166,17 +166,17 @@ def _fetch_models(plan: Plan, progress: Progress, stop: threading.Event) -> None
             backbone_of(name, folder, progress, stop)
     if any(recipe(arm, plan.images).asks_words for arm in plan.arms):
         with contextlib.suppress(TgvigError):
-            pack, _ = packs.choose(plan.pack, folder)
+            pack, _ = registry.choose(plan.pack, folder)
             fetch(pack.generator, folder, progress, stop)
-            packs.load_encoder(pack, folder)
+            registry.load_encoder(pack, folder)
 
 
 def _carry_out(
     plan: Plan, out: Path, how: tuple[str, int, str | None], retry: bool, progress: Progress, stop: threading.Event
 ) -> list[dict]:
     """Measure what is missing and write the report; the rows of the plan."""
-    from tgvig_core.benchmark import book
-    from tgvig_core.benchmark.report import write
+    from tgvig_core.benchmark.report.report import write
+    from tgvig_core.benchmark.results import book
 
     with book.opened(out, plan) as held:
         todo = held.missing(retry)
@@ -200,9 +200,9 @@ def _measured(
     from tgvig_core.benchmark.cell import measure
 
     if engine == "ray":
-        from tgvig_core.benchmark import on_ray
+        from tgvig_core.benchmark.engines import on_ray
 
         return on_ray.run(plan, todo, workers, measure, stop, address)
-    from tgvig_core.benchmark import local
+    from tgvig_core.benchmark.engines import local
 
     return local.run(plan, todo, workers, measure, stop)

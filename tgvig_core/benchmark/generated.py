@@ -14,19 +14,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tgvig_core import packs, pools
-from tgvig_core.benchmark.costs import Costs
 from tgvig_core.benchmark.plan import Plan
 from tgvig_core.benchmark.recipes import Recipe
+from tgvig_core.benchmark.results.costs import Costs
 from tgvig_core.benchmark.vqgan_clip import VqganClipSettings, vqgan_clip
-from tgvig_core.best_set import best_iteration
-from tgvig_core.choosing import choose_prompt
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.images import to_pixels, to_tensor
-from tgvig_core.integrator import Integrator, IntegratorSettings, set_similarity
-from tgvig_core.progress import Progress
-from tgvig_core.quality import quality
-from tgvig_core.settings import RunSettings
+from tgvig_core.fitting import pools
+from tgvig_core.generation.best_set import best_iteration
+from tgvig_core.generation.integrator import Integrator, IntegratorSettings, set_similarity
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.set_quality import quality
+from tgvig_core.packs import registry
+from tgvig_core.photos.images import to_pixels, to_tensor
+from tgvig_core.runs.settings import RunSettings
+from tgvig_core.runs.steps.prompt import choose_prompt
+from tgvig_core.utils.progress import Progress
 
 TRUNK = "EfficientNet-Lite0 in place of Inception v3 and VGG"
 """What IS and the perceptual distance rest on, named in every row (quality.py)."""
@@ -75,7 +76,7 @@ class Generated:
         self.plan, self.photos, self.normals, self.name, self.seed = plan, photos, normals, name, seed
         self.watched = (progress, stop)
         self.folder = Path(plan.models_dir) if plan.models_dir else None
-        self.pack, _ = packs.choose(plan.pack, self.folder)
+        self.pack, _ = registry.choose(plan.pack, self.folder)
         self._encoder = None
         self._prompts: dict[str, str] = {}
         self._asked = Costs()
@@ -109,7 +110,7 @@ class Generated:
     def encoder(self):
         """The pack's ImageTextEncoder, loaded when it is first asked for."""
         if self._encoder is None:
-            self._encoder = packs.load_encoder(self.pack, self.folder, self.normals.device.type)
+            self._encoder = registry.load_encoder(self.pack, self.folder, self.normals.device.type)
         return self._encoder
 
     def _prompt(self, which: str) -> str:
@@ -139,7 +140,7 @@ class Generated:
             costs, looping = Costs(), IntegratorSettings(self.plan.iterations)
             prompt = self._prompt("best")  # which one is asked does not change what is generated
             with costs.step("generate"):
-                model = packs.load_generator(self.pack, self.folder, self.normals.device.type, *self.watched)
+                model = registry.load_generator(self.pack, self.folder, self.normals.device.type, *self.watched)
                 integrator = Integrator(model, self.encoder, self.normals, prompt, generating, looping, self.seed)
                 sets = [iteration.images for iteration in integrator.iterations(*self.watched)]
             # again, as the integrator's own z_v are means and other prompts may ask: told of no arm, the method needs none
@@ -149,7 +150,7 @@ class Generated:
         return self._rounds[generating]
 
     def _drawn_to(self, prompt: str) -> Tensor:
-        model = packs.load_generator(self.pack, self.folder, self.normals.device.type, *self.watched)
+        model = registry.load_generator(self.pack, self.folder, self.normals.device.type, *self.watched)
         generator = torch.Generator().manual_seed(self.seed)
         size = self.normals.shape[-1]
         return vqgan_clip(model, self.encoder, prompt, size, VqganClipSettings(), generator, *self.watched)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from tgvig_core import __version__
-from tgvig_core.errors import TgvigError
+from tgvig_core.utils.errors import TgvigError
 
 FULL = "full"
 """All good photos of a category; None in a Cell."""

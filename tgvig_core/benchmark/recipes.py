@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.generator import GeneratorSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.utils.errors import TgvigError
 
 COPIES = (1, 10, 20, 30, 50, 100)
 """N generated images of the paper's Table 3."""

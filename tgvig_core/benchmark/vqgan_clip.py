@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tgvig_core.encoders import ImageTextEncoder
-from tgvig_core.progress import Progress, silent, track
-from tgvig_core.vqgan import Vqgan
+from tgvig_core.models.encoders.image_text import ImageTextEncoder
+from tgvig_core.models.vqgan import Vqgan
+from tgvig_core.utils.progress import Progress, silent, track
 
 
 @dataclass(frozen=True)

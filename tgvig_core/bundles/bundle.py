@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tgvig_core import strict_json
-from tgvig_core.errors import TgvigError
-from tgvig_core.inspection import Limits
+from tgvig_core.inspection.inspector import Limits
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.errors import TgvigError
 
 FORMAT, KIND = 1, "tgvig bundle"
 MODELS = {

@@ -19,17 +19,19 @@ from pathlib import Path
 
 import numpy as np
 
-from tgvig_core import __version__, pdf, strict_json
-from tgvig_core.audit import write_audit
-from tgvig_core.bundle import FORMAT, FORMATS, KIND, MODELS, Bundle
-from tgvig_core.detectors import PatchCore
-from tgvig_core.errors import TgvigError
-from tgvig_core.formats import missing, write_onnx, write_openvino
-from tgvig_core.images import read_photo, to_square
-from tgvig_core.manifest import described, versions
-from tgvig_core.progress import Progress, check, silent
-from tgvig_core.runs import Run, writing
-from tgvig_core.runtimes import load_inspector
+from tgvig_core import __version__
+from tgvig_core.bundles.bundle import FORMAT, FORMATS, KIND, MODELS, Bundle
+from tgvig_core.bundles.manifest import described, versions
+from tgvig_core.bundles.runtimes import load_inspector
+from tgvig_core.bundles.writers import missing, write_onnx, write_openvino
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.photos.images import read_photo, to_square
+from tgvig_core.reports import pdf
+from tgvig_core.reports.audit import write_audit
+from tgvig_core.storage.run_folder import Run, writing
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import Progress, check, silent
 
 SCORE_TOLERANCE, MAP_TOLERANCE = 1e-3, 1e-2
 """Largest differences that an export may have, relative to the score and to the map's highest value."""

@@ -10,16 +10,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tgvig_core import packs
-from tgvig_core.best_set import best_iteration
-from tgvig_core.bundle import MODELS
-from tgvig_core.detectors import PatchCore
-from tgvig_core.formats import NEEDS
-from tgvig_core.runs import Run
-from tgvig_core.settings import RunSettings
+from tgvig_core.bundles.bundle import MODELS
+from tgvig_core.bundles.writers import NEEDS
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.generation.best_set import best_iteration
+from tgvig_core.packs import registry
+from tgvig_core.runs.settings import RunSettings
+from tgvig_core.storage.run_folder import Run
 
 if TYPE_CHECKING:
-    from tgvig_core.export import Wishes
+    from tgvig_core.bundles.export import Wishes
 
 INPUT = {
     "name": "images", "dtype": "float32", "range": [0, 1], "colour": "RGB",
@@ -138,8 +138,8 @@ def command(settings: RunSettings, arm: str, false_alarm: float, photos: list[st
 
 def licences(pack: str, backbone: str) -> list[dict[str, str]]:
     """Of what the detector is made of, and of what its training images were made with."""
-    chosen = packs.PACKS[pack]
-    own = next(one for one in packs.PACKS.values() if one.backbone_name == backbone)
+    chosen = registry.PACKS[pack]
+    own = next(one for one in registry.PACKS.values() if one.backbone_name == backbone)
     files = {file.name: file for file in (own.backbone, *chosen.files)}
     rows = [{"what": file.what, "licence": file.licence, "source": file.source} for file in files.values()]
     return [

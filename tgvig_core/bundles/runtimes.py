@@ -11,10 +11,10 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from tgvig_core import no_telemetry  # noqa: F401  # before either runtime
-from tgvig_core.bundle import MODELS, Bundle
-from tgvig_core.errors import TgvigError
-from tgvig_core.inspection import TOGETHER, Inspector, Scorer
+from tgvig_core.bundles.bundle import MODELS, Bundle
+from tgvig_core.inspection.inspector import TOGETHER, Inspector, Scorer
+from tgvig_core.utils import no_telemetry  # noqa: F401  # before either runtime
+from tgvig_core.utils.errors import TgvigError
 
 ORDER = {"openvino": "openvino", "onnx": "onnxruntime", "torch": "torch"}
 """Formats, fastest first on a CPU, and the library that each needs."""
@@ -47,8 +47,8 @@ def _format(bundle: Bundle, wanted: str) -> str:
 
 def _scorer(bundle: Bundle, format: str, device: str, threads: int | None) -> Scorer:
     if format == "torch":
-        from tgvig_core.detectors import PatchCore
-        from tgvig_core.pipeline import device_of
+        from tgvig_core.detectors.patchcore import PatchCore
+        from tgvig_core.runs.pipeline import device_of
 
         return PatchCore.read(lambda name: bundle.read(f"torch/{name}"), str(bundle.path), device_of(device))[0]
     if device not in ("auto", "cpu"):

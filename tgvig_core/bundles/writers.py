@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tgvig_core import no_telemetry  # noqa: F401  # before either library
+from tgvig_core.utils import no_telemetry  # noqa: F401  # before either library
 
 if TYPE_CHECKING:
-    from tgvig_core.detectors import PatchCore  # what is missing is asked before torch has loaded
+    from tgvig_core.detectors.patchcore import PatchCore  # what is missing is asked before torch has loaded
 
 NEEDS = {"torch": (), "onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("onnx", "onnxscript", "openvino")}
 """Packages by format, called the same in the registry and in Python."""
@@ -27,7 +27,7 @@ def write_onnx(detector: PatchCore, target: Path) -> None:
     """images N×3×S×S float32 in [0, 1] → scores N, maps N×S×S; any N. One file, weights inside."""
     import torch
 
-    from tgvig_core.exported import ScoringGraph
+    from tgvig_core.detectors.export_graph import ScoringGraph
 
     graph = ScoringGraph(detector).eval()
     images = torch.zeros(2, 3, detector.size, detector.size)

@@ -12,13 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
-from tgvig_core import strict_json
-from tgvig_core.arms import named
-from tgvig_core.errors import one_line
-from tgvig_core.progress import Progress, silent
+from tgvig_core.fitting.training_sets import named
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.errors import one_line
+from tgvig_core.utils.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from tgvig_core.inspection import Limits
+    from tgvig_core.inspection.inspector import Limits
 
 
 class Bars:

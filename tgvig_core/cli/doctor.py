@@ -8,9 +8,9 @@ import shutil
 from importlib import metadata
 from pathlib import Path
 
-from tgvig_core import packs
-from tgvig_core.errors import TgvigError
-from tgvig_core.paths import cache_dir
+from tgvig_core.packs import registry
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.folders import cache_dir
 
 LIBRARIES = ("torch", "torchvision", "anomalib", "timm", "open_clip_torch", "taming-transformers-rom1504", "nltk",
              "transformers", "pillow")  # fmt: skip
@@ -20,11 +20,11 @@ def examine(models_dir: Path | None = None) -> dict:
     """All findings as plain values. `ready` is True where the embedded pack can run."""
     libraries = {name: _version(name) for name in LIBRARIES}
     corpora = {"wordnet": _corpus("ensure_wordnet"), "words": _corpus("ensure_words")}
-    found = {name: _pack(pack, models_dir) for name, pack in packs.PACKS.items()}
+    found = {name: _pack(pack, models_dir) for name, pack in registry.PACKS.items()}
     ready = (
         all(libraries.values()) and corpora["wordnet"]["here"] and all(f["here"] for f in found["embedded"]["files"])
     )
-    chosen, reason = packs.choose("auto", models_dir)
+    chosen, reason = registry.choose("auto", models_dir)
     return {
         "python": platform.python_version(), "device": _device(), "libraries": libraries, "corpora": corpora,
         "packs": found, "auto": {"pack": chosen.name, "reason": reason}, "cache": str(cache_dir()),
@@ -50,15 +50,15 @@ def _device() -> dict:
 
 
 def _corpus(ensure: str) -> dict:
-    from tgvig_core import wordnet_data
+    from tgvig_core.prompting import wordnet
 
     try:
-        return {"here": True, "where": str(getattr(wordnet_data, ensure)())}
+        return {"here": True, "where": str(getattr(wordnet, ensure)())}
     except TgvigError as error:
         return {"here": False, "remedy": str(error)}
 
 
-def _pack(pack: packs.Pack, models_dir: Path | None) -> dict:
+def _pack(pack: registry.Pack, models_dir: Path | None) -> dict:
     rows = []
     for file in pack.files:
         row = {
@@ -75,11 +75,11 @@ def _pack(pack: packs.Pack, models_dir: Path | None) -> dict:
     return {"title": pack.title, "files": rows}
 
 
-def _is_here(pack: packs.Pack, file: packs.PackFile, models_dir: Path | None) -> bool:
+def _is_here(pack: registry.Pack, file: registry.PackFile, models_dir: Path | None) -> bool:
     if file.source.startswith("package "):
         return _version(file.source.removeprefix("package ")) is not None
     if file is pack.clip_file and pack.clip:
-        from tgvig_core.clip_weights import cached_weights
+        from tgvig_core.models.encoders.clip_weights import cached_weights
 
-        return bool(packs.local_file(file, models_dir) or cached_weights(*pack.clip))
-    return packs.local_file(file, models_dir) is not None
+        return bool(registry.local_file(file, models_dir) or cached_weights(*pack.clip))
+    return registry.local_file(file, models_dir) is not None

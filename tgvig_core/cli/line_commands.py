@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tgvig_core import strict_json
-from tgvig_core.console import Bars, Judged
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.stopping import stoppable
+from tgvig_core.cli.console import Bars, Judged
+from tgvig_core.cli.interrupts import stoppable
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.errors import Stopped, TgvigError
 
 if TYPE_CHECKING:
-    from tgvig_core.inspection import Inspector
+    from tgvig_core.inspection.inspector import Inspector
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output, nothing else there")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bars")]
@@ -32,10 +32,10 @@ def inspect(
     device: Device = "auto", as_json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Score photos with a trained detector. Exit code 0: all good, 1: a defect found, 2: a photo could not be judged."""
-    from tgvig_core.inspection import HEATMAPS
-    from tgvig_core.judgements import opened
-    from tgvig_core.photo_files import expand_inputs
-    from tgvig_core.runs import writing
+    from tgvig_core.inspection.inspector import HEATMAPS
+    from tgvig_core.inspection.verdict_log import opened
+    from tgvig_core.photos.reading import expand_inputs
+    from tgvig_core.storage.run_folder import writing
 
     if heatmaps not in HEATMAPS:
         raise TgvigError(f"There are no heatmaps {heatmaps!r}: choose one of {', '.join(HEATMAPS)}.")
@@ -58,15 +58,15 @@ def inspect(
 
 def _opened(model: Path, format: str, device: str, threads: int | None) -> tuple[Inspector, str]:
     """The detector, and how sure its threshold is."""
-    from tgvig_core.bundle import is_bundle, open_bundle
-    from tgvig_core.inspection import Inspector, Limits
-    from tgvig_core.runtimes import load_inspector
+    from tgvig_core.bundles.bundle import is_bundle, open_bundle
+    from tgvig_core.bundles.runtimes import load_inspector
+    from tgvig_core.inspection.inspector import Inspector, Limits
 
     if is_bundle(model):
         bundle = open_bundle(model)
         return load_inspector(bundle, format, device, threads), bundle.about["limits"]["words"]
-    from tgvig_core.detectors import PatchCore
-    from tgvig_core.pipeline import device_of
+    from tgvig_core.detectors.patchcore import PatchCore
+    from tgvig_core.runs.pipeline import device_of
 
     if format not in ("auto", "torch"):
         raise TgvigError(
@@ -80,8 +80,8 @@ def _opened(model: Path, format: str, device: str, threads: int | None) -> tuple
 def _inspect(
     inspector: Inspector, paths: list[Path], out: Path, heatmaps: str, keep: Callable, show: Judged, stop
 ) -> None:
-    from tgvig_core.inspection import heatmap_names, judged
-    from tgvig_core.progress import track
+    from tgvig_core.inspection.inspector import heatmap_names, judged
+    from tgvig_core.utils.progress import track
 
     named = zip(paths, heatmap_names(paths), strict=True)
     found = judged(inspector, named, out / "heatmaps", heatmaps, stop)
@@ -99,9 +99,9 @@ def _one_folder(images: list[str]) -> Path:
 
 def _watch(inspector: Inspector, folder: Path, out: Path, heatmaps: str, keep: Callable, show: Judged, stop) -> None:
     """Until the stop event is set; what an earlier command wrote into `out` is not inspected again."""
-    from tgvig_core.inspection import judged
-    from tgvig_core.judgements import lines_of
-    from tgvig_core.watching import arriving, heatmap_name
+    from tgvig_core.inspection.inspector import judged
+    from tgvig_core.inspection.verdict_log import lines_of
+    from tgvig_core.inspection.watched_folder import arriving, heatmap_name
 
     known = ((Path(row["path"]), (row["bytes"], row["modified_ns"])) for row in lines_of(out) if "bytes" in row)
     show.waiting(folder)
@@ -127,10 +127,10 @@ def export(
 ) -> None:  # fmt: skip
     """Take a detector home: models, thresholds and their meaning, checksums, the command that made it, an audit report (with
     small pictures of the good photos)."""
-    from tgvig_core.bundle import FORMATS, open_bundle
-    from tgvig_core.export import Wishes
-    from tgvig_core.export import export as write
-    from tgvig_core.pdf import MISSING
+    from tgvig_core.bundles.bundle import FORMATS, open_bundle
+    from tgvig_core.bundles.export import Wishes
+    from tgvig_core.bundles.export import export as write
+    from tgvig_core.reports.pdf import MISSING
 
     wishes = Wishes(tuple(formats or FORMATS), normals, threshold)
     with stoppable() as stop, Bars(quiet or as_json) as progress:

@@ -15,12 +15,13 @@ from typing import Annotated
 
 import typer
 
-from tgvig_core import line_commands, strict_json
 from tgvig_core.benchmark import command as benchmarking
-from tgvig_core.console import Bars, show_check, show_doctor, show_prompts, show_result
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.memory import is_short, too_short
-from tgvig_core.stopping import stoppable
+from tgvig_core.cli import line_commands
+from tgvig_core.cli.console import Bars, show_check, show_doctor, show_prompts, show_result
+from tgvig_core.cli.interrupts import stoppable
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.memory import is_short, too_short
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
                   help="Few-shot anomaly detection from one to a few photos of good parts (TGVIG, CVPR 2024).")  # fmt: skip
@@ -47,7 +48,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bars")]
 @app.command()
 def doctor(models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """What is here, what is missing, and the one command that brings it."""
-    from tgvig_core.doctor import examine
+    from tgvig_core.cli.doctor import examine
 
     found = examine(models_dir)
     print(strict_json.dumps(found, indent=2)) if as_json else show_doctor(found)
@@ -61,20 +62,20 @@ def prompts(
     models_dir: ModelsDir = None, device: Device = "auto", as_json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Rank prompts for a part by its photos (Eq. 1)."""
-    from tgvig_core import packs
-    from tgvig_core.choosing import choose_prompt, map_of
-    from tgvig_core.images import read_normals
-    from tgvig_core.photo_report import report
-    from tgvig_core.pipeline import device_of
-    from tgvig_core.settings import SIZE, RunSettings
+    from tgvig_core.packs import registry
+    from tgvig_core.photos.images import read_normals
+    from tgvig_core.photos.quality_notes import report
+    from tgvig_core.runs.pipeline import device_of
+    from tgvig_core.runs.settings import SIZE, RunSettings
+    from tgvig_core.runs.steps.prompt import choose_prompt, map_of
 
     settings = RunSettings(
         tuple(images), object_name, "", sense=sense, vocabulary=vocabulary, words=_split(words), rule=rule
     )
     normals = read_normals(images)
-    chosen, reason = packs.choose(pack, models_dir)
+    chosen, reason = registry.choose(pack, models_dir)
     with stoppable() as stop, Bars(quiet or as_json) as progress:
-        encoder = packs.load_encoder(chosen, models_dir, device_of(device))
+        encoder = registry.load_encoder(chosen, models_dir, device_of(device))
         embeddings = encoder.encode_images(normals.tensor(SIZE))
         choice = choose_prompt(settings, encoder, embeddings, progress, stop)
         where = map_of(choice.ranked, encoder, embeddings)
@@ -104,12 +105,12 @@ def run(
     as_json: Json = False, quiet: Quiet = False, context: typer.Context = None,
 ) -> None:  # fmt: skip
     """The whole method: photos to prompts, generated images, a detector, scores and heatmaps."""
-    from tgvig_core import pipeline
-    from tgvig_core.augment import ViewPolicy
-    from tgvig_core.generator import GeneratorSettings
-    from tgvig_core.images import expand_inputs
-    from tgvig_core.integrator import IntegratorSettings
-    from tgvig_core.settings import RunSettings
+    from tgvig_core.generation.integrator import IntegratorSettings
+    from tgvig_core.generation.latent_sampling import GeneratorSettings
+    from tgvig_core.photos.images import expand_inputs
+    from tgvig_core.photos.views import ViewPolicy
+    from tgvig_core.runs import pipeline
+    from tgvig_core.runs.settings import RunSettings
 
     if resume:
         _check_resumed(context)
@@ -149,11 +150,12 @@ def check(
     device: Device = "auto", as_json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Does generation help on this part, and which defects would be missed? Tried with synthetic defects."""
-    from tgvig_core import checking, pipeline
+    from tgvig_core.runs import pipeline
+    from tgvig_core.runs.steps import check
 
     try:
         with stoppable() as stop, Bars(quiet or as_json) as progress:
-            found = checking.check_run(folder, thorough, device, progress, stop)
+            found = check.check_run(folder, thorough, device, progress, stop)
             recommended = found["advice"]["recommended"]
             result = pipeline.use(folder, recommended, device, progress, stop) if use else None
     except Stopped:
@@ -212,7 +214,3 @@ def main() -> None:
         else:
             traceback.print_exc()
         raise SystemExit(2) from None
-
-
-if __name__ == "__main__":
-    main()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from tgvig_core import strict_json
-from tgvig_core.backbones import Backbone, patchcore_model
-from tgvig_core.checkpoints import write_tensors
+from tgvig_core.models.backbones import Backbone, patchcore_model
+from tgvig_core.models.checkpoints import write_tensors
+from tgvig_core.utils import strict_json
 
 BANK = "bank.safetensors"
 """All tensors of model.safetensors but the backbone's."""

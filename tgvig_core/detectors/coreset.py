@@ -22,7 +22,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from tgvig_core.progress import Progress, silent, track
+from tgvig_core.utils.progress import Progress, silent, track
 
 BLOCK = 2048
 """Rows among which the greedy choice is made."""

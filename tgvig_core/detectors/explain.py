@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tgvig_core.detectors import PatchCore
-from tgvig_core.errors import TgvigError
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.utils.errors import TgvigError
 
 WINDOW = 48
 """Side in px of the frame of the shown surroundings: a patch of 8 px alone says nothing to the eye."""

@@ -6,8 +6,8 @@ import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
-from tgvig_core.detectors import PatchCore
-from tgvig_core.scoring import resizing
+from tgvig_core.detectors.nearest_neighbour import resizing
+from tgvig_core.detectors.patchcore import PatchCore
 
 
 class ScoringGraph(nn.Module):

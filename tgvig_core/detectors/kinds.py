@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tgvig_core.backbone_layers import spread_layers
-from tgvig_core.backbones import Backbone
-from tgvig_core.detectors import PatchCore, PatchCoreSettings
-from tgvig_core.errors import TgvigError
+from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.models.backbone_layers import spread_layers
+from tgvig_core.models.backbones import Backbone
+from tgvig_core.utils.errors import TgvigError
 
 KINDS = ("patchcore", "patchcore-fine")
 SEEN, GRID = 1.75, 28 / 256

@@ -22,18 +22,18 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tgvig_core import strict_json
-from tgvig_core.backbones import Backbone, patchcore_model, quick_extractor
-from tgvig_core.checkpoints import sha256, write_tensors
-from tgvig_core.completing import complete
-from tgvig_core.coreset import select
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import to_tensor
-from tgvig_core.memory import enough_for, in_parts
-from tgvig_core.progress import Progress, silent, track
-from tgvig_core.runs import MODEL_FORMAT
-from tgvig_core.scoring import BankScores, resized, spreading
-from tgvig_core.whole import whole
+from tgvig_core.detectors.backbone_weights import complete
+from tgvig_core.detectors.coreset import select
+from tgvig_core.detectors.nearest_neighbour import BankScores, resized, spreading
+from tgvig_core.models.backbones import Backbone, patchcore_model, quick_extractor
+from tgvig_core.models.checkpoints import sha256, write_tensors
+from tgvig_core.photos.images import to_tensor
+from tgvig_core.storage.run_folder import MODEL_FORMAT
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.atomic_write import whole
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.memory import enough_for, in_parts
+from tgvig_core.utils.progress import Progress, silent, track
 
 BATCH = 4
 

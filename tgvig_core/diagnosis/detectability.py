@@ -17,12 +17,12 @@ import torch
 from scipy.stats import binomtest
 from torch import Tensor
 
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.defects import KINDS, Defect, UnseenError, make_defect
-from tgvig_core.detectability_words import NAMES, words_of_all, words_of_kind
-from tgvig_core.detectors import PatchCore
-from tgvig_core.foreground import part_mask
-from tgvig_core.progress import Progress, check, silent
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.diagnosis.detectability_words import NAMES, words_of_all, words_of_kind
+from tgvig_core.photos.views import ViewPolicy, views
+from tgvig_core.synthetic.defects import KINDS, Defect, UnseenError, make_defect
+from tgvig_core.synthetic.foreground import part_mask
+from tgvig_core.utils.progress import Progress, check, silent
 
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
 WIDTHS, EXTENTS = (1.0, 2.0, 3.0, 4.0, 6.0), (8.0, 16.0, 32.0, 64.0)

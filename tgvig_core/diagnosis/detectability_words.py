@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tgvig_core.detectability import KindCurve, Share
+    from tgvig_core.diagnosis.detectability import KindCurve, Share
 
 HALF = 0.5
 MIDDLE = 0.6

@@ -20,15 +20,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tgvig_core import strict_json
-from tgvig_core.backbones import Backbone
-from tgvig_core.detectors import PatchCore
-from tgvig_core.images import NormalSet, Photo, save_png, to_square, to_tensor
-from tgvig_core.inspection import heatmap, heatmap_names
-from tgvig_core.memory import enough_for
-from tgvig_core.progress import Progress, silent, track
-from tgvig_core.runs import writing
-from tgvig_core.whole import whole
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.inspection.inspector import heatmap, heatmap_names
+from tgvig_core.models.backbones import Backbone
+from tgvig_core.photos.images import NormalSet, Photo, save_png, to_square, to_tensor
+from tgvig_core.storage.run_folder import writing
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.atomic_write import whole
+from tgvig_core.utils.memory import enough_for
+from tgvig_core.utils.progress import Progress, silent, track
 
 ODD_FACTOR = 1.4
 """How many times the others' median peak calls a photo odd; docs/odd_one.md says how often that names a good photo."""

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tgvig_core import arms
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.defects import KINDS, assorted
-from tgvig_core.detectors import PatchCore
-from tgvig_core.progress import Progress, silent, track
-from tgvig_core.unseen import unseen_views
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.fitting import training_sets as arms
+from tgvig_core.photos.views import ViewPolicy, views
+from tgvig_core.synthetic.defects import KINDS, assorted
+from tgvig_core.synthetic.elastic_views import unseen_views
+from tgvig_core.utils.progress import Progress, silent, track
 
 HELD_OUT = 12
 """Good images that are scored, at least."""
@@ -34,7 +34,7 @@ LEAST = 0.01
 COVER = 0.9
 RIGHT, COMPARED = 14, 25
 """How often the sign was right on labelled photos, of the comparisons whose AUROC differed by more than 0.1 points:
-tools/measure_advice.py, docs/advice.md."""
+tools/research/measure_advice.py, docs/advice.md."""
 
 
 @dataclass(frozen=True)

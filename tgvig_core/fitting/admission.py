@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from tgvig_core.detectors import BATCH, PatchCore
-from tgvig_core.progress import Progress, silent, track
+from tgvig_core.detectors.patchcore import BATCH, PatchCore
+from tgvig_core.utils.progress import Progress, silent, track
 
 TOO_FAR = 2.0
 """The limit, in thresholds of the detector of the photos alone. Sets of up to 1.9 were as good in the bank as out of it

@@ -15,14 +15,14 @@ import torch
 from scipy.stats import beta
 from torch import Tensor
 
-from tgvig_core import score_law
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.detectors import PatchCore
-from tgvig_core.display import steepness
-from tgvig_core.errors import TgvigError
-from tgvig_core.memory import enough_for
-from tgvig_core.pools import Pool
-from tgvig_core.progress import Progress, silent, track
+from tgvig_core.detectors import score_prior
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.fitting.pools import Pool
+from tgvig_core.inspection.score_scale import steepness
+from tgvig_core.photos.views import ViewPolicy, views
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.memory import enough_for
+from tgvig_core.utils.progress import Progress, silent, track
 
 HELD_OUT_VIEWS = 20
 ALONE, FOLDS, ONCE = 10, 5, 40
@@ -74,7 +74,7 @@ class HeldOut:
     peaks: Tensor
     photos: int
     remembered: float
-    others: score_law.Others = score_law.PLAIN
+    others: score_prior.Others = score_prior.PLAIN
 
 
 def calibrate(
@@ -106,7 +106,7 @@ def held_out(
     Raises:
         TgvigError: memory is too short. Stopped: the stop event was set.
     """
-    others = score_law.UNIT if detector.settings.unit else score_law.PLAIN
+    others = score_prior.UNIT if detector.settings.unit else score_prior.PLAIN
     if len(normals) == 1:
         return _views_held_out(alone, normals[0], policy, others, seed, progress, stop)
     count = len(normals)
@@ -124,7 +124,7 @@ def held_out(
 
 
 def _views_held_out(
-    alone: PatchCore, normal: Tensor, policy: ViewPolicy, others: score_law.Others, seed: int,
+    alone: PatchCore, normal: Tensor, policy: ViewPolicy, others: score_prior.Others, seed: int,
     progress: Progress, stop: threading.Event | None,
 ) -> HeldOut:  # fmt: skip
     """Of a single photo. A mirrored or turned view is no view of what `alone` remembers: it would score like a defect."""
@@ -149,9 +149,9 @@ def limits(held: HeldOut, false_alarm: float) -> Calibration:
         raise TgvigError("The threshold would rest on a score that is not a number: train the detector again.")
     photos, others = held.photos, held.others
     laws = [
-        score_law.of_views(found, others)
+        score_prior.of_views(found, others)
         if photos == 1
-        else score_law.of_photos(found, held.remembered, photos, others)
+        else score_prior.of_photos(found, held.remembered, photos, others)
         for found in (held.scores, held.peaks)
     ]
     threshold, pixel = (law.threshold(false_alarm) for law in laws)
@@ -159,7 +159,7 @@ def limits(held: HeldOut, false_alarm: float) -> Calibration:
     compared = len(held.scores)
     if photos > 1 and (compared + 1) * false_alarm >= LEAST_ABOVE:
         found = (conformal_threshold(values, false_alarm) for values in (held.scores, held.peaks))
-        threshold, pixel = (max(value, score_law.LEAST) for value in found)
+        threshold, pixel = (max(value, score_prior.LEAST) for value in found)
         low, high = rate_interval(compared, false_alarm)
     words = _words(photos, false_alarm, low, high)
     typical = laws[0].typical

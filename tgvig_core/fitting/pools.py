@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.errors import TgvigError
-from tgvig_core.generator import sources
+from tgvig_core.generation.latent_sampling import sources
+from tgvig_core.photos.views import ViewPolicy, views
+from tgvig_core.utils.errors import TgvigError
 
 
 @dataclass(frozen=True)

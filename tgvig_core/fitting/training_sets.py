@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tgvig_core.errors import TgvigError
+from tgvig_core.utils.errors import TgvigError
 
 if TYPE_CHECKING:
-    from tgvig_core.augment import ViewPolicy  # the page shows names before torch has loaded
+    from tgvig_core.photos.views import ViewPolicy  # the page shows names before torch has loaded
 
 ARMS = ("real", "augment", "tgvig")
 """The normal photos alone; with plain views of them; with the generated set."""

@@ -12,13 +12,13 @@ from taming.modules.discriminator.model import NLayerDiscriminator, weights_init
 from torch import Tensor
 from torch.nn import functional as F
 
-from tgvig_core.augment import views
-from tgvig_core.errors import TgvigError
-from tgvig_core.generator import GeneratorSettings, distribution
-from tgvig_core.memory import enough_for
-from tgvig_core.perceptual import PerceptualDistance
-from tgvig_core.progress import Progress, silent, track
-from tgvig_core.vqgan import Vqgan
+from tgvig_core.generation.latent_sampling import GeneratorSettings, distribution
+from tgvig_core.models.perceptual import PerceptualDistance
+from tgvig_core.models.vqgan import Vqgan
+from tgvig_core.photos.views import views
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.memory import enough_for
+from tgvig_core.utils.progress import Progress, silent, track
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from tgvig_core.encoders import ImageTextEncoder
-from tgvig_core.errors import TgvigError
-from tgvig_core.generator import GeneratorSettings, generate, sources
-from tgvig_core.progress import Progress, check, silent
-from tgvig_core.updates import Update, UpdateSettings
-from tgvig_core.vqgan import Vqgan
+from tgvig_core.generation.fine_tuning import Update, UpdateSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings, generate, sources
+from tgvig_core.models.encoders.image_text import ImageTextEncoder
+from tgvig_core.models.vqgan import Vqgan
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import Progress, check, silent
 
 
 @dataclass(frozen=True)

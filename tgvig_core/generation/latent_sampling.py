@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.errors import TgvigError
-from tgvig_core.memory import in_parts
-from tgvig_core.progress import Progress, silent, track
-from tgvig_core.vqgan import Vqgan
+from tgvig_core.models.vqgan import Vqgan
+from tgvig_core.photos.views import ViewPolicy, views
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.memory import in_parts
+from tgvig_core.utils.progress import Progress, silent, track
 
 ANCHORS = ("mean", "view")
 DECODE_BATCH = 4

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from tgvig_core.efficientnet import load_efficientnet_lite0
-from tgvig_core.encoders import CONSE_SIZE, IMAGENET_MEAN, IMAGENET_STD
-from tgvig_core.perceptual import PerceptualDistance
+from tgvig_core.models.efficientnet import load_efficientnet_lite0
+from tgvig_core.models.encoders.image_text import CONSE_SIZE, IMAGENET_MEAN, IMAGENET_STD
+from tgvig_core.models.perceptual import PerceptualDistance
 
 SAME = 100.0
 """PSNR in dB that stands for equal images: infinity is no JSON."""

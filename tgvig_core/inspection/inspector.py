@@ -19,13 +19,13 @@ from typing import Protocol
 import matplotlib
 import numpy as np
 
-from tgvig_core.display import shown
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import Photo, from_square, read_photo, save_png, to_square
-from tgvig_core.photo_files import pixel_count
-from tgvig_core.progress import Progress, check, silent, track
-from tgvig_core.regions import Region, regions
-from tgvig_core.runs import writing
+from tgvig_core.inspection.regions import Region, regions
+from tgvig_core.inspection.score_scale import shown
+from tgvig_core.photos.images import Photo, from_square, read_photo, save_png, to_square
+from tgvig_core.photos.reading import pixel_count
+from tgvig_core.storage.run_folder import writing
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import Progress, check, silent, track
 
 BAND = 256
 """Rows of a photo that are coloured at once."""

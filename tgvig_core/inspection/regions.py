@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from tgvig_core.errors import TgvigError
+from tgvig_core.utils.errors import TgvigError
 
 LEAST_SHARE = 2e-4
 """Smaller regions are specks, a share of the photo: 13 px of 256 × 256, a fifth of one patch of the detector."""

@@ -12,10 +12,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from tgvig_core import strict_json
-from tgvig_core.csv_cells import guarded
-from tgvig_core.inspection import Limits, Verdict
-from tgvig_core.whole import drafts
+from tgvig_core.inspection.inspector import Limits, Verdict
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.atomic_write import drafts
+from tgvig_core.utils.csv_safe import guarded
 
 FILES = ("scores.csv", "scores.jsonl")
 COLUMNS = ("path", "score", "display", "threshold", "is_anomalous", "heatmap", "error")

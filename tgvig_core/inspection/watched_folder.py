@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.memory import NOTES
-from tgvig_core.photo_files import is_photo_name
+from tgvig_core.photos.reading import is_photo_name
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.memory import NOTES
 
 EVERY = 0.5
 """Seconds between two looks. A file that has not changed from one to the next is whole."""

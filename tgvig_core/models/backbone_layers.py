@@ -5,7 +5,7 @@ from __future__ import annotations
 import timm
 import torch
 
-from tgvig_core.errors import TgvigError
+from tgvig_core.utils.errors import TgvigError
 
 
 def last_layers(name: str) -> tuple[str, ...]:

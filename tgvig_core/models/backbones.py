@@ -12,10 +12,10 @@ from timm.layers import Format
 from timm.models.efficientnet import EfficientNetFeatures
 from torch import nn
 
-from tgvig_core.checkpoints import State, read_state
-from tgvig_core.efficientnet import load_efficientnet_lite0
-from tgvig_core.errors import TgvigError
-from tgvig_core.folding import folded
+from tgvig_core.models.checkpoints import State, read_state
+from tgvig_core.models.efficientnet import load_efficientnet_lite0
+from tgvig_core.models.ops.fused_batch_norm import folded
+from tgvig_core.utils.errors import TgvigError
 
 if TYPE_CHECKING:
     from anomalib.models.components.feature_extractors import TimmFeatureExtractor

@@ -16,10 +16,10 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from tgvig_core import strict_json
-from tgvig_core.errors import TgvigError
-from tgvig_core.vqgan import Vqgan, VqganConfig
-from tgvig_core.whole import whole
+from tgvig_core.models.vqgan import Vqgan, VqganConfig
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.atomic_write import whole
+from tgvig_core.utils.errors import TgvigError
 
 State = dict[str, Tensor]
 

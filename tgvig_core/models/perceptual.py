@@ -11,8 +11,8 @@ import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
-from tgvig_core.efficientnet import load_efficientnet_lite0
-from tgvig_core.folding import folded
+from tgvig_core.models.efficientnet import load_efficientnet_lite0
+from tgvig_core.models.ops.fused_batch_norm import folded
 
 
 class PerceptualDistance(nn.Module):

@@ -20,8 +20,8 @@ from taming.modules.diffusionmodules.model import AttnBlock, Decoder, Encoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tgvig_core.codebook import Codebook
-from tgvig_core.winograd import use_winograd
+from tgvig_core.models.ops.winograd import use_winograd
+from tgvig_core.models.quantizer import Codebook
 
 
 def _attended(block: AttnBlock, images: Tensor) -> Tensor:

@@ -18,14 +18,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tgvig_core import strict_json
-from tgvig_core.checkpoints import sha256
-from tgvig_core.downloading import download
-from tgvig_core.errors import TgvigError
-from tgvig_core.memory import NOTES
-from tgvig_core.paths import ASSETS, cache_dir, keep
-from tgvig_core.progress import Progress, silent
-from tgvig_core.shipped import check_shipped
+from tgvig_core.models.checkpoints import sha256
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.checksums import check_shipped
+from tgvig_core.utils.downloads import download
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.folders import ASSETS, cache_dir, keep
+from tgvig_core.utils.memory import NOTES
+from tgvig_core.utils.progress import Progress, silent
 
 HUB_FILE = "model.safetensors"
 HUB_TIMEOUT = 5  # seconds

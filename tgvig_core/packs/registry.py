@@ -6,9 +6,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.pack_files import PackFile, enforce, fetch, hub_answers, local_file
-from tgvig_core.progress import Progress, silent
+from tgvig_core.packs.files import PackFile, enforce, fetch, hub_answers, local_file
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import Progress, silent
 
 COMPACT = "vqgan_compact_f8.safetensors"
 
@@ -86,7 +86,7 @@ def choose(name: str, models_dir: Path | None = None) -> tuple[Pack, str]:
         return PACKS[name], f"{name} was asked for"
     if name != "auto":
         raise TgvigError(f"There is no pack {name!r}: choose one of auto, {', '.join(PACKS)}.")
-    from tgvig_core.clip_weights import cached_weights
+    from tgvig_core.models.encoders.clip_weights import cached_weights
 
     paper = PACKS["paper"]
     here = [local_file(file, models_dir) for file in paper.files]
@@ -104,11 +104,11 @@ def choose(name: str, models_dir: Path | None = None) -> tuple[Pack, str]:
 
 def load_encoder(pack: Pack, models_dir: Path | None = None, device: str = "cpu"):
     """The pack's ImageTextEncoder."""
-    from tgvig_core.encoders import ConseEncoder, OpenClipEncoder
+    from tgvig_core.models.encoders.image_text import ConseEncoder, OpenClipEncoder
 
     if pack.clip is None:
         return ConseEncoder(device=device)
-    from tgvig_core.clip_weights import cached_weights
+    from tgvig_core.models.encoders.clip_weights import cached_weights
 
     model, tag = pack.clip
     if local := local_file(pack.clip_file, models_dir):
@@ -125,7 +125,7 @@ def load_generator(
     progress: Progress = silent, stop: threading.Event | None = None,
 ):  # fmt: skip
     """The pack's VQGAN on the device, in evaluation mode."""
-    from tgvig_core.checkpoints import load_vqgan
+    from tgvig_core.models.checkpoints import load_vqgan
 
     return load_vqgan(fetch(pack.generator, models_dir, progress, stop)).to(device)
 
@@ -134,7 +134,7 @@ def load_backbone(
     pack: Pack, models_dir: Path | None = None, progress: Progress = silent, stop: threading.Event | None = None
 ):
     """The pack's Backbone, whose weights lie in the embedded package or in a checked file."""
-    from tgvig_core.backbones import Backbone
+    from tgvig_core.models.backbones import Backbone
 
     weights = None if pack.backbone is _LITE0 else fetch(pack.backbone, models_dir, progress, stop)
     return Backbone(pack.backbone_name, pack.layers, weights)
@@ -159,7 +159,7 @@ def load(
         TgvigError: a file is missing, cannot be fetched, or is not what it should be; the message names it.
         Stopped: the stop event was set during a download.
     """
-    from tgvig_core.backbones import patchcore_model
+    from tgvig_core.models.backbones import patchcore_model
 
     backbone = load_backbone(pack, models_dir, progress, stop)
     patchcore_model(backbone, neighbours=1)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.photo_files import MAX_PIXELS, decode, expand_inputs
-from tgvig_core.whole import whole
+from tgvig_core.photos.reading import MAX_PIXELS, decode, expand_inputs
+from tgvig_core.utils.atomic_write import whole
+from tgvig_core.utils.errors import TgvigError
 
 if TYPE_CHECKING:
     import torch

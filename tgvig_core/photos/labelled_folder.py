@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import expand_inputs
+from tgvig_core.photos.images import expand_inputs
+from tgvig_core.utils.errors import TgvigError
 
 MASK_ENDINGS = ("_mask.png", ".png", ".bmp")
 """After the name of the photo, in this order."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tgvig_core.images import NormalSet, Photo, to_square
+from tgvig_core.photos.images import NormalSet, Photo, to_square
 
 SMALL_SIDE = 128
 """Photos with a shorter side below this many px are called small."""

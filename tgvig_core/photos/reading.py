@@ -27,8 +27,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from tgvig_core import photo_guard
-from tgvig_core.errors import TgvigError
+from tgvig_core.photos import decoder_guard
+from tgvig_core.utils.errors import TgvigError
 
 MAX_PIXELS = 64_000_000
 """The largest photo that is decoded, in pixels (64 megapixels: 192 MB as 8-bit RGB)."""
@@ -181,7 +181,7 @@ def pixel_count(path: Path) -> int:
 
 def _opened(file: BinaryIO) -> tuple[Image.Image, int]:
     """The photo, nothing decoded yet, and how many pictures the file holds."""
-    pages = photo_guard.pages(file)
+    pages = decoder_guard.pages(file)
     file.seek(0)
     image = Image.open(file, formats=FORMATS)
     if image.format == "TIFF":  # Pillow loads every page's tags to count them
@@ -207,7 +207,7 @@ def _decode(path: Path | str, file: BinaryIO, max_pixels: int) -> np.ndarray:
         return rgb
     except (TgvigError, MemoryError):
         raise
-    except photo_guard.Excess as error:
+    except decoder_guard.Excess as error:
         raise TgvigError(
             f"{path} asks for more than a photo does ({error}); open it in an image program and save it as PNG."
         ) from error
@@ -264,9 +264,9 @@ def _all_rgb(path: Path | str, image: Image.Image) -> np.ndarray:
 
 def _orientation(image: Image.Image) -> object:
     """How the photo was held; Pillow turns a TIFF itself while loading and then forgets it, so none is turned twice."""
-    photo_guard.check_exif(image.info.get("exif", b""))
+    decoder_guard.check_exif(image.info.get("exif", b""))
     if raw := image.info.get("Raw profile type exif"):  # ImageMagick's way to put EXIF into a PNG, in hex
-        photo_guard.check_exif(bytes.fromhex("".join(raw.split("\n")[3:])))
+        decoder_guard.check_exif(bytes.fromhex("".join(raw.split("\n")[3:])))
     return image.getexif().get(_ORIENTATION)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tgvig_core.wordnet_data import WORDNET_LOCK, wordnet
+from tgvig_core.prompting.wordnet import WORDNET_LOCK, wordnet
 
 
 def ancestors(synset: str) -> tuple[str, ...]:

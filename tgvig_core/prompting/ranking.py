@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from tgvig_core.csv_cells import guarded
-from tgvig_core.encoders import ImageTextEncoder
-from tgvig_core.errors import TgvigError
-from tgvig_core.progress import Progress, silent
-from tgvig_core.text_cache import encode_texts_cached, text_cache_dir
-from tgvig_core.vocabulary import Sense, Word, clean_name
-from tgvig_core.whole import whole
+from tgvig_core.models.encoders.image_text import ImageTextEncoder
+from tgvig_core.models.encoders.text_cache import encode_texts_cached, text_cache_dir
+from tgvig_core.prompting.vocabulary import Sense, Word, clean_name
+from tgvig_core.utils.atomic_write import whole
+from tgvig_core.utils.csv_safe import guarded
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import Progress, silent
 
 Rule = Literal["robust", "paper"]
 PAPER_THRESHOLD = 0.5  # S^p = {S_j | d > 0.5}

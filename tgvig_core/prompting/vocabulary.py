@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.word_lists import Word, webster, wordnet_lemmas
-from tgvig_core.word_memory import remembered
-from tgvig_core.wordnet_data import WORDNET_LOCK, ensure_wordnet, ensure_words, wordnet
+from tgvig_core.prompting.word_cache import remembered
+from tgvig_core.prompting.word_lists import Word, webster, wordnet_lemmas
+from tgvig_core.prompting.wordnet import WORDNET_LOCK, ensure_wordnet, ensure_words, wordnet
+from tgvig_core.utils.errors import TgvigError
 
 if TYPE_CHECKING:
     from nltk.corpus.reader.wordnet import Synset, WordNetCorpusReader

@@ -9,10 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tgvig_core import strict_json
-from tgvig_core.paths import cache_dir, keep
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.folders import cache_dir, keep
 
-_ASKING = ("vocabulary.py", "word_lists.py", "word_memory.py")  # other code, other answers
+_ASKING = ("vocabulary.py", "word_lists.py", "word_cache.py")  # other code, other answers
 
 
 def remembered(question: tuple[str, ...], corpus: Path, answer: Callable[[], Any]) -> Any:

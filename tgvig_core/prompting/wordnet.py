@@ -12,8 +12,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.paths import cache_dir
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.folders import cache_dir
 
 if TYPE_CHECKING:
     from nltk.corpus.reader.wordnet import WordNetCorpusReader

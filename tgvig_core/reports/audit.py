@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
-from tgvig_core import arms
-from tgvig_core.audit_facts import AuditFacts, read_facts
-from tgvig_core.audit_parts import STYLE, axis_svg, facts_table, listed_table, shares_table, words_of
-from tgvig_core.calibration import how_found
-from tgvig_core.report_parts import curve_svg, figures_table, picture, write_page
+from tgvig_core.fitting import training_sets
+from tgvig_core.fitting.calibration import how_found
+from tgvig_core.reports.audit_facts import AuditFacts, read_facts
+from tgvig_core.reports.audit_parts import STYLE, axis_svg, facts_table, listed_table, shares_table, words_of
+from tgvig_core.reports.parts import curve_svg, figures_table, picture, write_page
 
 PHOTO_SIDE, IMAGE_SIDE = 320, 160
 """Longest sides of the pictures in the report, px."""
@@ -180,7 +180,7 @@ def _changed(facts: AuditFacts) -> Iterator[str]:
     if advice:
         yield f"<h3>The check, for everything that could be learned from</h3>\n{_said(advice['words'])}"
         rows = [
-            (arms.named(row["arm"]), f"{row['auroc']:.3f}", f"{row['difference']:+.3f}",
+            (training_sets.named(row["arm"]), f"{row['auroc']:.3f}", f"{row['difference']:+.3f}",
              f"{row['low']:+.3f} to {row['high']:+.3f}") for row in advice["arms"]
         ]  # fmt: skip
         heads = ("Learned from", "AUROC", "Difference to photos only", "Interval")

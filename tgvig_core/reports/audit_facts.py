@@ -6,12 +6,12 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from tgvig_core import arms
-from tgvig_core.csv_cells import plain
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_photo
-from tgvig_core.report_parts import FIGURES, RATES
-from tgvig_core.runs import Run, detector_id
+from tgvig_core.fitting import training_sets
+from tgvig_core.photos.images import read_photo
+from tgvig_core.reports.parts import FIGURES, RATES
+from tgvig_core.storage.run_folder import Run, detector_id
+from tgvig_core.utils.csv_safe import plain
+from tgvig_core.utils.errors import TgvigError
 
 TOP = 5
 """Ranked prompts that are listed."""
@@ -103,7 +103,7 @@ def read_facts(folder: Path, about: dict) -> AuditFacts:
         raise TgvigError(f"{folder} has no detector yet: train it before its report is written.")
     settings, arm = config["settings"], card["arm"]
     generated = arm.startswith("tgvig")
-    chosen = (arms.set_of(arm)[0] if ":" in arm else card["best_iteration"]) if generated else None
+    chosen = (training_sets.set_of(arm)[0] if ":" in arm else card["best_iteration"]) if generated else None
     limits = about.get("limits") or card["calibration"]
     check, unchecked = _check(run, card)
     figures, tested = _figures(run)
@@ -112,7 +112,7 @@ def read_facts(folder: Path, about: dict) -> AuditFacts:
         figures = {key: value for key, value in figures.items() if key not in RATES}
     return AuditFacts(
         part=about.get("object") or "an unnamed part", about=about, card=card, limits=limits,
-        moved=moved, learned=arms.named(arm),
+        moved=moved, learned=training_sets.named(arm),
         photos=_photos(settings.get("photos", ()), config.get("photos_sha256", ())),
         prompt=_prompt(run, settings) if generated else None,
         similarity=tuple(row["similarity"] for row in run.iterations()) if generated else (), chosen_set=chosen,
@@ -167,7 +167,7 @@ def _chosen(text: str, rows: list[dict[str, str]]) -> str:
 
 def _images(run: Run, card: dict, chosen: int) -> tuple[AuditImage, ...]:
     """Every image of the chosen set, and what spoke against it: the gate, a person, or an arm that takes the first ones."""
-    count = arms.set_of(card["arm"])[1] if ":" in card["arm"] else None
+    count = training_sets.set_of(card["arm"])[1] if ":" in card["arm"] else None
     reasons = {row["image"]: row["reason"] for row in (card.get("gate") or {}).get("images", ()) if not row["kept"]}
     found = []
     for place, path in enumerate(sorted(run.set_folder(chosen).glob("*.png"))):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from tgvig_core.display import shown
-from tgvig_core.report_parts import CSS, LABEL
+from tgvig_core.inspection.score_scale import shown
+from tgvig_core.reports.parts import CSS, LABEL
 
 MISSED, MIDDLING, FOUND = (253, 225, 205), (248, 244, 238), (198, 225, 243)
 """RGB of a cell: none found, half, all. All are pale enough for black text."""

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_photo
-from tgvig_core.whole import whole
+from tgvig_core.photos.images import read_photo
+from tgvig_core.utils.atomic_write import whole
+from tgvig_core.utils.errors import TgvigError
 
 MAX_SIDE = 480
 """Longest side of a picture in the report, px."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.report_parts import report_file
+from tgvig_core.reports.parts import report_file
+from tgvig_core.utils.errors import TgvigError
 
 MISSING = (
     'A PDF needs WeasyPrint: pip install "tgvig[pdf]", and on Debian or Ubuntu '

@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tgvig_core import strict_json
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.held import peak_gb
-from tgvig_core.paths import cache_dir, keep
-from tgvig_core.settings import SIZE
-from tgvig_core.updates import Update, UpdateSettings
-from tgvig_core.vqgan import Vqgan
+from tgvig_core.generation.fine_tuning import Update, UpdateSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.models.vqgan import Vqgan
+from tgvig_core.runs.settings import SIZE
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.folders import cache_dir, keep
+from tgvig_core.utils.memory_in_use import peak_gb
 
 
 @dataclass(frozen=True)

@@ -13,24 +13,24 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tgvig_core import packs
-from tgvig_core.best_set import best_iteration
-from tgvig_core.choosing import choose_prompt, has_words, map_of, words_of
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import NormalSet, read_normals
-from tgvig_core.inspection import check_photos
-from tgvig_core.integrator import Integrator
-from tgvig_core.learning import train
-from tgvig_core.memory import NOTES
-from tgvig_core.odd_one import odd_notes
-from tgvig_core.photo_report import report
-from tgvig_core.progress import Progress, silent
-from tgvig_core.prompts import write_csv
-from tgvig_core.run_lock import alone_in
-from tgvig_core.runs import Run, writing
-from tgvig_core.settings import SIZE, RunSettings
-from tgvig_core.testset import LabelledPhoto, read_mask, read_test_folder
-from tgvig_core.verdicts import verdicts
+from tgvig_core.diagnosis.outlier_photos import odd_notes
+from tgvig_core.generation.best_set import best_iteration
+from tgvig_core.generation.integrator import Integrator
+from tgvig_core.inspection.inspector import check_photos
+from tgvig_core.packs import registry
+from tgvig_core.photos.images import NormalSet, read_normals
+from tgvig_core.photos.labelled_folder import LabelledPhoto, read_mask, read_test_folder
+from tgvig_core.photos.quality_notes import report
+from tgvig_core.prompting.ranking import write_csv
+from tgvig_core.runs.settings import SIZE, RunSettings
+from tgvig_core.runs.steps.evaluate import verdicts
+from tgvig_core.runs.steps.fit import train
+from tgvig_core.runs.steps.prompt import choose_prompt, has_words, map_of, words_of
+from tgvig_core.storage.run_folder import Run, writing
+from tgvig_core.storage.run_lock import alone_in
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.memory import NOTES
+from tgvig_core.utils.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Work:
 
     settings: RunSettings
     run: Run
-    models: packs.Models
+    models: registry.Models
     device: str
     normals: NormalSet
     progress: Progress = silent
@@ -74,8 +74,8 @@ def start(settings: RunSettings, progress: Progress = silent, stop: threading.Ev
     tests = _read_tests(settings, progress, stop)
     words_of(settings)
     device = device_of(settings.device)
-    pack, reason = packs.choose(settings.pack, _folder(settings.models_dir))
-    models = packs.load(pack, _folder(settings.models_dir), device, progress, stop)
+    pack, reason = registry.choose(settings.pack, _folder(settings.models_dir))
+    models = registry.load(pack, _folder(settings.models_dir), device, progress, stop)
     config = settings.as_json() | {"pack": pack.name}
     shas = [photo.sha256 for photo in normals.photos]
     folder = Path(settings.out)
@@ -147,8 +147,8 @@ def opened(
     if [photo.sha256 for photo in normals.photos] != config.get("photos_sha256"):
         raise TgvigError(f"The normal photos of {folder} have changed since it began: start a new run.")
     where = device_of(settings.device if device == "auto" else device)
-    pack, _ = packs.choose(settings.pack, _folder(settings.models_dir))
-    models = packs.load(pack, _folder(settings.models_dir), where, progress, stop)
+    pack, _ = registry.choose(settings.pack, _folder(settings.models_dir))
+    models = registry.load(pack, _folder(settings.models_dir), where, progress, stop)
     return Work(settings, run, models, where, normals, progress, stop)
 
 

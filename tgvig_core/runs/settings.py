@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tgvig_core import arms
-from tgvig_core.augment import ViewPolicy
-from tgvig_core.detector_kinds import KINDS
-from tgvig_core.detectors import PatchCoreSettings
-from tgvig_core.errors import TgvigError
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.integrator import IntegratorSettings
-from tgvig_core.updates import UpdateSettings
-from tgvig_core.vocabulary import clean_prompt
+from tgvig_core.detectors.kinds import KINDS
+from tgvig_core.detectors.patchcore import PatchCoreSettings
+from tgvig_core.fitting import training_sets
+from tgvig_core.generation.fine_tuning import UpdateSettings
+from tgvig_core.generation.integrator import IntegratorSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.photos.views import ViewPolicy
+from tgvig_core.prompting.vocabulary import clean_prompt
+from tgvig_core.utils.errors import TgvigError
 
 SIZE = 256
 """Side of the square frame in px, as in the paper."""
@@ -83,11 +83,11 @@ class RunSettings:
 
     def _check_arm(self) -> None:
         """Before minutes are spent on what cannot be learned from in the end."""
-        arms.named(self.arm)
+        training_sets.named(self.arm)
         if self.arm.startswith("augment"):
-            arms.narrowed(self.generating.policy, self.arm)
+            training_sets.narrowed(self.generating.policy, self.arm)
         elif ":" in self.arm:
-            number, count = arms.set_of(self.arm)
+            number, count = training_sets.set_of(self.arm)
             made, images = self.integrating.iterations, self.generating.images
             if number > made or (count or 0) > images:
                 raise TgvigError(f"There will be no pool {self.arm!r}: {made} sets of {images} images are made.")

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from tgvig_core import strict_json
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import save_png, to_pixels, to_tensor
-from tgvig_core.memory import NOTES, is_short
-from tgvig_core.whole import drafts, is_draft, remove, whole
+from tgvig_core.photos.images import save_png, to_pixels, to_tensor
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.atomic_write import drafts, is_draft, remove, whole
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.memory import NOTES, is_short
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.runs import LOCK, Run, writing
+from tgvig_core.storage.run_folder import LOCK, Run, writing
+from tgvig_core.utils.errors import TgvigError
 
 
 @contextmanager

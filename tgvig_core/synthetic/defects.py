@@ -13,10 +13,10 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from tgvig_core.defect_looks import LOOKS
-from tgvig_core.defect_shapes import Place, depth
-from tgvig_core.errors import TgvigError
-from tgvig_core.foreground import part_mask
+from tgvig_core.synthetic.foreground import part_mask
+from tgvig_core.synthetic.looks import LOOKS
+from tgvig_core.synthetic.shapes import Place, depth
+from tgvig_core.utils.errors import TgvigError
 
 KINDS: tuple[str, ...] = tuple(LOOKS)
 

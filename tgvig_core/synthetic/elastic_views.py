@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tgvig_core.augment import ViewPolicy, views
+from tgvig_core.photos.views import ViewPolicy, views
 
 KNOTS = 6
 """Random values along a side, between which the fields are smooth."""

@@ -13,7 +13,7 @@ from scipy import ndimage
 from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import splu
 
-from tgvig_core.defect_shapes import Place, bar, curve, depth, radius, ragged, spot
+from tgvig_core.synthetic.shapes import Place, bar, curve, depth, radius, ragged, spot
 
 Look = tuple[np.ndarray, np.ndarray]
 

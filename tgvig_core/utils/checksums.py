@@ -13,8 +13,8 @@ import logging
 from importlib import metadata
 from pathlib import Path
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.paths import ASSETS
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.folders import ASSETS
 
 NOTES = logging.getLogger("tgvig_core")
 LIST = ASSETS / "checksums.sha256"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from tgvig_core.progress import Progress, check, silent
+from tgvig_core.utils.progress import Progress, check, silent
 
 WAIT = 20
 """Seconds without a byte after which a server is given up."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tgvig_core.whole import whole
+from tgvig_core.utils.atomic_write import whole
 
 
 def cache_dir() -> Path:
@@ -25,5 +25,5 @@ def keep(path: Path, content: bytes) -> None:
         draft.write_bytes(content)
 
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
 """What ships with the project: weights, sample parts, encoded class names."""

@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from tgvig_core.errors import TgvigError
+from tgvig_core.utils.errors import TgvigError
 
 SAID = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 """What torch's allocators say; on a CPU they raise a plain RuntimeError."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from tgvig_core.errors import Stopped
+from tgvig_core.utils.errors import Stopped
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from tgvig_core import arms
-from tgvig_ui.plot_style import BLUE, GREY, INK, empty, layout, wrapped
-from tgvig_ui.score_figures import RIGHT, WRONG
+from tgvig_core.fitting import training_sets
+from tgvig_ui.charts.scores import RIGHT, WRONG
+from tgvig_ui.charts.style import BLUE, GREY, INK, empty, layout, wrapped
 
 LABEL = 15
 """Letters in a line of a label at the left: what a telephone has room for."""
@@ -20,7 +20,7 @@ def strengths(kinds: Sequence[Mapping]) -> go.Figure:
     """How many synthetic defects of each kind are found at each strength.
 
     Args:
-        kinds: KindCurve (tgvig_core.detectability) as plain values.
+        kinds: KindCurve (tgvig_core.diagnosis.detectability) as plain values.
     """
     if not kinds:
         return empty("No synthetic defect has been tried yet")
@@ -81,7 +81,7 @@ def advice(found: Mapping) -> go.Figure:
     """What else could be learned from: the difference of each pool's image AUROC to that of the photos only.
 
     Args:
-        found: Advice (tgvig_core.advice) as plain values.
+        found: Advice (tgvig_core.diagnosis.pool_comparison) as plain values.
     """
     others = [row for row in found["arms"] if row["arm"] != "real"]
     if not others:
@@ -109,12 +109,12 @@ def advice(found: Mapping) -> go.Figure:
 
 
 def _advice_label(arm: str, best: bool) -> str:
-    label = wrapped(f"With {arms.named(arm).removeprefix('the photos and ').removesuffix(' of them')}", LABEL)
+    label = wrapped(f"With {training_sets.named(arm).removeprefix('the photos and ').removesuffix(' of them')}", LABEL)
     return f"<b>★ {label}</b>" if best else label
 
 
 def _advice_hover(row: Mapping) -> str:
     return (
-        f"{wrapped(arms.named(row['arm']).capitalize())}:<br>AUROC {row['auroc']:.3f}, {row['difference']:+.3f}"
+        f"{wrapped(training_sets.named(row['arm']).capitalize())}:<br>AUROC {row['auroc']:.3f}, {row['difference']:+.3f}"
         f"<br>(90 % interval {row['low']:+.3f} to {row['high']:+.3f})"
     )

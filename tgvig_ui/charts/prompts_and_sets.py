@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from tgvig_core.best_set import best_iteration
-from tgvig_ui.plot_style import BLUE, GREY, LINES, ORANGE, empty, layout, short, wrapped
-from tgvig_ui.score_figures import confusion, roc, score_histogram
+from tgvig_core.generation.best_set import best_iteration
+from tgvig_ui.charts.scores import confusion, roc, score_histogram
+from tgvig_ui.charts.style import BLUE, GREY, LINES, ORANGE, empty, layout, short, wrapped
 
 if TYPE_CHECKING:
-    from tgvig_core.prompts import RankedPrompt
+    from tgvig_core.prompting.ranking import RankedPrompt
 
 __all__ = [
     "confusion",

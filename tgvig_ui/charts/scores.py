@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from tgvig_ui.plot_style import BLUE, GREY, INK, ORANGE, empty, layout
+from tgvig_ui.charts.style import BLUE, GREY, INK, ORANGE, empty, layout
 
 BINS = 24
 RIGHT, WRONG = "#CFE5F3", "#F8D9C4"

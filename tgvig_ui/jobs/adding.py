@@ -7,11 +7,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_normals, read_photo
-from tgvig_ui.own_names import with_own_names
-from tgvig_ui.server import Server
-from tgvig_ui.store import MAX_PHOTOS, Part
+from tgvig_core.photos.images import read_normals, read_photo
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.photo_names import with_own_names
+from tgvig_ui.parts.store import MAX_PHOTOS, Part
 
 _adding = threading.Lock()  # a button pressed twice: both calls would find the photo missing, and both would add it
 

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tgvig_core.errors import TgvigError
-from tgvig_ui.executor import BUSY
-from tgvig_ui.server import Server
-from tgvig_ui.store import Part
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.queue import BUSY
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.store import Part
 
 SHOWN = ("generation", "chosen_set", "viewed_set", "picture", "left_out", "threshold")
 """The choices that beginning a generation changes."""

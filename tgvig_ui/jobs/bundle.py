@@ -13,12 +13,12 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tgvig_core.runs import detector_id
-from tgvig_ui.by_hand import done_by_hand
-from tgvig_ui.checking import check_of
-from tgvig_ui.executor import Watch
-from tgvig_ui.store import Part, read_json, write_json
-from tgvig_ui.training import model_card
+from tgvig_core.storage.run_folder import detector_id
+from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.parts.manual_steps import done_by_hand
+from tgvig_ui.parts.store import Part, read_json, write_json
+from tgvig_ui.steps.train.check import check_of
+from tgvig_ui.steps.train.view import model_card
 
 LATEST = "latest.json"
 
@@ -47,9 +47,9 @@ def make(part: Part, arguments: dict, watch: Watch) -> None:
     """The job. What was asked for is in its arguments: it may have waited while the person moved on.
 
     Raises:
-        TgvigError: as tgvig_core.export. Stopped: the stop event was set; the former bundle stays.
+        TgvigError: as tgvig_core.bundles.export. Stopped: the stop event was set; the former bundle stays.
     """
-    from tgvig_core.export import Wishes, export
+    from tgvig_core.bundles.export import Wishes, export
 
     number, threshold = arguments["generation"], arguments["threshold"]
     run, folder = part.generation(number), part.folder / "bundles"

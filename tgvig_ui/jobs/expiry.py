@@ -13,8 +13,8 @@ from pathlib import Path
 
 from gradio.utils import get_upload_folder
 
-from tgvig_ui.executor import Executor
-from tgvig_ui.store import Part, Store
+from tgvig_ui.jobs.queue import Executor
+from tgvig_ui.parts.store import Part, Store
 
 GONE = ".expired-"
 """Before the id of a part that is being removed: it is nobody's any more, even if the removal is cut short."""

@@ -11,19 +11,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tgvig_core.errors import TgvigError
-from tgvig_ui.executor import Watch
-from tgvig_ui.store import Choices, Part, read_json
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.parts.store import Choices, Part, read_json
 
 if TYPE_CHECKING:
-    from tgvig_core.pipeline import Work
-    from tgvig_core.runs import Run
-    from tgvig_core.settings import RunSettings
+    from tgvig_core.runs.pipeline import Work
+    from tgvig_core.runs.settings import RunSettings
+    from tgvig_core.storage.run_folder import Run
 
 WARM_UP_AFTER = 3.0
 """Seconds after the start: importing torch beside the first page would keep the page waiting."""
 PACKS, DEVICES = ("auto", "embedded", "paper", "strong"), ("auto", "cpu", "cuda")
-"""What may be asked for, known before tgvig_core.packs, which loads torch."""
+"""What may be asked for, known before tgvig_core.packs.registry, which loads torch."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,16 @@ class Service:
         """The pack in use and why. The first call takes the seconds that all heavy imports take."""
         with self._loading:
             if self._chosen is None:
-                import tgvig_core.pipeline  # noqa: F401
-                from tgvig_core import packs
+                import tgvig_core.runs.pipeline  # noqa: F401
+                from tgvig_core.packs import registry
 
-                self._chosen = packs.choose(self.options.pack, self.options.models_dir)
+                self._chosen = registry.choose(self.options.pack, self.options.models_dir)
             return self._chosen
 
     def device(self) -> str:
         """cpu or cuda."""
         self.pack()
-        from tgvig_core.pipeline import device_of
+        from tgvig_core.runs.pipeline import device_of
 
         return device_of(self.options.device)
 
@@ -88,19 +88,19 @@ class Service:
         """A pack's ImageTextEncoder, loaded once; without a name that of the pack in use."""
         with self._loading:
             chosen = self.pack()[0].name
-            from tgvig_core import packs
+            from tgvig_core.packs import registry
 
             wanted = name or chosen
             if wanted not in self._encoders:
-                loaded = packs.load_encoder(packs.PACKS[wanted], self.options.models_dir, self.device())
+                loaded = registry.load_encoder(registry.PACKS[wanted], self.options.models_dir, self.device())
                 self._encoders = {wanted: loaded}  # one at a time: a CLIP takes 0.6 GB and more
             return self._encoders[wanted]
 
     def settings(self, part: Part, choices: Choices, **changes) -> RunSettings:
         """The core's settings of a part. Flips and turns need the anchor `view` (a mean of mirrored views is a blur)."""
-        from tgvig_core.augment import ViewPolicy
-        from tgvig_core.generator import GeneratorSettings
-        from tgvig_core.settings import RunSettings
+        from tgvig_core.generation.latent_sampling import GeneratorSettings
+        from tgvig_core.photos.views import ViewPolicy
+        from tgvig_core.runs.settings import RunSettings
 
         policy = ViewPolicy(flips=choices.flips, turns=choices.turns)
         anchor = "view" if choices.flips or choices.turns else "mean"
@@ -136,9 +136,9 @@ class Service:
             TgvigError: a setting is out of range.
         """
         self.pack()
-        from tgvig_core.images import read_normals
-        from tgvig_core.integrator import IntegratorSettings
-        from tgvig_core.runs import Run
+        from tgvig_core.generation.integrator import IntegratorSettings
+        from tgvig_core.photos.images import read_normals
+        from tgvig_core.storage.run_folder import Run
 
         choices = part.choices
         settings = self.settings(part, choices, prompt=prompt, seed=seed, pack=pack or self.pack()[0].name)
@@ -165,21 +165,21 @@ class Service:
         Args:
             backbone: the pack whose backbone the detector takes; empty takes that of the generation's pack.
         """
-        from tgvig_core import packs
-        from tgvig_core.images import read_normals
-        from tgvig_core.pipeline import Work
-        from tgvig_core.runs import Run
-        from tgvig_core.settings import RunSettings
+        from tgvig_core.packs import registry
+        from tgvig_core.photos.images import read_normals
+        from tgvig_core.runs.pipeline import Work
+        from tgvig_core.runs.settings import RunSettings
+        from tgvig_core.storage.run_folder import Run
 
         run, config = Run.open(part.generation(number))
         settings = replace(RunSettings.from_json(config["settings"], run.folder), **changes)
-        models_dir, pack = self.options.models_dir, packs.PACKS[settings.pack]
+        models_dir, pack = self.options.models_dir, registry.PACKS[settings.pack]
         # the generator is fresh: an earlier generation has changed its weights
-        generator = packs.load_generator(pack, models_dir, self.device(), watch.progress, watch.stop)
-        features = packs.load_backbone(
-            packs.PACKS[backbone] if backbone else pack, models_dir, watch.progress, watch.stop
+        generator = registry.load_generator(pack, models_dir, self.device(), watch.progress, watch.stop)
+        features = registry.load_backbone(
+            registry.PACKS[backbone] if backbone else pack, models_dir, watch.progress, watch.stop
         )
-        models = packs.Models(pack, self.encoder(pack.name), generator, features)
+        models = registry.Models(pack, self.encoder(pack.name), generator, features)
         normals = read_normals(settings.photos)
         if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
             raise TgvigError("The photos have changed since this generation began: start a new one.")

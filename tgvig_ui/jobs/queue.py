@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tgvig_core.errors import Stopped, TgvigError
-from tgvig_core.memory import NOTES, free, is_short
-from tgvig_core.whole import is_draft, remove
-from tgvig_ui.public import Limits
-from tgvig_ui.store import Store, read_json, write_json
+from tgvig_core.utils.atomic_write import is_draft, remove
+from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.memory import NOTES, free, is_short
+from tgvig_ui.parts.store import Store, read_json, write_json
+from tgvig_ui.security.visitors import Limits
 
 Work = Callable[[Path, dict, "Watch"], None]
 """A kind of job: called with the part's folder, its arguments and the watch."""

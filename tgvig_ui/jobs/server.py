@@ -11,12 +11,12 @@ from pathlib import Path
 
 import gradio as gr
 
-from tgvig_core.errors import TgvigError
-from tgvig_ui.executor import Executor, Status, disk_failed
-from tgvig_ui.public import Limits, visitor
-from tgvig_ui.service import Service
-from tgvig_ui.store import Part, Store
-from tgvig_ui.zero_gpu import Lender
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.models import Service
+from tgvig_ui.jobs.queue import Executor, Status, disk_failed
+from tgvig_ui.jobs.zero_gpu import Lender
+from tgvig_ui.parts.store import Part, Store
+from tgvig_ui.security.visitors import Limits, visitor
 
 ITERATING = ("generate", "complete")
 """The kinds of job that make iterations."""

@@ -10,19 +10,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.progress import Progress
-from tgvig_core.whole import whole
-from tgvig_ui import bundling
-from tgvig_ui.executor import Watch
-from tgvig_ui.generations import best_set, lacks_sets, used_set
-from tgvig_ui.ranked import ranking_of
-from tgvig_ui.service import Service
-from tgvig_ui.store import Part, write_json
-from tgvig_ui.zero_gpu import Lender, borrow
+from tgvig_core.utils.atomic_write import whole
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import Progress
+from tgvig_ui.jobs import bundle as bundling
+from tgvig_ui.jobs.models import Service
+from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.jobs.zero_gpu import Lender, borrow
+from tgvig_ui.parts.generations import best_set, lacks_sets, used_set
+from tgvig_ui.parts.ranking import ranking_of
+from tgvig_ui.parts.store import Part, write_json
 
 if TYPE_CHECKING:
-    from tgvig_core.pipeline import Work
+    from tgvig_core.runs.pipeline import Work
 
 
 class Jobs:
@@ -45,10 +45,10 @@ class Jobs:
         """Senses and prompts of the part into ranking.json, prompts.csv and prompt_map.json (Eq. 1, Fig. 7)."""
         watch.progress("Loading the models", 0, 0)
         encoder = self.service.encoder()
-        from tgvig_core.choosing import choose_prompt, map_of
-        from tgvig_core.images import read_normals
-        from tgvig_core.prompts import write_csv
-        from tgvig_core.settings import SIZE
+        from tgvig_core.photos.images import read_normals
+        from tgvig_core.prompting.ranking import write_csv
+        from tgvig_core.runs.settings import SIZE
+        from tgvig_core.runs.steps.prompt import choose_prompt, map_of
 
         part = Part(folder)
         choices = part.choices
@@ -64,26 +64,28 @@ class Jobs:
 
     def _find_odd_ones(self, part: Part, watch: Watch) -> None:
         """A photo unlike the others may show a defect: step 1 says so, before anything is learned from it."""
-        from tgvig_core import packs
-        from tgvig_core.images import read_normals
-        from tgvig_core.odd_one import LEAST_PHOTOS, odd_notes
-        from tgvig_core.settings import SIZE
+        from tgvig_core.diagnosis.outlier_photos import LEAST_PHOTOS, odd_notes
+        from tgvig_core.packs import registry
+        from tgvig_core.photos.images import read_normals
+        from tgvig_core.runs.settings import SIZE
 
         if len(part.photos()) >= LEAST_PHOTOS:
-            backbone = packs.load_backbone(self.service.pack()[0], self.service.options.models_dir)
+            backbone = registry.load_backbone(self.service.pack()[0], self.service.options.models_dir)
             normals, device = read_normals(part.photos()), self.service.device()
             odd_notes(part.folder, backbone, normals, SIZE, device, watch.progress, watch.stop)
 
     def _measure_speed(self, watch: Watch) -> None:
         """Once on a machine: the estimate before a generation rests on it. The ranking stands without it."""
-        from tgvig_core import packs
-        from tgvig_core.estimate import known_speed, measure_speed
+        from tgvig_core.packs import registry
+        from tgvig_core.runs.estimates import known_speed, measure_speed
 
         pack, device = self.service.pack()[0], self.service.device()
         if known_speed(pack.name, device) is None:
             watch.progress("Measuring how fast this device is", 0, 0)
             try:
-                model = packs.load_generator(pack, self.service.options.models_dir, device, watch.progress, watch.stop)
+                model = registry.load_generator(
+                    pack, self.service.options.models_dir, device, watch.progress, watch.stop
+                )
                 measure_speed(pack.name, model, device)
             except TgvigError as error:  # a generator that cannot be fetched, or does not fit into memory
                 watch.note(f"No images can be generated yet. {error}")
@@ -107,9 +109,9 @@ class Jobs:
 
     def _generate(self, part: Part, number: int, watch: Watch) -> None:
         """One generation, as far as it is not there yet."""
-        from tgvig_core.pipeline import generate_sets
-        from tgvig_core.run_lock import alone_in
-        from tgvig_core.settings import SIZE
+        from tgvig_core.runs.pipeline import generate_sets
+        from tgvig_core.runs.settings import SIZE
+        from tgvig_core.storage.run_lock import alone_in
 
         work = self.service.open_run(part, number, watch)
         work = replace(work, progress=_telling_time(work, watch))
@@ -124,8 +126,8 @@ class Jobs:
 
     def _compare(self, part: Part, normals, watch: Watch) -> None:
         """The paper's Table 2 into quality.json of every generation, once there are two to be compared."""
-        from tgvig_core.quality import quality
-        from tgvig_core.runs import Run
+        from tgvig_core.generation.set_quality import quality
+        from tgvig_core.storage.run_folder import Run
 
         sets = {number: best for number in part.generations() if (best := best_set(part, number))}
         for number, best in sets.items() if len(sets) > 1 else ():
@@ -139,10 +141,11 @@ class Jobs:
         import shutil
 
         self.service.encoder()
-        from tgvig_core import gate, learning
-        from tgvig_core.images import save_png, to_pixels
-        from tgvig_core.run_lock import alone_in
-        from tgvig_core.settings import SIZE
+        from tgvig_core.fitting import admission
+        from tgvig_core.photos.images import save_png, to_pixels
+        from tgvig_core.runs.settings import SIZE
+        from tgvig_core.runs.steps import fit
+        from tgvig_core.storage.run_lock import alone_in
 
         part = Part(folder)
         number, backbone = arguments["generation"], arguments.get("backbone", "")
@@ -156,11 +159,11 @@ class Jobs:
         with alone_in(work.run.folder), work.timed("train"):
             for name in ("model", "inspect"):
                 shutil.rmtree(work.run.folder / name, ignore_errors=True)
-            _, card = learning.train(work, normals, *chosen)
+            _, card = fit.train(work, normals, *chosen)
         pool = work.run.folder / "pool"  # "why here" shows the remembered patches in these pictures
         shutil.rmtree(pool, ignore_errors=True)
         pool.mkdir()
-        for place, image in enumerate(learning.pool_of(work, normals, *chosen, gate.dropped(card)).images):
+        for place, image in enumerate(fit.pool_of(work, normals, *chosen, admission.dropped(card)).images):
             save_png(to_pixels(image), pool / f"{place:04d}.png")
         part.choose(threshold=None, decisions={})
 
@@ -176,11 +179,11 @@ class Jobs:
         import numpy as np
         import torch
 
-        from tgvig_core.detectors import PatchCore
-        from tgvig_core.inspection import Inspector, Limits, check_photos, inspect
-        from tgvig_core.metrics import image_metrics, pixel_metrics
-        from tgvig_core.settings import SIZE
-        from tgvig_core.testset import read_mask, read_test_folder
+        from tgvig_core.detectors.patchcore import PatchCore
+        from tgvig_core.inspection.inspector import Inspector, Limits, check_photos, inspect
+        from tgvig_core.inspection.metrics import image_metrics, pixel_metrics
+        from tgvig_core.photos.labelled_folder import read_mask, read_test_folder
+        from tgvig_core.runs.settings import SIZE
 
         part = Part(folder)
         run = part.generation(arguments["generation"])
@@ -214,10 +217,10 @@ class Jobs:
         """What the detector would miss and what it should learn from, beside it in check.json."""
         watch.progress("Loading the models", 0, 0)
         self.service.encoder()
-        from tgvig_core.checking import check
-        from tgvig_core.detectors import PatchCore
-        from tgvig_core.run_lock import alone_in
-        from tgvig_core.settings import SIZE
+        from tgvig_core.detectors.patchcore import PatchCore
+        from tgvig_core.runs.settings import SIZE
+        from tgvig_core.runs.steps.check import check
+        from tgvig_core.storage.run_lock import alone_in
 
         part, number = Part(folder), arguments["generation"]
         model = part.generation(number) / "model"
@@ -238,9 +241,9 @@ class Jobs:
 
 def _pack_of(backbone: str) -> str:
     """The pack that brings a backbone."""
-    from tgvig_core import packs
+    from tgvig_core.packs import registry
 
-    return next(pack.name for pack in packs.PACKS.values() if pack.backbone_name == backbone)
+    return next(pack.name for pack in registry.PACKS.values() if pack.backbone_name == backbone)
 
 
 def _settle(part: Part, number: int) -> None:
@@ -252,7 +255,7 @@ def _settle(part: Part, number: int) -> None:
 
 def _telling_time(work: Work, watch: Watch) -> Progress:
     """The watch's progress that also tells the seconds to go."""
-    from tgvig_core.estimate import known_speed
+    from tgvig_core.runs.estimates import known_speed
 
     settings, run = work.settings, work.run
     speed = known_speed(settings.pack, work.device)

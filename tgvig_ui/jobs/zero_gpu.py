@@ -17,11 +17,11 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from tgvig_core.errors import Stopped
-from tgvig_core.progress import check
-from tgvig_ui.executor import Watch
-from tgvig_ui.generations import settings_of
-from tgvig_ui.store import Part
+from tgvig_core.utils.errors import Stopped
+from tgvig_core.utils.progress import check
+from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.parts.generations import settings_of
+from tgvig_ui.parts.store import Part
 
 try:
     import spaces
@@ -29,7 +29,7 @@ except ImportError:  # only a Space has it for certain
     spaces = None
 
 if TYPE_CHECKING:
-    from tgvig_core.pipeline import Work
+    from tgvig_core.runs.pipeline import Work
 
 ACTIVE = spaces is not None and os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 PATIENCE = 5.0
@@ -45,8 +45,8 @@ LATER = "What is finished is kept: press Continue later. These models would take
 
 def seconds(folder: str, number: int, models_dir: str = "") -> int:
     """What one iteration may take on a GPU; takes what `iterate` takes."""
-    from tgvig_core.estimate import rough_speed
-    from tgvig_core.settings import RunSettings
+    from tgvig_core.runs.estimates import rough_speed
+    from tgvig_core.runs.settings import RunSettings
 
     settings = RunSettings.from_json(settings_of(Part(Path(folder)), number), Path(folder))
     speed = rough_speed(settings.pack, "cuda")
@@ -70,8 +70,8 @@ def iterate(folder: str, number: int, models_dir: str = "") -> int:
     """
     import torch
 
-    from tgvig_core.pipeline import generate_sets
-    from tgvig_core.settings import SIZE
+    from tgvig_core.runs.pipeline import generate_sets
+    from tgvig_core.runs.settings import SIZE
 
     torch.set_num_threads(1)  # OpenMP's threads do not outlive a fork, and a loop that waits for them never ends
     watch = Watch()
@@ -84,7 +84,7 @@ def iterate(folder: str, number: int, models_dir: str = "") -> int:
 @functools.lru_cache(maxsize=1)
 def _service(models_dir: str):
     """The models of the process that has the GPU, which is asked again while it is warm."""
-    from tgvig_ui.service import Options, Service
+    from tgvig_ui.jobs.models import Options, Service
 
     return Service(Options("auto", Path(models_dir) if models_dir else None, "auto"))
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import gradio as gr
 
-from tgvig_ui import (
-    api,
-    checking,
-    defect_preview,
-    generating_events,
-    generating_layout,
-    inspecting_events,
-    inspecting_layout,
-    normals,
-    normals_events,
-    prompting_events,
-    prompting_layout,
-    taking_home,
-    training,
-)
-from tgvig_ui.follow import Head, follow
-from tgvig_ui.server import Server
+from tgvig_ui import api
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.page.follow import Head, follow
+from tgvig_ui.steps.generate import events as generating_events
+from tgvig_ui.steps.generate import layout as generating_layout
+from tgvig_ui.steps.inspect import events as inspecting_events
+from tgvig_ui.steps.inspect import layout as inspecting_layout
+from tgvig_ui.steps.photos import events as normals_events
+from tgvig_ui.steps.photos import view as normals
+from tgvig_ui.steps.prompt import events as prompting_events
+from tgvig_ui.steps.prompt import layout as prompting_layout
+from tgvig_ui.steps.train import bundle as taking_home
+from tgvig_ui.steps.train import check as checking
+from tgvig_ui.steps.train import defect_preview
+from tgvig_ui.steps.train import view as training
 
 TITLE = "tgvig · anomaly detection from a few good photos"
 NAME = "<h1>tgvig</h1><p>Anomaly detection from a few photos of good parts</p>"

@@ -1,6 +1,6 @@
 """A finished walk through the five steps, for whoever has no time or no GPU: assets/walk, opened as a part of its own.
 
-tools/make_walk.py ran it and packed it. Left out is what can be made again exactly: the photos lie in assets/samples, sets
+tools/scripts/make_walk.py ran it and packed it. Left out is what can be made again exactly: the photos lie in assets/samples, sets
 are lossless WebP strips, maps hold differences, and of the detector only what the packaged backbone does not bring.
 """
 
@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tgvig_core.images import read_photo, save_png, to_square
-from tgvig_core.paths import ASSETS
-from tgvig_core.shipped import check_shipped
-from tgvig_ui.generations import set_files
-from tgvig_ui.server import Server
-from tgvig_ui.store import Part
-from tgvig_ui.training import model_card
+from tgvig_core.photos.images import read_photo, save_png, to_square
+from tgvig_core.utils.checksums import check_shipped
+from tgvig_core.utils.folders import ASSETS
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.generations import set_files
+from tgvig_ui.parts.store import Part
+from tgvig_ui.steps.train.view import model_card
 
 WALK = ASSETS / "walk"
 SAMPLE = "hex_nut"

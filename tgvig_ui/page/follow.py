@@ -13,25 +13,23 @@ from html import escape
 
 import gradio as gr
 
-from tgvig_core.held import held
-from tgvig_ui import (
-    checking,
-    defect_preview,
-    generating,
-    generating_events,
-    inspecting,
-    normals,
-    prompting,
-    taking_home,
-    training,
-)
-from tgvig_ui.executor import Status
-from tgvig_ui.ready import open_ready
-from tgvig_ui.recent import gone, known_by, recent
-from tgvig_ui.restoring import fields, restored
-from tgvig_ui.server import Server, bound
-from tgvig_ui.store import Part
-from tgvig_ui.words import note, status_line
+from tgvig_core.utils.memory_in_use import held
+from tgvig_ui.jobs.queue import Status
+from tgvig_ui.jobs.server import Server, bound
+from tgvig_ui.page.example import open_ready
+from tgvig_ui.page.recent import gone, known_by, recent
+from tgvig_ui.page.restore import fields, restored
+from tgvig_ui.parts.store import Part
+from tgvig_ui.steps.generate import events as generating_events
+from tgvig_ui.steps.generate import view as generating
+from tgvig_ui.steps.inspect import view as inspecting
+from tgvig_ui.steps.photos import view as normals
+from tgvig_ui.steps.prompt import view as prompting
+from tgvig_ui.steps.train import bundle as taking_home
+from tgvig_ui.steps.train import check as checking
+from tgvig_ui.steps.train import defect_preview
+from tgvig_ui.steps.train import view as training
+from tgvig_ui.widgets.html import note, status_line
 
 BUSY, IDLE = 1.0, 2.0
 """Seconds between two looks at the part, while a job runs and while none does."""

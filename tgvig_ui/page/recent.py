@@ -6,9 +6,9 @@ import time
 
 import gradio as gr
 
-from tgvig_ui.server import Server
-from tgvig_ui.store import Part
-from tgvig_ui.words import note
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.store import Part
+from tgvig_ui.widgets.html import note
 
 KEPT = 20
 """Parts that a browser remembers."""

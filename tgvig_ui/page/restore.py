@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gradio as gr
 
-from tgvig_ui.generating_layout import Generating
-from tgvig_ui.generations import settings_of
-from tgvig_ui.prompting_layout import LISTS, RULES, Prompting
-from tgvig_ui.server import Server
-from tgvig_ui.store import Choices
-from tgvig_ui.training import ARMS, DETECTORS, Training, model_card
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.generations import settings_of
+from tgvig_ui.parts.store import Choices
+from tgvig_ui.steps.generate.layout import Generating
+from tgvig_ui.steps.prompt.layout import LISTS, RULES, Prompting
+from tgvig_ui.steps.train.view import ARMS, DETECTORS, Training, model_card
 
 
 def fields(second: Prompting, third: Generating, fourth: Training) -> list[gr.components.Component]:

@@ -8,14 +8,14 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from tgvig_core import strict_json
-from tgvig_core.whole import whole
-from tgvig_ui.checking import check_of, sentences
-from tgvig_ui.generations import set_files, settings_of, similarity
-from tgvig_ui.report import ReportFacts, ReportPhoto, write_report
-from tgvig_ui.results import Results, csv_text, heatmap_file, heatmaps_zip, region_rows
-from tgvig_ui.store import Part
-from tgvig_ui.training import learned_from
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.atomic_write import whole
+from tgvig_ui.parts.generations import set_files, settings_of, similarity
+from tgvig_ui.parts.report import ReportFacts, ReportPhoto, write_report
+from tgvig_ui.parts.results import Results, csv_text, heatmap_file, heatmaps_zip, region_rows
+from tgvig_ui.parts.store import Part
+from tgvig_ui.steps.train.check import check_of, sentences
+from tgvig_ui.steps.train.view import learned_from
 
 DETAILED = 50
 """Photos whose regions are listed in the report: measuring them on 2000 large photos would take minutes."""

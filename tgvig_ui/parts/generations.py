@@ -6,12 +6,12 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from tgvig_core.best_set import best_iteration
-from tgvig_core.runs import Run
-from tgvig_core.whole import whole
-from tgvig_ui.store import Part, read_json, write_json
-from tgvig_ui.thumbs import thumb
-from tgvig_ui.words import note
+from tgvig_core.generation.best_set import best_iteration
+from tgvig_core.storage.run_folder import Run
+from tgvig_core.utils.atomic_write import whole
+from tgvig_ui.parts.store import Part, read_json, write_json
+from tgvig_ui.parts.thumbnails import thumb
+from tgvig_ui.widgets.html import note
 
 SIDE_BY_SIDE = 6
 """Images of each prompt's best set that are shown beside each other."""

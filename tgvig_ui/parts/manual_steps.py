@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tgvig_ui.generations import settings_of, similarity
-from tgvig_ui.store import Part, read_json
+from tgvig_ui.parts.generations import settings_of, similarity
+from tgvig_ui.parts.store import Part, read_json
 
 
 def done_by_hand(part: Part, number: int) -> tuple[str, ...]:
     """The sentences of a generation with a trained detector.
 
-    Left-out images and a moved threshold are not among them: tgvig_core.manifest tells them of every run.
+    Left-out images and a moved threshold are not among them: tgvig_core.bundles.manifest tells them of every run.
     """
     card, settings = read_json(part.generation(number) / "model" / "model.json"), settings_of(part, number)
     said = [_learned(part, settings), _ended(part, number, settings) if card["arm"].startswith("tgvig") else ""]
@@ -32,9 +32,9 @@ def _ended(part: Part, number: int, settings: dict) -> str:
 
 
 def _backbone(card: dict, settings: dict) -> str:
-    from tgvig_core import packs  # loads torch, which the job that asks has done already
+    from tgvig_core.packs import registry  # loads torch, which the job that asks has done already
 
-    own = packs.PACKS[settings["pack"]].backbone_name
+    own = registry.PACKS[settings["pack"]].backbone_name
     if card["backbone"] == own:
         return ""
     return f"The detector was given the features of {card['backbone']} in place of {own}, those of the pack."

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tgvig_core.errors import TgvigError, one_line
+from tgvig_core.utils.errors import TgvigError, one_line
 
 
 def own_name(path: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from tgvig_core.report_parts import CSS, MAX_SIDE, curve_svg, figures_table, picture, write_page
+from tgvig_core.reports.parts import CSS, MAX_SIDE, curve_svg, figures_table, picture, write_page
 
 SET_IMAGES = 12
 

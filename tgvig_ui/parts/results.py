@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tgvig_core.csv_cells import guarded
-from tgvig_core.display import shown
-from tgvig_core.images import from_square, read_photo, save_png
-from tgvig_ui.store import Part, read_json
-from tgvig_ui.thumbs import VIEW
-from tgvig_ui.training import model_card
+from tgvig_core.inspection.score_scale import shown
+from tgvig_core.photos.images import from_square, read_photo, save_png
+from tgvig_core.utils.csv_safe import guarded
+from tgvig_ui.parts.store import Part, read_json
+from tgvig_ui.parts.thumbnails import VIEW
+from tgvig_ui.steps.train.view import model_card
 
 OVERLAYS = ("Heatmap", "Outline", "Both")
 
@@ -114,8 +114,8 @@ def _pixels(path: Path, stamp: int) -> np.ndarray:
 
 def view(found: Results, row: Row, overlay: str, opacity: float) -> tuple[np.ndarray, np.ndarray]:
     """The photo and the photo with its map, both H×W×3 uint8 with the longer side at most 1024 px."""
-    from tgvig_core.inspection import heatmap
-    from tgvig_core.regions import outlined
+    from tgvig_core.inspection.inspector import heatmap
+    from tgvig_core.inspection.regions import outlined
 
     pixels = _pixels(row.path, row.path.stat().st_mtime_ns)
     square = np.load(row.map).astype(np.float32)
@@ -130,7 +130,7 @@ def view(found: Results, row: Row, overlay: str, opacity: float) -> tuple[np.nda
 
 def region_rows(found: Results, row: Row, pitch: float | None) -> list[list]:
     """The photo's regions, strongest first: place, size in px of the whole photo (mm with a pitch), peak."""
-    from tgvig_core.regions import regions
+    from tgvig_core.inspection.regions import regions
 
     with Image.open(row.path) as image:
         width, height = image.size
@@ -161,7 +161,7 @@ def heatmap_file(found: Results, row: Row) -> Path:
     """The photo under its map at full size; drawn now where the inspection came without it (ready.py)."""
     file = found.folder / "heatmaps" / row.heatmap
     if not file.exists():
-        from tgvig_core.inspection import heatmap
+        from tgvig_core.inspection.inspector import heatmap
 
         file.parent.mkdir(exist_ok=True)
         limit = found.card["calibration"]["pixel_threshold"]

@@ -21,11 +21,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from tgvig_core import strict_json
-from tgvig_core.errors import TgvigError
-from tgvig_core.photo_files import SUFFIXES, expand_inputs, lacking_suffix
-from tgvig_core.whole import is_draft, whole
-from tgvig_ui.own_names import own_name, storable
+from tgvig_core.photos.reading import SUFFIXES, expand_inputs, lacking_suffix
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.atomic_write import is_draft, whole
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.parts.photo_names import own_name, storable
 
 SEEN = "seen"
 """A file of a part that is touched when somebody looks at it."""

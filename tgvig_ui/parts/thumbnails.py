@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from tgvig_core.images import read_photo
-from tgvig_core.whole import whole
+from tgvig_core.photos.images import read_photo
+from tgvig_core.utils.atomic_write import whole
 
 SIDE = 320
 VIEW = 1024

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
-from tgvig_core.errors import TgvigError
+from tgvig_core.utils.errors import TgvigError
 
 LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 RELAY = ".gradio.live"

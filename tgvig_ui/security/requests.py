@@ -18,11 +18,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tgvig_core.photo_files import is_photo_name
-from tgvig_ui import bodies
-from tgvig_ui.marking import FILE
-from tgvig_ui.sites import Sites
-from tgvig_ui.store import Part, Store
+from tgvig_core.photos.reading import is_photo_name
+from tgvig_ui.parts.store import Part, Store
+from tgvig_ui.security import bodies
+from tgvig_ui.security.headers import FILE
+from tgvig_ui.security.hosts import Sites
 
 SHOWN = r"/(config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d+)?)?|/(assets|static|svelte)/.+"
 ABOUT = r"/gradio_api/(app_id/?|startup-events|theme\.css)"

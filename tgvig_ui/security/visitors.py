@@ -9,8 +9,8 @@ from pathlib import Path
 
 from gradio.context import LocalContext
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.photo_files import pixel_count
+from tgvig_core.photos.reading import pixel_count
+from tgvig_core.utils.errors import TgvigError
 
 AT_HOME = "on your own computer `make app` has no such limit."
 

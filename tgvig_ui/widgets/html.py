@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from tgvig_ui.executor import Status
+from tgvig_ui.jobs.queue import Status
 
 KINDS = {
     "rank": "Ranking prompts",

@@ -1,6 +1,6 @@
 """`make bench`: every section in turn, one table, and what it was measured on.
 
-python -m tools.bench [SECTION ...]
+python -m tools.benchmarks [SECTION ...]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-from tools.bench.row import Row, show
+from tools.benchmarks.row import Row, show
 
 SECTIONS = ("coreset", "integrator", "scoring", "text", "starts", "run")
 
@@ -39,7 +39,7 @@ def asked(about: str, sections: Sequence[str], packages: Sequence[str]) -> Seque
 
 def measured(sections: Sequence[str]) -> Iterator[Row]:
     for name in sections:
-        yield from importlib.import_module(f"tools.bench.{name}").rows()
+        yield from importlib.import_module(f"tools.benchmarks.{name}").rows()
 
 
 def processor() -> str:

@@ -1,6 +1,6 @@
 """How long the web app lets people wait: first page, one photo to its first heatmap, page updates, return after a refresh.
 
-    python tools/bench_app.py [--skip-heatmap]
+    python tools/benchmarks/app.py [--skip-heatmap]
 
 Everything is driven through the page in headless Chromium, with the bundled rendered part and a server of its own.
 """
@@ -17,15 +17,15 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Request, expect
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from browser import App, chromium, open_page  # noqa: E402
 
-from tgvig_core.images import read_photo, save_png, to_square  # noqa: E402
-from tgvig_core.runs import Run  # noqa: E402
-from tgvig_core.settings import SIZE  # noqa: E402
-from tgvig_ui.store import Part, Store  # noqa: E402
+from tgvig_core.photos.images import read_photo, save_png, to_square  # noqa: E402
+from tgvig_core.runs.settings import SIZE  # noqa: E402
+from tgvig_core.storage.run_folder import Run  # noqa: E402
+from tgvig_ui.parts.store import Part, Store  # noqa: E402
 
 PART = ROOT / "assets" / "samples" / "hex_nut"
 PATIENCE = 300_000

@@ -1,6 +1,6 @@
-"""The choice of the patches to remember (tgvig_core/coreset.py) against anomalib's KCenterGreedy and plain exact greedy.
+"""The choice of the patches to remember (tgvig_core/detectors/coreset.py) against anomalib's KCenterGreedy and plain exact greedy.
 
-    python -m tools.bench.coreset
+    python -m tools.benchmarks.coreset
 
 Patches: EfficientNet-Lite0's at stride 8 of the hex nut's good photos at 256 px, in as many small moves and lights as
 photos are wanted. Each choice is made in a process of its own, which tells its seconds and what memory it took.
@@ -23,12 +23,12 @@ import torch
 from anomalib.models.components.sampling import KCenterGreedy
 from torch import Tensor
 
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.coreset import select
-from tgvig_core.detectors import PatchCore
-from tgvig_core.images import read_normals
-from tools.bench.row import Row, show
+from tgvig_core.detectors.coreset import select
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.photos.images import read_normals
+from tgvig_core.photos.views import ViewPolicy, views
+from tools.benchmarks.row import Row, show
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = (25, 50, 100, 200)
@@ -139,7 +139,17 @@ def off_greedy(features: Tensor, picks: list[int], steps: int = 40) -> float:
 
 def chosen(method: str, file: Path, photos: int, count: int) -> dict:
     """What `one` prints, from a process of its own; anomalib's outlives large buffers with malloc's limit fixed only."""
-    command = [sys.executable, "-W", "ignore", "-m", "tools.bench.coreset", method, str(file), str(photos), str(count)]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "tools.benchmarks.coreset",
+        method,
+        str(file),
+        str(photos),
+        str(count),
+    ]
     surroundings = os.environ | ({"MALLOC_MMAP_THRESHOLD_": "1000000"} if method == "anomalib" else {})
     done = subprocess.run(command, cwd=ROOT, env=surroundings, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])

@@ -1,6 +1,6 @@
 """One iteration of the integrator (update, 20 images, similarity) against a straightforward reading of the paper.
 
-    python -m tools.bench.integrator [--device cuda]
+    python -m tools.benchmarks.integrator [--device cuda]
 
 On a CPU: the embedded pack's generator at 256 px from one bundled photo. With `--device cuda` the paper's f16 generator
 as well, where a GPU and its file are there.
@@ -17,14 +17,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tgvig_core.generator import GeneratorSettings, generate
-from tgvig_core.images import read_normals
-from tgvig_core.integrator import Integrator, IntegratorSettings
-from tgvig_core.packs import PACKS, Pack, load_encoder, load_generator
-from tgvig_core.settings import SIZE
-from tgvig_core.updates import UpdateSettings
-from tools.bench.row import Row, alternately, show
-from tools.bench.straightforward import Straightforward
+from tgvig_core.generation.fine_tuning import UpdateSettings
+from tgvig_core.generation.integrator import Integrator, IntegratorSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings, generate
+from tgvig_core.packs.registry import PACKS, Pack, load_encoder, load_generator
+from tgvig_core.photos.images import read_normals
+from tgvig_core.runs.settings import SIZE
+from tools.benchmarks.row import Row, alternately, show
+from tools.benchmarks.straightforward import Straightforward
 
 PHOTO = Path(__file__).resolve().parents[2] / "assets" / "samples" / "hex_nut" / "train" / "good" / "000.jpg"
 PROMPT, SEED = "a photo of a metal nut", 1

@@ -1,6 +1,6 @@
 """`tgvig inspect` on an exported detector: photos a second in every format, its start, its memory over many photos.
 
-    python tools/bench_line.py --photos DIR [--count 10000]
+    python tools/benchmarks/line.py --photos DIR [--count 10000]
 
 DIR holds good photos (the first two train) and is inspected again and again; nothing here is labelled.
 """
@@ -20,8 +20,8 @@ from pathlib import Path
 
 import torch
 
-from tgvig_core.export import Wishes, export
-from tgvig_core.photo_files import expand_inputs
+from tgvig_core.bundles.export import Wishes, export
+from tgvig_core.photos.reading import expand_inputs
 
 COMMAND = [sys.executable, "-m", "tgvig_core"]
 

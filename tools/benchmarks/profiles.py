@@ -1,6 +1,6 @@
 """Where the time goes: the operations that take most of it in each of the measured parts, by torch.profiler.
 
-python -m tools.bench.profiles
+python -m tools.benchmarks.profiles
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from tgvig_core.coreset import select
-from tgvig_core.encoders import ConseEncoder
-from tgvig_core.packs import PACKS
-from tools.bench.integrator import Compared
-from tools.bench.scaling import normal, remembering
-from tools.bench.text import CHUNK, all_prompts
+from tgvig_core.detectors.coreset import select
+from tgvig_core.models.encoders.image_text import ConseEncoder
+from tgvig_core.packs.registry import PACKS
+from tools.benchmarks.integrator import Compared
+from tools.benchmarks.scaling import normal, remembering
+from tools.benchmarks.text import CHUNK, all_prompts
 
 SHOWN = 6
 """Operations of each part."""

@@ -1,6 +1,6 @@
 """`tgvig run` from one photo, 20 × 5 images, PatchCore, 20 inspected photos: seconds of the whole command, peak memory.
 
-    python -m tools.bench.run
+    python -m tools.benchmarks.run
 
 The bundled rendered part. Start-up, imports and loading the models are inside; the first of two goes warms the files up.
 """
@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.bench.row import Row, show
+from tools.benchmarks.row import Row, show
 
 ROOT = Path(__file__).resolve().parents[2]
 PART = ROOT / "assets" / "samples" / "hex_nut"

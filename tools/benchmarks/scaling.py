@@ -1,6 +1,6 @@
 """How the cost grows: seconds against normals, generated images, image side, bank and test photos, each with its exponent.
 
-    python -m tools.bench.scaling [--out docs]
+    python -m tools.benchmarks.scaling [--out docs]
 
 Writes scaling.jsonl and scaling.png. A cost that grows like n^a is a straight line of slope a in a plot with logarithms
 on both axes; a is fitted by least squares over the upper half of the sizes, where what is paid once no longer counts.
@@ -20,14 +20,14 @@ import numpy as np
 import torch
 from matplotlib import pyplot
 
-from tgvig_core import packs
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.detectors import PatchCore
-from tgvig_core.generator import GeneratorSettings, generate
-from tgvig_core.images import read_normals
-from tgvig_core.inspection import Inspector, Limits, judged
-from tools.bench.row import seconds
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.generation.latent_sampling import GeneratorSettings, generate
+from tgvig_core.inspection.inspector import Inspector, Limits, judged
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.packs import registry
+from tgvig_core.photos.images import read_normals
+from tgvig_core.photos.views import ViewPolicy, views
+from tools.benchmarks.row import seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 PART = ROOT / "assets" / "samples" / "hex_nut"
@@ -64,7 +64,7 @@ def line(sizes: list[int], times: list[float]) -> tuple[float, float]:
 
 def costs() -> Iterator[tuple[str, list[int], Cost, int]]:
     """What is measured: its name, the sizes, the cost, how many goes."""
-    model = packs.load_generator(packs.choose("embedded")[0]).eval()
+    model = registry.load_generator(registry.choose("embedded")[0]).eval()
     yield "learning from normals (256 px, a tenth remembered)", [12, 25, 50, 100, 200], learning, 3
     yield "one set of generated images", [5, 10, 20, 40, 80], lambda count: generating(model, count, 256), 4
     yield "side of the 20 generated images, px", [128, 192, 256, 384, 512], lambda side: generating(model, 20, side), 4

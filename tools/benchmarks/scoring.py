@@ -1,6 +1,6 @@
 """Scoring one photo with a bank of 2,150 patches: PatchCore here and exported to OpenVINO, against anomalib's forward.
 
-python -m tools.bench.scoring
+python -m tools.benchmarks.scoring
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.backbones import EFFICIENTNET_LITE0
-from tgvig_core.detectors import PatchCore
-from tgvig_core.formats import write_onnx, write_openvino
-from tgvig_core.images import read_normals
-from tgvig_core.runtimes import OpenvinoScorer
-from tools.bench.row import Row, alternately, show
+from tgvig_core.bundles.runtimes import OpenvinoScorer
+from tgvig_core.bundles.writers import write_onnx, write_openvino
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.models.backbones import EFFICIENTNET_LITE0
+from tgvig_core.photos.images import read_normals
+from tgvig_core.photos.views import ViewPolicy, views
+from tools.benchmarks.row import Row, alternately, show
 
 ROOT = Path(__file__).resolve().parents[2]
 PART = ROOT / "assets" / "samples" / "hex_nut"

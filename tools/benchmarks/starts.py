@@ -1,6 +1,6 @@
 """How long people wait for the first sign of life: the help, a photo at the line, the web app's first page.
 
-python -m tools.bench.starts
+python -m tools.benchmarks.starts
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tgvig_core.export import Wishes, export
-from tools.bench.row import Row, best, show
+from tgvig_core.bundles.export import Wishes, export
+from tools.benchmarks.row import Row, best, show
 
 ROOT = Path(__file__).resolve().parents[2]
 PART = ROOT / "assets" / "samples" / "hex_nut"
@@ -47,7 +47,7 @@ def exported(folder: Path) -> Path:
 
 def first_page(parts: Path) -> float:
     """Fastest of five, from starting the process until a browser that never saw the page shows the first step."""
-    from tools import bench_app  # needs Chromium
+    from tools.benchmarks import app as bench_app  # needs Chromium
 
     with bench_app.chromium() as browser:
         app = bench_app.App(parts)

@@ -19,16 +19,16 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tgvig_core.augment import views
-from tgvig_core.efficientnet import load_efficientnet_lite0
-from tgvig_core.encoders import ImageTextEncoder
-from tgvig_core.generator import GeneratorSettings, deviation
-from tgvig_core.updates import UpdateSettings
-from tgvig_core.vqgan import Vqgan
+from tgvig_core.generation.fine_tuning import UpdateSettings
+from tgvig_core.generation.latent_sampling import GeneratorSettings, deviation
+from tgvig_core.models.efficientnet import load_efficientnet_lite0
+from tgvig_core.models.encoders.image_text import ImageTextEncoder
+from tgvig_core.models.vqgan import Vqgan
+from tgvig_core.photos.views import views
 
 
 def _as_published():
-    """taming's module of Encoder and Decoder once more: tgvig_core.vqgan replaces functions in the imported one."""
+    """taming's module of Encoder and Decoder once more: tgvig_core.models.vqgan replaces functions in the imported one."""
     spec = importlib.util.spec_from_file_location("taming_as_published", patched.__file__)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

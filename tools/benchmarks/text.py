@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tools.bench.row import Row, alternately, show
+from tools.benchmarks.row import Row, alternately, show
 
 PHOTOS = Path("assets/samples/hex_nut/train/good")
 NAME = "metal nut"
@@ -38,15 +38,15 @@ def one_by_one(encoder, texts: list[str]) -> Tensor:
 
 
 def all_prompts() -> list[str]:
-    from tgvig_core.prompts import prompt_text
-    from tgvig_core.vocabulary import vocabulary
+    from tgvig_core.prompting.ranking import prompt_text
+    from tgvig_core.prompting.vocabulary import vocabulary
 
     return [prompt_text(NAME, word.text) for word in vocabulary("wordnet", None)]
 
 
 def first_time() -> Row:
     """Rates of both ways on random prompts, taken in turns; the whole list takes minutes and hours."""
-    from tgvig_core.encoders import ConseEncoder
+    from tgvig_core.models.encoders.image_text import ConseEncoder
 
     encoder, texts, seeded = ConseEncoder(), all_prompts(), random.Random(0)
     few, many = seeded.sample(texts, SAMPLE), sorted(seeded.sample(texts, CHUNK))
@@ -86,11 +86,11 @@ def ranking(fill: bool = False) -> dict:
         fill: put rows of a stand-in into the cache before.
     """
     begun = time.perf_counter()
-    from tgvig_core.choosing import choose_prompt, words_of
-    from tgvig_core.encoders import ConseEncoder
-    from tgvig_core.images import read_normals
-    from tgvig_core.prompts import rank_senses
-    from tgvig_core.settings import SIZE, RunSettings
+    from tgvig_core.models.encoders.image_text import ConseEncoder
+    from tgvig_core.photos.images import read_normals
+    from tgvig_core.prompting.ranking import rank_senses
+    from tgvig_core.runs.settings import SIZE, RunSettings
+    from tgvig_core.runs.steps.prompt import choose_prompt, words_of
 
     encoder = ConseEncoder()
     photos = sorted(PHOTOS.iterdir())[:1]
@@ -109,9 +109,9 @@ def ranking(fill: bool = False) -> dict:
 
 
 def _fill(encoder, sense, modifiers) -> None:
-    from tgvig_core.prompts import prompt_text
-    from tgvig_core.text_cache import encode_texts_cached, text_cache_dir
-    from tgvig_core.vocabulary import vocabulary
+    from tgvig_core.models.encoders.text_cache import encode_texts_cached, text_cache_dir
+    from tgvig_core.prompting.ranking import prompt_text
+    from tgvig_core.prompting.vocabulary import vocabulary
 
     texts = [prompt_text(NAME, word.text) for word in vocabulary("wordnet", sense, modifiers)]
     encode_texts_cached(_StandIn(encoder), texts, text_cache_dir())
@@ -137,7 +137,7 @@ def cached() -> Row:
 
 
 def _in_a_new_process(folder: str, fill: bool) -> dict:
-    code = f"import json, torch, tools.bench.text as bench; print(json.dumps(bench.ranking({fill})))"
+    code = f"import json, torch, tools.benchmarks.text as bench; print(json.dumps(bench.ranking({fill})))"
     environment = os.environ | {"TGVIG_CACHE": folder}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True, env=environment

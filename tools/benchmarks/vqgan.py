@@ -1,6 +1,6 @@
 """Seconds the compact VQGAN takes to encode (with its codes) and to decode one 256 px image.
 
-    python tools/bench_vqgan.py [--file FILE]
+    python tools/benchmarks/vqgan.py [--file FILE]
 
 The median of 30 goes with two threads and with one, in float32. Measure on a machine that does nothing else.
 """
@@ -15,12 +15,12 @@ from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tgvig_core.checkpoints import load_vqgan  # noqa: E402
-from tgvig_core.settings import SIZE  # noqa: E402
-from tgvig_core.vqgan import Vqgan  # noqa: E402
+from tgvig_core.models.checkpoints import load_vqgan  # noqa: E402
+from tgvig_core.models.vqgan import Vqgan  # noqa: E402
+from tgvig_core.runs.settings import SIZE  # noqa: E402
 
 WARM_UP, GOES = 3, 30
 

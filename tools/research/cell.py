@@ -9,13 +9,13 @@ from pathlib import Path
 
 from torch import Tensor
 
-from tgvig_core import packs
-from tgvig_core.best_set import best_iteration
-from tgvig_core.choosing import choose_prompt
-from tgvig_core.generator import GeneratorSettings
-from tgvig_core.images import read_normals
-from tgvig_core.integrator import Integrator, IntegratorSettings, Iteration
-from tgvig_core.settings import SIZE, RunSettings
+from tgvig_core.generation.best_set import best_iteration
+from tgvig_core.generation.integrator import Integrator, IntegratorSettings, Iteration
+from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.packs import registry
+from tgvig_core.photos.images import read_normals
+from tgvig_core.runs.settings import SIZE, RunSettings
+from tgvig_core.runs.steps.prompt import choose_prompt
 
 
 class Cell:
@@ -31,15 +31,15 @@ class Cell:
         photos = sorted((self.folder / "train" / "good").iterdir())
         self.chosen = random.Random(seed).sample(photos, shots)
         self.normals = read_normals(self.chosen).tensor(SIZE)
-        self.pack, _ = packs.choose(o.pack)
+        self.pack, _ = registry.choose(o.pack)
         self.settings = GeneratorSettings(images=o.images, anchor=o.anchor)
 
     def rounds(self) -> tuple[list[Iteration], dict]:
         """All iterations with their sets, and the curve."""
-        encoder = packs.load_encoder(self.pack)
+        encoder = registry.load_encoder(self.pack)
         settings = RunSettings(tuple(map(str, self.chosen)), self.category, "")
         prompt = choose_prompt(settings, encoder, encoder.encode_images(self.normals)).ranked.best.text
-        model = packs.load_generator(self.pack)
+        model = registry.load_generator(self.pack)
         looping = IntegratorSettings(self.o.iterations)
         integrator = Integrator(model, encoder, self.normals, prompt, self.settings, looping, self.seed)
         rounds = list(integrator.iterations())

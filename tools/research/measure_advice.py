@@ -1,6 +1,6 @@
 """Is the recommendation right? What the advice predicts from normals alone against what labelled test photos show.
 
-    python tools/measure_advice.py --data DIR --sets FOLDER --out FILE [--categories bottle …] [--shots 1 5] [--seeds 0 1 2]
+    python tools/research/measure_advice.py --data DIR --sets FOLDER --out FILE [--categories …] [--shots 1 5] [--seeds 0 1 2]
 
 A cell is a category, a number of shots and a seed. Its generated sets are taken from FOLDER/<category>-<shots>-<seed>
 (facts.json and sets/) or made there. FILE gets a JSON line per cell as it ends; the same command goes on where it was
@@ -23,14 +23,16 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tgvig_core import advice, arms, calibration, gate, packs, pools
-from tgvig_core.detectors import PatchCore
-from tgvig_core.images import read_photo, to_square, to_tensor
-from tgvig_core.runs import Run
-from tgvig_core.settings import SIZE
-from tools.cell import Cell, place, read
-from tools.remembering import Remembering
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.diagnosis import pool_comparison
+from tgvig_core.fitting import admission, calibration, pools, training_sets
+from tgvig_core.packs import registry
+from tgvig_core.photos.images import read_photo, to_square, to_tensor
+from tgvig_core.runs.settings import SIZE
+from tgvig_core.storage.run_folder import Run
+from tools.research.cell import Cell, place, read
+from tools.research.remembering import Remembering
 
 MOST = 60
 """Good and defective photos of a category that are scored, drawn once."""
@@ -92,7 +94,7 @@ def made(cell: Cell) -> tuple[Tensor, dict]:
 
 def detector_of(cell: Cell, pool: pools.Pool, seen: dict) -> PatchCore:
     """A detector trained on a pool."""
-    detector = PatchCore(packs.load_backbone(cell.pack), SIZE)
+    detector = PatchCore(registry.load_backbone(cell.pack), SIZE)
     detector.fit(pool.images, pool.sources, cell.seed)
     detector.extractor = Remembering(detector.extractor, seen)
     return detector
@@ -103,19 +105,19 @@ def measure(cell: Cell, generated: Tensor, facts: dict, photos: Tensor, labels: 
     start, policy, shots = time.perf_counter(), cell.settings.policy, len(cell.normals)
     found = {"real": pools.real(cell.normals)}
     for arm in cell.o.arms:
-        views = arms.narrowed(policy, arm) if arm != "tgvig" else None
+        views = training_sets.narrowed(policy, arm) if arm != "tgvig" else None
         found[arm] = (
             pools.augment(cell.normals, cell.o.images, views, cell.seed)
             if views
             else pools.tgvig(cell.normals, generated)
         )
-    held, figures, admitted = advice.held_out(cell.normals, policy, cell.seed), {}, None
+    held, figures, admitted = pool_comparison.held_out(cell.normals, policy, cell.seed), {}, None
     for arm, pool in found.items():
         detector = detector_of(cell, pool, seen)
         if arm == "real":
             calibrated = calibration.calibrate(detector, pool, detector, cell.normals, policy, seed=cell.seed)
-            admitted = gate.admit(detector, generated, calibrated.threshold)
-        scores = advice.scored(detector, held)
+            admitted = admission.admit(detector, generated, calibrated.threshold)
+        scores = pool_comparison.scored(detector, held)
         measured = float(roc_auc_score(labels, detector.score(photos).scores))
         figures[arm] = {"measured": measured, "good": rounded(scores.good), "spoiled": rounded(scores.spoiled)}
     return {"category": cell.category, "shots": shots, "seed": cell.seed, "best_iteration": facts["best_iteration"],
@@ -163,7 +165,7 @@ def cells(rows: list[dict]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in sorted(rows, key=place):
-        for one in advice.compare(scores_of(row), row["seed"]).arms[1:]:
+        for one in pool_comparison.compare(scores_of(row), row["seed"]).arms[1:]:
             between = f"{100 * one.low:+.1f} to {100 * one.high:+.1f}"
             figures = f"{100 * one.difference:+.1f} | {between} | {100 * gained(row, one.arm):+.2f}"
             lines.append(f"| {row['category']} | {row['shots']} | {row['seed']} | {one.arm} | {figures} |")
@@ -223,7 +225,9 @@ def shown(value: float | None) -> str:
 def followed(rows: list[dict]) -> str:
     """Mean measured gain over the photos alone of the advice and of each pool always, on the cells that have the pool."""
     lines = ["| followed | cells | mean gain in points |", "|---|---|---|"]
-    gains = {"the advice": [gained(row, advice.compare(scores_of(row), row["seed"]).recommended) for row in rows]}
+    gains = {
+        "the advice": [gained(row, pool_comparison.compare(scores_of(row), row["seed"]).recommended) for row in rows]
+    }
     for row in rows:
         for arm in row["arms"]:
             gains.setdefault(f"always {arm}", []).append(gained(row, arm))
@@ -238,7 +242,7 @@ def gates(rows: list[dict]) -> str:
     ]
     for row in sorted((row for row in rows if "tgvig" in row["arms"]), key=place):
         far, good = row["distances"], row["good"]
-        out = sum(one > gate.TOO_FAR * good for one in far)
+        out = sum(one > admission.TOO_FAR * good for one in far)
         figures = (
             f"{good:.1f} | {min(far):.1f} to {max(far):.1f} | {min(far) / good:.2f} to {max(far) / good:.2f} | {out}"
         )
@@ -247,9 +251,11 @@ def gates(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def scores_of(row: dict) -> dict[str, advice.Scores]:
+def scores_of(row: dict) -> dict[str, pool_comparison.Scores]:
     """What every detector of a cell said of what was held out."""
-    return {arm: advice.Scores(np.array(one["good"]), np.array(one["spoiled"])) for arm, one in row["arms"].items()}
+    return {
+        arm: pool_comparison.Scores(np.array(one["good"]), np.array(one["spoiled"])) for arm, one in row["arms"].items()
+    }
 
 
 if __name__ == "__main__":

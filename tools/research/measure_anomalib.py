@@ -1,6 +1,6 @@
 """What anomalib's own defaults do with a few good photos and no defects: whether they run, false alarms, misses.
 
-    python tools/measure_anomalib.py --data DIR --out FILE [--categories bottle …] [--shots 1 2 5 10] [--seeds 5]
+    python tools/research/measure_anomalib.py --data DIR --out FILE [--categories bottle …] [--shots 1 2 5 10] [--seeds 5]
 
 `Folder(normal_dir=…)`, `Patchcore` and `Engine` with their defaults but for the backbone, which is the embedded one here as
 there. The same draws and test photos as in measure_thresholds.py; the verdict is the one that anomalib's post-processor
@@ -23,11 +23,11 @@ from anomalib.engine import Engine
 from anomalib.models import Patchcore
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tgvig_core import packs
-from tgvig_core.backbones import patchcore_model
-from tools.measure_thresholds import Part, measured
-from tools.threshold_tables import cells, percent
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tgvig_core.models.backbones import patchcore_model
+from tgvig_core.packs import registry
+from tools.research.measure_thresholds import Part, measured
+from tools.research.threshold_tables import cells, percent
 
 
 def main() -> None:
@@ -59,9 +59,9 @@ def measure(part: Part, shots: int, seed: int) -> dict:
 
 def patchcore() -> Patchcore:
     """anomalib's model with its defaults over the embedded backbone."""
-    pack, _ = packs.choose("embedded")
+    pack, _ = registry.choose("embedded")
     model = Patchcore(backbone="resnet18", pre_trained=False)
-    model.model = patchcore_model(packs.load_backbone(pack), neighbours=9)
+    model.model = patchcore_model(registry.load_backbone(pack), neighbours=9)
     model.model.train()  # as anomalib makes it; only the feature extractor is frozen
     model.model.feature_extractor.eval()
     return model

@@ -1,6 +1,6 @@
 """How often a defective photo among good ones is named, and how often a good one is.
 
-    python tools/measure_odd.py --data DIR --out FILE [--draws 40]
+    python tools/research/measure_odd.py --data DIR --out FILE [--draws 40]
 
 DIR holds categories in MVTec AD's layout (found at any depth). A draw takes six photos of train/good and a defective one,
 the kinds of defect in turn; compared are five good photos with the defective one, the five alone, and all six good ones.
@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tgvig_core import packs
-from tgvig_core.detectors import PatchCore
-from tgvig_core.images import read_photo, to_square, to_tensor
-from tgvig_core.odd_one import ODD_FACTOR, left_out_maps, odd_places
-from tgvig_core.settings import SIZE
-from tools.measure_thresholds import folder_of
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.diagnosis.outlier_photos import ODD_FACTOR, left_out_maps, odd_places
+from tgvig_core.packs import registry
+from tgvig_core.photos.images import read_photo, to_square, to_tensor
+from tgvig_core.runs.settings import SIZE
+from tools.research.measure_thresholds import folder_of
 
 GOOD, SETS = 5, ("mixed", "five", "six")
 WISHED = 0.02
@@ -59,7 +59,7 @@ class Features:
     """The features of photos, formed once."""
 
     def __init__(self) -> None:
-        self.detector = PatchCore(packs.load_backbone(packs.choose("embedded")[0]), SIZE)
+        self.detector = PatchCore(registry.load_backbone(registry.choose("embedded")[0]), SIZE)
         self.kept: dict[Path, Tensor] = {}
 
     def of(self, path: Path) -> Tensor:

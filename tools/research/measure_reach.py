@@ -1,6 +1,6 @@
 """Whether generated images reach what decides: whose patch the strangest patch of a test photo is compared with (PatchCore, Eq. 6).
 
-    python tools/measure_reach.py --data DIR [--categories transistor tile] [--shots 1] [--seeds 1] [--most 40]
+    python tools/research/measure_reach.py --data DIR [--categories transistor tile] [--shots 1] [--seeds 1] [--most 40]
 
 DIR holds categories in MVTec AD's layout, at any depth. For each arm: the image AUROC with the usual coreset and with all
 patches in the bank, each with the share of test photos whose strangest patch has its nearest remembered one in an image
@@ -18,16 +18,16 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tgvig_core import packs
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tgvig_core.benchmark.cell import Bench, begun
-from tgvig_core.benchmark.costs import Costs
 from tgvig_core.benchmark.plan import Plan
 from tgvig_core.benchmark.recipes import recipe
-from tgvig_core.detector_kinds import KINDS, patchcore
-from tgvig_core.detectors import PatchCore, PatchCoreSettings
-from tgvig_core.images import to_tensor
-from tgvig_core.progress import silent
+from tgvig_core.benchmark.results.costs import Costs
+from tgvig_core.detectors.kinds import KINDS, patchcore
+from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.packs import registry
+from tgvig_core.photos.images import to_tensor
+from tgvig_core.utils.progress import silent
 
 ARMS = ("real", "augment", "tgvig", "tgvig-view")
 EVERYTHING = PatchCoreSettings(coreset_least=10**9)
@@ -52,7 +52,7 @@ def decided(detector: PatchCore, grids: Tensor, photos: int) -> tuple[Tensor, fl
 
 def figures(bench: Bench, kind: str) -> dict[str, list[str]]:
     """By arm, with the coreset and with all patches: image AUROC and share, in percent."""
-    backbone = packs.load_backbone(packs.PACKS["embedded"])
+    backbone = registry.load_backbone(registry.PACKS["embedded"])
     detectors = [patchcore(kind, backbone, bench.plan.size, settings) for settings in (None, EVERYTHING)]
     grids = detectors[0].grids(torch.stack([to_tensor(square) for square in bench.squares]))
     found: dict[str, list[str]] = {}

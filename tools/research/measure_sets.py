@@ -1,11 +1,11 @@
 """How good generated sets are, with variance (Eq. 3 of TGVIG) and without (Eq. 2, Σ = 1): measures of the paper's Table 2.
 
-    python tools/measure_sets.py --data DIR --out FILE --sets DIR [--categories bottle …]
+    python tools/research/measure_sets.py --data DIR --out FILE --sets DIR [--categories bottle …]
 
 From one photo of every category (seed 0) the best set α of 20 × 5 images. SSIM, PSNR and the perceptual distance are to
 the nearest of *all* good training photos of the category, whether the generator saw them or not; diversity is the
 perceptual distance of an image to the next one of the set. The first two rows compare photos with photos and the plain
-views with photos. The sets are kept as PNG files for tools/contact_sheet.py.
+views with photos. The sets are kept as PNG files for tools/scripts/contact_sheet.py.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tgvig_core import pools
-from tgvig_core.images import read_normals
-from tgvig_core.quality import quality
-from tgvig_core.runs import Run
-from tgvig_core.settings import SIZE
-from tools.cell import Cell
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tgvig_core.fitting import pools
+from tgvig_core.generation.set_quality import quality
+from tgvig_core.photos.images import read_normals
+from tgvig_core.runs.settings import SIZE
+from tgvig_core.storage.run_folder import Run
+from tools.research.cell import Cell
 
 MOST_PHOTOS = 200
 """Enough to have a near one, and 160 MB."""

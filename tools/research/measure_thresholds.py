@@ -1,6 +1,6 @@
 """How often the shown threshold is wrong: false alarms and misses on labelled photos, from a few normals without labels.
 
-    python tools/measure_thresholds.py --data DIR --out FILE [--detector patchcore-fine] [--categories bottle …] …
+    python tools/research/measure_thresholds.py --data DIR --out FILE [--detector patchcore-fine] [--categories bottle …] …
 
 DIR holds categories in MVTec AD's layout (found at any depth). The detector remembers the normals alone. False alarms are
 counted on good test photos and on good training photos that were not given to it. FILE gets a JSON line per cell as it
@@ -22,16 +22,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tgvig_core import packs, pools
-from tgvig_core.augment import ViewPolicy
-from tgvig_core.calibration import held_out
-from tgvig_core.detector_kinds import KINDS, patchcore
-from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
-from tgvig_core.settings import SIZE
-from tgvig_core.testset import LabelledPhoto, read_mask, read_test_folder
-from tools.remembering import Remembering
-from tools.threshold_tables import PIXEL_LIMITS, report
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tgvig_core.detectors.kinds import KINDS, patchcore
+from tgvig_core.fitting import pools
+from tgvig_core.fitting.calibration import held_out
+from tgvig_core.packs import registry
+from tgvig_core.photos.images import read_normals, read_photo, to_square, to_tensor
+from tgvig_core.photos.labelled_folder import LabelledPhoto, read_mask, read_test_folder
+from tgvig_core.photos.views import ViewPolicy
+from tgvig_core.runs.settings import SIZE
+from tools.research.remembering import Remembering
+from tools.research.threshold_tables import PIXEL_LIMITS, report
 
 MOST = 60
 """Good test photos, good training photos and photos of defects that are scored, drawn once."""
@@ -115,8 +116,8 @@ def measure(part: Part, shots: int, seed: int) -> dict:
     """One cell: raw scores of what calibration holds out, of other good photos and of defects."""
     chosen = random.Random(seed).sample(part.train, shots)
     normals = read_normals(chosen).tensor(SIZE)
-    pack, _ = packs.choose("embedded")
-    detector = patchcore(part.kind, packs.load_backbone(pack), SIZE)
+    pack, _ = registry.choose("embedded")
+    detector = patchcore(part.kind, registry.load_backbone(pack), SIZE)
     detector.extractor = Remembering(detector.extractor, part.seen)
     pool = pools.real(normals)
     detector.fit(pool.images, pool.sources, seed)

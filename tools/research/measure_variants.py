@@ -1,6 +1,6 @@
 """What PatchCore (Roth et al., CVPR 2022) gains or loses with few photos by layers, scale, norms, bank and score.
 
-    python tools/measure_variants.py --data DIR --out FILE [--variants now unit …] [--shots 1] [--seeds 3] [--most 40]
+    python tools/research/measure_variants.py --data DIR --out FILE [--variants now unit …] [--shots 1] [--seeds 3] [--most 40]
 
 DIR holds bottle, transistor, tile and hazelnut in MVTec AD's layout, at any depth. All variants see the same draws and the
 same test photos, at most --most good and defective ones of each part. FILE gets a JSON line per cell as it ends; the same
@@ -27,15 +27,15 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 from torch.nn import functional as F
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.benchmark import datasets
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tgvig_core.benchmark.cell import evenly
-from tgvig_core.coreset import select
-from tgvig_core.efficientnet import load_efficientnet_lite0
-from tgvig_core.images import read_normals, read_photo, to_square, to_tensor
-from tgvig_core.metrics import pixel_metrics
-from tgvig_core.testset import read_mask
+from tgvig_core.benchmark.data import datasets
+from tgvig_core.detectors.coreset import select
+from tgvig_core.inspection.metrics import pixel_metrics
+from tgvig_core.models.efficientnet import load_efficientnet_lite0
+from tgvig_core.photos.images import read_normals, read_photo, to_square, to_tensor
+from tgvig_core.photos.labelled_folder import read_mask
+from tgvig_core.photos.views import ViewPolicy, views
 
 CATEGORIES = ("bottle", "transistor", "tile", "hazelnut")
 SIZE, MAP = 256, 64

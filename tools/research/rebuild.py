@@ -1,6 +1,6 @@
-"""Photos and what a VQGAN makes of them before any adaptation, as PNG files for tools/contact_sheet.py.
+"""Photos and what a VQGAN makes of them before any adaptation, as PNG files for tools/scripts/contact_sheet.py.
 
-    python tools/rebuild.py FOLDER… --out DIR [--count 7] [--model FILE]
+    python tools/research/rebuild.py FOLDER… --out DIR [--count 7] [--model FILE]
 
 Photos of every FOLDER, evenly picked, go into DIR/FOLDER/photo and rebuilt into DIR/FOLDER/rebuilt.
 """
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tgvig_core.checkpoints import load_vqgan
-from tgvig_core.images import read_photo, to_square, to_tensor
-from tgvig_core.runs import Run
-from tgvig_core.settings import SIZE
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tgvig_core.models.checkpoints import load_vqgan
+from tgvig_core.photos.images import read_photo, to_square, to_tensor
+from tgvig_core.runs.settings import SIZE
+from tgvig_core.storage.run_folder import Run
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @torch.inference_mode()

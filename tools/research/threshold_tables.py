@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from sklearn.metrics import precision_recall_curve
 
-from tgvig_core import score_law
-from tgvig_core.calibration import HeldOut, limits
-from tgvig_core.score_law import Others
+from tgvig_core.detectors import score_prior
+from tgvig_core.detectors.score_prior import Others
+from tgvig_core.fitting.calibration import HeldOut, limits
 
 RATES = (0.01, 0.05, 0.1)
 PIXEL_LIMITS = {"patchcore": np.geomspace(8, 160, 151), "patchcore-fine": np.geomspace(0.08, 1.6, 151)}
 """Limits at which pixels are counted, 2 % apart."""
-LAWS = {"patchcore": score_law.PLAIN, "patchcore-fine": score_law.UNIT}
+LAWS = {"patchcore": score_prior.PLAIN, "patchcore-fine": score_prior.UNIT}
 
 
 def report(rows: list[dict]) -> str:

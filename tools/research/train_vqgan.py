@@ -1,6 +1,6 @@
 """Train a compact VQGAN on a folder of photos (recipe of Esser et al. 2021, shortened for a small model and few hours).
 
-    python tools/train_vqgan.py --photos DIR --work DIR --shape p4-c96 [--steps 3000] [--finish 500 --export FILE]
+    python tools/research/train_vqgan.py --photos DIR --work DIR --shape p4-c96 [--steps 3000] [--finish 500 --export FILE]
 
 Resumable: the same command goes on from WORK/state.pt; `--steps` may be raised, and any other setting of the recipe may
 change from start to start: the model card lists the phases. Without `--finish` the learning rate stays constant. With it
@@ -20,13 +20,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tgvig_core.checkpoints import save_vqgan
-from tools.training import heldout
-from tools.training.photos import Crops, load_photos
-from tools.training.recipe import Recipe
-from tools.training.shapes import SHAPES
-from tools.training.trainer import Trainer
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tgvig_core.models.checkpoints import save_vqgan
+from tools.research.training import heldout
+from tools.research.training.photos import Crops, load_photos
+from tools.research.training.recipe import Recipe
+from tools.research.training.shapes import SHAPES
+from tools.research.training.trainer import Trainer
 
 LOG_EVERY = 50
 SAVE_EVERY = 250

@@ -1,6 +1,6 @@
 """The pictures of docs/method.md: runs notebooks/walk_through.ipynb and keeps the figures that its cells are marked with.
 
-    python tools/docs_figures.py [--out docs]
+    python tools/scripts/docs_figures.py [--out docs]
 
 Two minutes on two cores that are free.
 """
@@ -20,7 +20,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "walk_through.ipynb"
 WIDEST = 1000
 """Pixels of a picture's width."""

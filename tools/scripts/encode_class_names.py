@@ -1,6 +1,6 @@
 """Encode ImageNet's class names for the embedded encoder into assets/texts, which saves every new machine ten seconds.
 
-    python tools/encode_class_names.py
+    python tools/scripts/encode_class_names.py
 
 The files are named by the checksum of the encoder and the names: of other weights they are not used.
 """
@@ -11,9 +11,9 @@ import shutil
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tgvig_core.encoders import ConseEncoder, class_names
-from tgvig_core.text_cache import SHIPPED, encode_texts_cached
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tgvig_core.models.encoders.image_text import ConseEncoder, class_names
+from tgvig_core.models.encoders.text_cache import SHIPPED, encode_texts_cached
 
 
 def main() -> None:

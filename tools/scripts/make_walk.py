@@ -1,6 +1,6 @@
 """Make assets/walk: the sample part hex_nut through all five steps with the embedded pack, on one thread (ready.py opens it).
 
-    python tools/make_walk.py [--out assets/walk]
+    python tools/scripts/make_walk.py [--out assets/walk]
 
 About three minutes. The page's own handlers and jobs do the work; every figure in the walk is from this run.
 """
@@ -19,17 +19,21 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tgvig_core.completing import BANK  # noqa: E402
-from tgvig_ui import checking, inspecting_events, normals_events, ready, training  # noqa: E402
-from tgvig_ui.beginning import Asked, begin  # noqa: E402
-from tgvig_ui.generations import set_files, similarity  # noqa: E402
+from tgvig_core.detectors.backbone_weights import BANK  # noqa: E402
+from tgvig_ui.jobs.begin import Asked, begin  # noqa: E402
+from tgvig_ui.jobs.models import Options  # noqa: E402
+from tgvig_ui.jobs.server import Server  # noqa: E402
 from tgvig_ui.launch import make  # noqa: E402
-from tgvig_ui.server import Server  # noqa: E402
-from tgvig_ui.service import Options  # noqa: E402
-from tgvig_ui.store import Part, read_json, write_json  # noqa: E402
+from tgvig_ui.page import example  # noqa: E402
+from tgvig_ui.parts.generations import set_files, similarity  # noqa: E402
+from tgvig_ui.parts.store import Part, read_json, write_json  # noqa: E402
+from tgvig_ui.steps.inspect import events as inspecting_events  # noqa: E402
+from tgvig_ui.steps.photos import events as normals_events  # noqa: E402
+from tgvig_ui.steps.train import check as checking  # noqa: E402
+from tgvig_ui.steps.train import view as training  # noqa: E402
 
 ASKED = Asked(images=8, iterations=4)
 TEXTS = ("part.json", "ranking.json", "prompt_map.json", "prompts.csv", "odd/notes.json")
@@ -46,7 +50,7 @@ OF_THE_RUN = (
 def main() -> None:
     """Run and pack."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=ready.WALK)
+    parser.add_argument("--out", type=Path, default=example.WALK)
     o = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -60,7 +64,7 @@ def main() -> None:
 
 def walked(server: Server) -> Part:
     """The part after five steps."""
-    id, _ = normals_events.sample(server, "", ready.SAMPLE.replace("_", " "))
+    id, _ = normals_events.sample(server, "", example.SAMPLE.replace("_", " "))
     part = server.part(id)
     wait(server, part, lambda: server.submit(part, "rank"))
     wait(server, part, lambda: begin(server, part, [part.choices.prompt], ASKED, "generate"))
@@ -85,22 +89,22 @@ def wait(server: Server, part: Part, begin_job) -> None:
 
 def pack(part: Part, out: Path) -> None:
     """Write what `ready.open_ready` makes a part of."""
-    run = part.generation(ready.NUMBER)
-    for name in (*TEXTS, *(f"generations/{ready.NUMBER}/{name}" for name in OF_THE_RUN)):
+    run = part.generation(example.NUMBER)
+    for name in (*TEXTS, *(f"generations/{example.NUMBER}/{name}" for name in OF_THE_RUN)):
         target = out / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text((part.folder / name).read_text().replace(str(part.folder), ready.HERE))
-    target = out / "generations" / str(ready.NUMBER)
+        target.write_text((part.folder / name).read_text().replace(str(part.folder), example.HERE))
+    target = out / "generations" / str(example.NUMBER)
     state = load_file(run / "model" / "model.safetensors")
     save_file({k: v for k, v in state.items() if not k.startswith("feature_extractor.")}, target / "model" / BANK)
     (target / "sets").mkdir()
-    for number in range(1, len(similarity(part, ready.NUMBER)) + 1):
-        images = [np.array(Image.open(file)) for file in set_files(part, ready.NUMBER, number)]
+    for number in range(1, len(similarity(part, example.NUMBER)) + 1):
+        images = [np.array(Image.open(file)) for file in set_files(part, example.NUMBER, number)]
         strip = Image.fromarray(np.concatenate(images))
         strip.save(target / "sets" / f"{number:03d}.webp", lossless=True, quality=100, method=6, exact=True)
     rows = read_json(run / "inspect" / "scores.json")["images"]
     maps = [np.load(run / "inspect" / "maps" / f"{place}.npy") for place in range(len(rows))]
-    ready.packed_maps(maps, target / "inspect" / "maps.npz")
+    example.packed_maps(maps, target / "inspect" / "maps.npz")
     write_json(out / "job.json", {"kind": "inspect", "arguments": {}, "state": "done", "message": told(part)})
 
 
@@ -108,7 +112,7 @@ def told(part: Part) -> str:
     """What the line about the job says of the walk."""
     return (
         f"This is a finished example: a rendered hex nut, {len(part.photos())} good photos, "
-        f"{len(similarity(part, ready.NUMBER))} sets of {ASKED.images} images, trained, checked and inspected. The copy is "
+        f"{len(similarity(part, example.NUMBER))} sets of {ASKED.images} images, trained, checked and inspected. The copy is "
         "yours: change what you like."
     )
 

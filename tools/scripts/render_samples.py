@@ -1,7 +1,7 @@
 """Renders the bundled sample parts (a hex nut, a capsule) with Mitsuba 3, defects and exact masks included.
 
     pip install mitsuba
-    python tools/render_samples.py --out assets/samples
+    python tools/scripts/render_samples.py --out assets/samples
 
 The default variant compiles with LLVM (16 or newer; DRJIT_LIBLLVM_PATH names the library if it is not found);
 --variant scalar_rgb needs no LLVM and takes about half as long again. Files already there are kept.

@@ -1,6 +1,6 @@
 """Pictures of the web app for docs/: the five steps with the bundled rendered part, and the last one on a phone.
 
-    python tools/screenshots.py [--out docs]
+    python tools/scripts/screenshots.py [--out docs]
 
 A server of its own is started; nothing but the bundled part is shown, which is free to publish.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from browser import App, chromium, open_page, running  # noqa: E402

@@ -136,8 +136,8 @@ python_packages() {
 word_lists() {
     say "Preparing WordNet"
     .venv/bin/python - <<'PY' || say "Set-up goes on without it; commands that look up words will try again."
-from tgvig_core.errors import TgvigError
-from tgvig_core.wordnet_data import ensure_wordnet
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.prompting.wordnet import ensure_wordnet
 
 try:
     ensure_wordnet()

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tgvig_core.benchmark.layouts import Category, Found, below, children, visa
-from tgvig_core.errors import TgvigError
+from tgvig_core.benchmark.data.layouts import Category, Found, below, children, visa
+from tgvig_core.utils.errors import TgvigError
 
 __all__ = ["DATASETS", "Category", "read"]
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import expand_inputs
-from tgvig_core.testset import LabelledPhoto, read_test_folder
+from tgvig_core.photos.images import expand_inputs
+from tgvig_core.photos.labelled_folder import LabelledPhoto, read_test_folder
+from tgvig_core.utils.errors import TgvigError
 
 SPLIT = Path("split_csv") / "1cls.csv"
 """VisA's list for training on good photos only; its columns are object, split, label, image, mask."""

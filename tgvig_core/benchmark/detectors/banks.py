@@ -13,11 +13,11 @@ from anomalib.models.image.patchcore.anomaly_map import AnomalyMapGenerator
 from anomalib.models.image.patchcore.lightning_model import Patchcore
 from torch import Tensor, nn
 
-from tgvig_core.backbones import Backbone, fill, local_weights, patchcore_model
-from tgvig_core.benchmark.fitted import AnomalibDetector, Transform, patch_side
-from tgvig_core.detectors import BATCH
-from tgvig_core.errors import TgvigError
-from tgvig_core.progress import Progress, track
+from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, patch_side
+from tgvig_core.detectors.patchcore import BATCH
+from tgvig_core.models.backbones import Backbone, fill, local_weights, patchcore_model
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import Progress, track
 
 NEIGHBOURS, CORESET = 9, 0.1
 """anomalib's defaults, which are the paper's."""

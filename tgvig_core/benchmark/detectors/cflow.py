@@ -16,12 +16,12 @@ from anomalib.models.image.cflow.lightning_model import Cflow as Module
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tgvig_core.backbone_layers import spread_layers
-from tgvig_core.backbones import Backbone, fill, local_weights
-from tgvig_core.benchmark.fitted import AnomalibDetector, Transform, patch_side
-from tgvig_core.benchmark.training import BARE, Length, train
-from tgvig_core.detectors import BATCH
-from tgvig_core.progress import Progress
+from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, patch_side
+from tgvig_core.benchmark.detectors.training import BARE, Length, train
+from tgvig_core.detectors.patchcore import BATCH
+from tgvig_core.models.backbone_layers import spread_layers
+from tgvig_core.models.backbones import Backbone, fill, local_weights
+from tgvig_core.utils.progress import Progress
 
 FIBRES = 64
 """Patches in one step of the optimiser, as in anomalib."""

@@ -10,19 +10,19 @@ from typing import Protocol
 
 from torch import Tensor
 
-from tgvig_core.backbone_layers import spread_layers
-from tgvig_core.backbones import Backbone
-from tgvig_core.benchmark import cflow, efficient_ad, reverse_distillation
-from tgvig_core.benchmark.banks import AnomalyDino, PatchcoreAnomalib
-from tgvig_core.benchmark.cflow import Cflow
-from tgvig_core.benchmark.efficient_ad import EfficientAd
+from tgvig_core.benchmark.detectors import cflow, efficient_ad, reverse_distillation
+from tgvig_core.benchmark.detectors.banks import AnomalyDino, PatchcoreAnomalib
+from tgvig_core.benchmark.detectors.cflow import Cflow
+from tgvig_core.benchmark.detectors.efficient_ad import EfficientAd
+from tgvig_core.benchmark.detectors.reverse_distillation import ReverseDistillation
+from tgvig_core.benchmark.detectors.winclip import WinClip
 from tgvig_core.benchmark.plan import BY_THEMSELVES
-from tgvig_core.benchmark.reverse_distillation import ReverseDistillation
-from tgvig_core.benchmark.winclip import WinClip
-from tgvig_core.detector_kinds import patchcore
-from tgvig_core.detectors import PatchCore, PatchCoreSettings, ScoreSet
-from tgvig_core.errors import TgvigError
-from tgvig_core.progress import Progress, silent
+from tgvig_core.detectors.kinds import patchcore
+from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings, ScoreSet
+from tgvig_core.models.backbone_layers import spread_layers
+from tgvig_core.models.backbones import Backbone
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import Progress, silent
 
 
 class Detector(Protocol):

@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import CenterCrop, Compose, RandomGrayscale
 
-from tgvig_core.augment import ViewPolicy, views
-from tgvig_core.backbones import Backbone
-from tgvig_core.benchmark import own_teacher
-from tgvig_core.benchmark.fitted import AnomalibDetector, Transform
-from tgvig_core.benchmark.training import BARE, train
-from tgvig_core.detectors import BATCH
-from tgvig_core.progress import Progress
+from tgvig_core.benchmark.detectors import own_teacher
+from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform
+from tgvig_core.benchmark.detectors.training import BARE, train
+from tgvig_core.detectors.patchcore import BATCH
+from tgvig_core.models.backbones import Backbone
+from tgvig_core.photos.views import ViewPolicy, views
+from tgvig_core.utils.progress import Progress
 
 SMALLEST = 256
 """px; anomalib's autoencoder takes no smaller side, so that smaller squares are shown enlarged."""

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tgvig_core.detectors import BATCH, ScoreSet
-from tgvig_core.errors import TgvigError
-from tgvig_core.memory import enough_for, in_parts
-from tgvig_core.progress import Progress, silent
-from tgvig_core.scoring import resized
+from tgvig_core.detectors.nearest_neighbour import resized
+from tgvig_core.detectors.patchcore import BATCH, ScoreSet
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.memory import enough_for, in_parts
+from tgvig_core.utils.progress import Progress, silent
 
 Transform = Callable[[Tensor], Tensor]
 """From images in [0, 1] to what a model wants to see."""

@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tgvig_core.backbones import Backbone
-from tgvig_core.checkpoints import read_state
-from tgvig_core.detectors import BATCH, PatchCore
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_photo, to_square, to_tensor
-from tgvig_core.pack_files import models_folders
-from tgvig_core.paths import ASSETS
-from tgvig_core.progress import Progress, track
+from tgvig_core.detectors.patchcore import BATCH, PatchCore
+from tgvig_core.models.backbones import Backbone
+from tgvig_core.models.checkpoints import read_state
+from tgvig_core.packs.files import models_folders
+from tgvig_core.photos.images import read_photo, to_square, to_tensor
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.folders import ASSETS
+from tgvig_core.utils.progress import Progress, track
 
 CHANNELS = 384
 """Of the published teacher."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from anomalib.models.image.reverse_distillation.lightning_model import ReverseDistillation as Module
 from torch import Tensor, nn
 
-from tgvig_core.backbones import Backbone, fill, local_weights
-from tgvig_core.benchmark.fitted import AnomalibDetector, Transform
-from tgvig_core.benchmark.training import BARE, Length, train
-from tgvig_core.errors import TgvigError
-from tgvig_core.progress import Progress
+from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform
+from tgvig_core.benchmark.detectors.training import BARE, Length, train
+from tgvig_core.models.backbones import Backbone, fill, local_weights
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import Progress
 
 LAYERS = ("layer1", "layer2", "layer3")
 DECODERS = (

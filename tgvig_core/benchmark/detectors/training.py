@@ -21,8 +21,8 @@ from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader, RandomSampler
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.progress import Progress, check
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import Progress, check
 
 BARE = {"post_processor": False, "evaluator": False, "visualizer": False}
 """What anomalib's modules are built without: thresholds and normalised scores, metrics, pictures."""

@@ -15,13 +15,13 @@ from anomalib.models.image.winclip.lightning_model import WinClip as Module
 from anomalib.models.image.winclip.torch_model import BACKBONE, TEMPERATURE, WinClipModel
 from torch import Tensor, nn
 
-from tgvig_core.benchmark.fitted import AnomalibDetector, Transform
-from tgvig_core.clip_weights import load_clip
-from tgvig_core.detectors import BATCH
-from tgvig_core.errors import TgvigError
-from tgvig_core.memory import in_parts
-from tgvig_core.pack_files import PackFile, local_file
-from tgvig_core.progress import Progress, track
+from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform
+from tgvig_core.detectors.patchcore import BATCH
+from tgvig_core.models.encoders.clip_weights import load_clip
+from tgvig_core.packs.files import PackFile, local_file
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.memory import in_parts
+from tgvig_core.utils.progress import Progress, track
 
 WEIGHTS = PackFile(
     "ViT-B-16-plus-240-laion400m_e31.safetensors", "CLIP ViT-B-16-plus-240, LAION-400M, of open_clip",

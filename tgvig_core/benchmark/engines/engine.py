@@ -12,11 +12,11 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tgvig_core import strict_json
 from tgvig_core.benchmark.plan import Cell, Draw, Plan
-from tgvig_core.benchmark.rows import failed, key_of, sentence_of
-from tgvig_core.errors import Stopped
-from tgvig_core.progress import Progress, check, silent
+from tgvig_core.benchmark.results.rows import failed, key_of, sentence_of
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.errors import Stopped
+from tgvig_core.utils.progress import Progress, check, silent
 
 Todo = Sequence[tuple[Draw, tuple[Cell, ...]]]
 """Draws, and those of their cells that are to be measured."""

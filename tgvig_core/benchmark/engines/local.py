@@ -16,9 +16,9 @@ from collections.abc import Generator, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from tgvig_core.benchmark.engine import Died, Measure, Todo, rows_of, spread
+from tgvig_core.benchmark.engines.engine import Died, Measure, Todo, rows_of, spread
 from tgvig_core.benchmark.plan import Cell, Draw, Plan
-from tgvig_core.errors import Stopped
+from tgvig_core.utils.errors import Stopped
 
 GRACE = 5.0
 """Seconds in which a process that is stopped may tidy up."""

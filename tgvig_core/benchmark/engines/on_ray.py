@@ -17,10 +17,10 @@ import threading
 from collections.abc import Generator, Iterator, Sequence
 from types import ModuleType
 
-from tgvig_core.benchmark.engine import Died, Measure, Todo, rows_of, spread
-from tgvig_core.benchmark.local import cores
+from tgvig_core.benchmark.engines.engine import Died, Measure, Todo, rows_of, spread
+from tgvig_core.benchmark.engines.local import cores
 from tgvig_core.benchmark.plan import Cell, Draw, Plan
-from tgvig_core.errors import TgvigError
+from tgvig_core.utils.errors import TgvigError
 
 STORE = 128 * 2**20
 """Bytes of the shared memory of a cluster of this machine: only rows go through it."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tgvig_core.benchmark import authors
-from tgvig_core.benchmark.statistics import Row, over_seeds
-from tgvig_core.benchmark.tables import (
+from tgvig_core.benchmark.report import authors
+from tgvig_core.benchmark.report.tables import (
     NOTHING,
     Table,
     arm_name,
@@ -23,6 +22,7 @@ from tgvig_core.benchmark.tables import (
     shots_name,
     shots_of,
 )
+from tgvig_core.benchmark.results.statistics import Row, over_seeds
 
 BY_CATEGORY = {"image_auroc": "Image AUROC", "pixel_auroc": "Pixel AUROC", "pro": "PRO"}
 OTHERS = {

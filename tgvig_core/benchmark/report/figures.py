@@ -9,9 +9,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tgvig_core.benchmark.paper_tables import PROMPTS
-from tgvig_core.benchmark.statistics import Row, over_seeds, spread
-from tgvig_core.benchmark.tables import (
+from tgvig_core.benchmark.report.paper_tables import PROMPTS
+from tgvig_core.benchmark.report.tables import (
     AUGMENT,
     REAL,
     arm_name,
@@ -23,7 +22,8 @@ from tgvig_core.benchmark.tables import (
     shots_name,
     shots_of,
 )
-from tgvig_core.whole import whole
+from tgvig_core.benchmark.results.statistics import Row, over_seeds, spread
+from tgvig_core.utils.atomic_write import whole
 
 TGVIG = "tgvig"
 COLOURS = {REAL: "#8A8F98", AUGMENT: "#56B4E9", TGVIG: "#0072B2"}

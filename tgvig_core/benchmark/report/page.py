@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from tgvig_core.benchmark.figures import Picture
-from tgvig_core.benchmark.tables import Table
+from tgvig_core.benchmark.report.figures import Picture
+from tgvig_core.benchmark.report.tables import Table
 
 CSS = """
 :root { color-scheme: light; }

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tgvig_core.benchmark import authors
-from tgvig_core.benchmark.statistics import Row, over_seeds
-from tgvig_core.benchmark.tables import (
+from tgvig_core.benchmark.report import authors
+from tgvig_core.benchmark.report.tables import (
     AUGMENT,
     NOTHING,
     REAL,
@@ -25,6 +24,7 @@ from tgvig_core.benchmark.tables import (
     settings,
     shots_name,
 )
+from tgvig_core.benchmark.results.statistics import Row, over_seeds
 
 PROMPTS = ("tgvig-word", "tgvig-naive", "tgvig-worst")
 DRAWN_TO = ("vqgan-clip-word", "vqgan-clip-naive", "vqgan-clip")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tgvig_core.benchmark import page
-from tgvig_core.benchmark.category_tables import all_figures, by_category
-from tgvig_core.benchmark.figures import Picture, draw
-from tgvig_core.benchmark.page import Section
-from tgvig_core.benchmark.paper_tables import ablation, image_quality, one_image
-from tgvig_core.benchmark.statistics import Row
-from tgvig_core.benchmark.tables import NOTHING, Table, arm_name, arms_of, settings, shots_name, shots_of
-from tgvig_core.errors import TgvigError
-from tgvig_core.whole import whole
+from tgvig_core.benchmark.report import page
+from tgvig_core.benchmark.report.category_tables import all_figures, by_category
+from tgvig_core.benchmark.report.figures import Picture, draw
+from tgvig_core.benchmark.report.page import Section
+from tgvig_core.benchmark.report.paper_tables import ablation, image_quality, one_image
+from tgvig_core.benchmark.report.tables import NOTHING, Table, arm_name, arms_of, settings, shots_name, shots_of
+from tgvig_core.benchmark.results.statistics import Row
+from tgvig_core.utils.atomic_write import whole
+from tgvig_core.utils.errors import TgvigError
 
 CELL = ("dataset", "category", "shots", "seed", "arm", "detector", "backbone")
 SETTINGS = {

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tgvig_core.benchmark.authors import DATASET, MVTEC
-from tgvig_core.benchmark.statistics import Difference, Row, Spread, over_seeds, paired, shared, value
+from tgvig_core.benchmark.report.authors import DATASET, MVTEC
+from tgvig_core.benchmark.results.statistics import Difference, Row, Spread, over_seeds, paired, shared, value
 
 NOTHING = "–"
 REAL, AUGMENT = "real", "augment"

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tgvig_core import strict_json
 from tgvig_core.benchmark.plan import SHARED, Cell, Draw, Plan
-from tgvig_core.benchmark.rows import COLUMNS, Key, key_of
-from tgvig_core.csv_cells import guarded
-from tgvig_core.errors import TgvigError
-from tgvig_core.run_lock import alone_in
-from tgvig_core.runs import LOCK, writing
-from tgvig_core.whole import is_draft, whole
+from tgvig_core.benchmark.results.rows import COLUMNS, Key, key_of
+from tgvig_core.storage.run_folder import LOCK, writing
+from tgvig_core.storage.run_lock import alone_in
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.atomic_write import is_draft, whole
+from tgvig_core.utils.csv_safe import guarded
+from tgvig_core.utils.errors import TgvigError
 
 PLAN, LINES, TABLE, SHEET = "plan.json", "results.jsonl", "results.json", "results.csv"
 AGAIN = "give the same command again"

@@ -6,8 +6,8 @@ import traceback
 from datetime import UTC, datetime
 
 from tgvig_core.benchmark.plan import KEY, Cell, Plan
-from tgvig_core.errors import TgvigError, one_line
-from tgvig_core.memory import is_short, too_short
+from tgvig_core.utils.errors import TgvigError, one_line
+from tgvig_core.utils.memory import is_short, too_short
 
 FIGURES = ("image_auroc", "image_ap", "f1_max", "pixel_auroc", "pixel_ap", "pro", "false_alarm", "miss")
 """From 0 to 1."""

@@ -16,9 +16,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tgvig_core import strict_json
-from tgvig_core.errors import TgvigError
-from tgvig_core.pack_files import hub_answers
+from tgvig_core.packs.files import hub_answers
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.errors import TgvigError
 
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 PREPROCESS = ("mean", "std", "interpolation", "resize_mode")  # of open_clip's preprocess config

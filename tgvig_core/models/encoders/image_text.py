@@ -14,11 +14,11 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.memory import in_parts
-from tgvig_core.progress import Progress, check, silent
-from tgvig_core.shipped import check_packaged
-from tgvig_core.text_cache import encode_texts_cached, text_cache_dir
+from tgvig_core.models.encoders.text_cache import encode_texts_cached, text_cache_dir
+from tgvig_core.utils.checksums import check_packaged
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.memory import in_parts
+from tgvig_core.utils.progress import Progress, check, silent
 
 IMAGE_BATCH = 16
 TEXT_BATCH = 64  # of a length with each other: on a CPU larger ones were no faster and hold more padding
@@ -73,7 +73,7 @@ class OpenClipEncoder:
     def __init__(self, model_name: str = "ViT-B-16", pretrained: str = "openai", device: str = "cpu") -> None:
         import open_clip  # takes seconds
 
-        from tgvig_core.clip_weights import load_clip
+        from tgvig_core.models.encoders.clip_weights import load_clip
 
         self._model, self._tokenizer = load_clip(model_name, pretrained)
         self.name = f"CLIP {model_name} ({Path(pretrained).name})"
@@ -123,8 +123,8 @@ class ConseEncoder:
     dim = 384
 
     def __init__(self, device: str = "cpu", cache: Path | None = None) -> None:
-        from tgvig_core.efficientnet import load_efficientnet_lite0
-        from tgvig_core.folding import folded
+        from tgvig_core.models.efficientnet import load_efficientnet_lite0
+        from tgvig_core.models.ops.fused_batch_norm import folded
 
         classifier = load_efficientnet_lite0()
         self._tokenizer, self._text_model = _load_minilm()

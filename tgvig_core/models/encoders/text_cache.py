@@ -15,18 +15,18 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from tgvig_core import strict_json
-from tgvig_core.errors import TgvigError
-from tgvig_core.paths import ASSETS, cache_dir, keep
-from tgvig_core.progress import Progress, check, silent
-from tgvig_core.shipped import check_shipped
+from tgvig_core.utils import strict_json
+from tgvig_core.utils.checksums import check_shipped
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.folders import ASSETS, cache_dir, keep
+from tgvig_core.utils.progress import Progress, check, silent
 
 if TYPE_CHECKING:
-    from tgvig_core.encoders import ImageTextEncoder
+    from tgvig_core.models.encoders.image_text import ImageTextEncoder
 
 CHUNK = 2048  # texts in a file, on average
 STEP = "reading the words"
-SHIPPED = ASSETS / "texts"  # the 1000 class names of ConSE, made by tools/encode_class_names.py
+SHIPPED = ASSETS / "texts"  # the 1000 class names of ConSE, made by tools/scripts/encode_class_names.py
 log = logging.getLogger(__name__)
 
 

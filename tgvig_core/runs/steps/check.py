@@ -14,16 +14,18 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from tgvig_core import advice, arms, gate, learning, pools
-from tgvig_core.best_set import best_iteration
-from tgvig_core.detectability import detectability
-from tgvig_core.detectors import PatchCore
-from tgvig_core.errors import TgvigError
-from tgvig_core.pipeline import Work, opened
-from tgvig_core.progress import Progress, silent, track
-from tgvig_core.run_lock import alone_in
-from tgvig_core.runs import Run, detector_id
-from tgvig_core.settings import SIZE
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.diagnosis import pool_comparison
+from tgvig_core.diagnosis.detectability import detectability
+from tgvig_core.fitting import admission, pools, training_sets
+from tgvig_core.generation.best_set import best_iteration
+from tgvig_core.runs.pipeline import Work, opened
+from tgvig_core.runs.settings import SIZE
+from tgvig_core.runs.steps import fit
+from tgvig_core.storage.run_folder import Run, detector_id
+from tgvig_core.storage.run_lock import alone_in
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import Progress, silent, track
 
 MOST_SETS = 5
 COUNTS = (5, 10)
@@ -50,19 +52,19 @@ def check(work: Work, normals: Tensor, detector: PatchCore, card: dict, thorough
     settings, run = work.settings, work.run
     best = card["best_iteration"] or _best(work)
     policy, seed = settings.generating.policy, settings.seed
-    held = advice.held_out(normals, policy, seed)
+    held = pool_comparison.held_out(normals, policy, seed)
     kept = _Kept.of(work)
-    asked = list(dict.fromkeys((*arms.allowed(policy), *_sets(work, best, thorough), card["arm"])))
+    asked = list(dict.fromkeys((*training_sets.allowed(policy), *_sets(work, best, thorough), card["arm"])))
     learners = _Learners(work, normals, best, detector, card, kept.gates)
     for arm in track(asked, "Comparing what to learn from", len(asked), work.progress, work.stop):
         if arm not in kept.scores:
-            kept.scores[arm] = advice.scored(learners.trained(arm), held)
+            kept.scores[arm] = pool_comparison.scored(learners.trained(arm), held)
             kept.save(work)
     seen = detectability(
         detector, normals, policy, card["calibration"]["threshold"], seed, work.progress, work.stop
     )  # fmt: skip
     found = {
-        "advice": asdict(advice.compare({arm: kept.scores[arm] for arm in asked}, seed)),
+        "advice": asdict(pool_comparison.compare({arm: kept.scores[arm] for arm in asked}, seed)),
         "gate": {arm: words for arm, words in kept.gates.items() if arm in asked},
         "thorough": thorough,
         "detectability": asdict(seen),
@@ -116,7 +118,7 @@ def _sets(work: Work, best: int | None, thorough: bool) -> Iterator[str]:
 class _Kept:
     """What the arms that are done have said: scores, and the gate's words."""
 
-    scores: dict[str, advice.Scores]
+    scores: dict[str, pool_comparison.Scores]
     gates: dict[str, str]
 
     @classmethod
@@ -125,7 +127,9 @@ class _Kept:
         found = work.run.read_json(KEPT)
         if not found or found["model"] != _model(work):
             return cls({}, {})
-        scores = {arm: advice.Scores(*(np.array(values) for values in both)) for arm, both in found["scores"].items()}
+        scores = {
+            arm: pool_comparison.Scores(*(np.array(values) for values in both)) for arm, both in found["scores"].items()
+        }
         return cls(scores, found["gates"])
 
     def save(self, work: Work) -> None:
@@ -159,16 +163,16 @@ class _Learners:
         out: tuple[int, ...] = ()
         if arm.startswith("tgvig"):
             plain, good = self._alone()
-            admitted = learning.admit(self.work, plain, good, self.best, arm)
-            self.gates[arm], out = admitted.words, gate.dropped({"gate": asdict(admitted)})
+            admitted = fit.admit(self.work, plain, good, self.best, arm)
+            self.gates[arm], out = admitted.words, admission.dropped({"gate": asdict(admitted)})
         left_out = self.card["left_out"] if arm == "tgvig" else ()  # as a training on what is recommended would
-        pool = learning.pool_of(self.work, self.normals, self.best, arm, left_out, out)
-        return learning.detector_of(self.work, pool)
+        pool = fit.pool_of(self.work, self.normals, self.best, arm, left_out, out)
+        return fit.detector_of(self.work, pool)
 
     def _alone(self) -> tuple[PatchCore, float]:
         """The detector of the photos alone and up to which score it calls a photo good."""
         if self.alone is None:
-            plain = learning.detector_of(self.work, pools.real(self.normals))
-            good = learning.calibrated(self.work, pools.real(self.normals), plain, plain, self.normals)
+            plain = fit.detector_of(self.work, pools.real(self.normals))
+            good = fit.calibrated(self.work, pools.real(self.normals), plain, plain, self.normals)
             self.alone = plain, good.threshold
         return self.alone

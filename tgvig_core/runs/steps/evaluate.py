@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
-from tgvig_core.detectors import PatchCore
-from tgvig_core.inspection import Inspector, Limits, Verdict, inspect
-from tgvig_core.metrics import image_metrics, pixel_metrics
-from tgvig_core.progress import Progress, silent
-from tgvig_core.settings import SIZE
-from tgvig_core.testset import LabelledPhoto, read_mask
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.inspection.inspector import Inspector, Limits, Verdict, inspect
+from tgvig_core.inspection.metrics import image_metrics, pixel_metrics
+from tgvig_core.photos.labelled_folder import LabelledPhoto, read_mask
+from tgvig_core.runs.settings import SIZE
+from tgvig_core.utils.progress import Progress, silent
 
 
 def verdicts(

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from tgvig_core import advice, arms, calibration, gate, pools
-from tgvig_core.detector_kinds import patchcore
-from tgvig_core.detectors import PatchCore
-from tgvig_core.errors import TgvigError
-from tgvig_core.memory import NOTES
-from tgvig_core.runs import writing
-from tgvig_core.settings import SIZE
+from tgvig_core.detectors.kinds import patchcore
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.diagnosis import pool_comparison
+from tgvig_core.fitting import admission, calibration, pools, training_sets
+from tgvig_core.runs.settings import SIZE
+from tgvig_core.storage.run_folder import writing
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.memory import NOTES
 
 if TYPE_CHECKING:
-    from tgvig_core.pipeline import Work
+    from tgvig_core.runs.pipeline import Work
 
 
 def pool_of(
@@ -33,14 +34,14 @@ def pool_of(
         return pools.real(normals)
     generating = work.settings.generating
     if arm.startswith("augment"):
-        policy = arms.narrowed(generating.policy, arm)
+        policy = training_sets.narrowed(generating.policy, arm)
         return pools.augment(normals, generating.images, policy, work.settings.seed)
     return pools.tgvig(normals, set_of(work, best, arm).to(work.device), left_out, dropped)
 
 
 def set_of(work: Work, best: int | None, arm: str) -> Tensor:
     """The generated images of an arm that takes some, M×3×S×S in [-1, 1]: of set `best`, or of the one it names."""
-    number, count = arms.set_of(arm) if ":" in arm else (best, None)
+    number, count = training_sets.set_of(arm) if ":" in arm else (best, None)
     return work.run.load_set(number)[:count]
 
 
@@ -64,12 +65,12 @@ def train(
     if arm != "real":
         if arm.startswith("tgvig"):
             card["gate"] = asdict(admit(work, plain, found.threshold, best, arm))
-        pool = pool_of(work, normals, best, arm, left_out, gate.dropped(card))
+        pool = pool_of(work, normals, best, arm, left_out, admission.dropped(card))
         detector = detector_of(work, pool)
         if len(normals) > 1:  # of a single photo the detector of the photo alone is asked in any case
             found = calibrated(work, pool, detector, plain, normals)
         policy, seed = settings.generating.policy, settings.seed
-        card["lift"] = asdict(advice.lift(plain, detector, arm, normals, policy, seed, *watched))
+        card["lift"] = asdict(pool_comparison.lift(plain, detector, arm, normals, policy, seed, *watched))
     card["calibration"] = asdict(found)
     work.run.journal("trained", arm=arm, threshold=card["calibration"]["threshold"])
     with writing(folder):
@@ -105,10 +106,10 @@ def calibrated(
     return calibration.calibrate(detector, pool, plain, normals, policy, rate, seed, work.progress, work.stop)
 
 
-def admit(work: Work, plain: PatchCore, good: float, best: int | None, arm: str) -> gate.Gate:
+def admit(work: Work, plain: PatchCore, good: float, best: int | None, arm: str) -> admission.Gate:
     """What the gate says of an arm's generated images.
 
     Args:
         plain: trained on the normals alone. good: its threshold.
     """
-    return gate.admit(plain, set_of(work, best, arm).to(work.device), good, work.progress, work.stop)
+    return admission.admit(plain, set_of(work, best, arm).to(work.device), good, work.progress, work.stop)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from tgvig_core.encoders import ImageTextEncoder
-from tgvig_core.errors import TgvigError
-from tgvig_core.progress import Progress, silent
-from tgvig_core.prompts import RankedPrompts, RankedSense, prompt_map, rank_prompts, rank_senses
-from tgvig_core.settings import RunSettings
-from tgvig_core.vocabulary import SenseLookup, near_words, related_words, senses, vocabulary
+from tgvig_core.models.encoders.image_text import ImageTextEncoder
+from tgvig_core.prompting.ranking import RankedPrompts, RankedSense, prompt_map, rank_prompts, rank_senses
+from tgvig_core.prompting.vocabulary import SenseLookup, near_words, related_words, senses, vocabulary
+from tgvig_core.runs.settings import RunSettings
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import Progress, silent
 
 MAP_PROMPTS = 200
 """Prompts on the map: more dots hide each other."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tgvig_ui.service import Service
-from tgvig_ui.words import duration, note
+from tgvig_ui.jobs.models import Service
+from tgvig_ui.widgets.html import duration, note
 
 
 def estimate(service: Service, images: int, iterations: int, photos: int, pack: str = "") -> str:
@@ -16,8 +16,8 @@ def estimate(service: Service, images: int, iterations: int, photos: int, pack: 
         pack: a pack's name; empty takes the one in use.
     """
     name, device = pack or service.pack()[0].name, service.device()
-    from tgvig_core.estimate import known_speed, rough_speed
-    from tgvig_core.generator import GeneratorSettings
+    from tgvig_core.generation.latent_sampling import GeneratorSettings
+    from tgvig_core.runs.estimates import known_speed, rough_speed
 
     known = known_speed(name, device)
     speed = known or rough_speed(name, device)

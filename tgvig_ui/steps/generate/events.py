@@ -6,14 +6,14 @@ from functools import partial
 
 import gradio as gr
 
-from tgvig_core.errors import TgvigError
-from tgvig_ui.beginning import Asked, begin
-from tgvig_ui.estimating import estimate
-from tgvig_ui.generating_layout import NAMED, Generating
-from tgvig_ui.generations import unfinished, use_set, used_set
-from tgvig_ui.server import Server, bound
-from tgvig_ui.service import ranking
-from tgvig_ui.store import Part
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.begin import Asked, begin
+from tgvig_ui.jobs.models import ranking
+from tgvig_ui.jobs.server import Server, bound
+from tgvig_ui.parts.generations import unfinished, use_set, used_set
+from tgvig_ui.parts.store import Part
+from tgvig_ui.steps.generate.estimate import estimate
+from tgvig_ui.steps.generate.layout import NAMED, Generating
 
 
 def wire(server: Server, step: Generating, part_id: gr.State) -> list:

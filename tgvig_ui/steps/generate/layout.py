@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from tgvig_ui.forms import Form
-from tgvig_ui.public import Limits
-from tgvig_ui.words import note
+from tgvig_ui.security.visitors import Limits
+from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.html import note
 
 EMPTY = note(
     "No images yet. Set how many you want and press Start; you can stop at any time and keep what is there.", "empty"

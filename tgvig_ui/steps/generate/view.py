@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gradio as gr
 
-from tgvig_core.best_set import best_iteration
-from tgvig_ui import figures
-from tgvig_ui.generating_layout import EMPTY, HINT, Generating
-from tgvig_ui.generations import (
+from tgvig_core.generation.best_set import best_iteration
+from tgvig_ui.charts import prompts_and_sets
+from tgvig_ui.parts.generations import (
     LISTED,
     comparison,
     pictures,
@@ -18,9 +17,10 @@ from tgvig_ui.generations import (
     unfinished,
     used_set,
 )
-from tgvig_ui.store import Part
-from tgvig_ui.thumbs import thumb
-from tgvig_ui.words import note
+from tgvig_ui.parts.store import Part
+from tgvig_ui.parts.thumbnails import thumb
+from tgvig_ui.steps.generate.layout import EMPTY, HINT, Generating
+from tgvig_ui.widgets.html import note
 
 NO_SET = "This generation has no set yet. Continue goes on with it."
 
@@ -84,7 +84,7 @@ def _curves(step: Generating, part: Part | None, number: int | None) -> dict:
     chosen = {number: part.choices.chosen_set} if part else {}
     used = {named[k]: best for k in named if (best := chosen.get(k) or used_set(part, k))}
     return {
-        step.curve: figures.similarity_curve(curves, used),
+        step.curve: prompts_and_sets.similarity_curve(curves, used),
         step.generation: gr.Dropdown([(text, k) for k, text in named.items()], value=number, visible=len(named) > 1),
     }
 
@@ -97,7 +97,7 @@ def _set(step: Generating, part: Part, number: int, curve: list[float], busy: bo
     sets = [(f"Set {k} · {value:.3f}{' · best' if k == best else ''}", k) for k, value in enumerate(curve, 1)]
     used = note(f"Set {chosen} is used for training.", "hint") if chosen else ""
     return {
-        step.said: note(figures.improving(curve)) + used,
+        step.said: note(prompts_and_sets.improving(curve)) + used,
         step.set: gr.Dropdown(sets, value=seen, visible=True),
         step.use: use_button(part, seen),
         step.gallery: gr.Gallery(pictures(part, number, seen), selected_index=choices.picture, visible=True),

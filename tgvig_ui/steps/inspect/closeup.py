@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tgvig_core.images import read_photo, to_square, to_tensor
-from tgvig_ui.results import Results, Row, region_rows, view
-from tgvig_ui.server import Server
-from tgvig_ui.store import Part
+from tgvig_core.photos.images import read_photo, to_square, to_tensor
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.results import Results, Row, region_rows, view
+from tgvig_ui.parts.store import Part
 
 _comparing = threading.Lock()  # one at a time, however many tabs ask: the worker needs the processor, too
 
@@ -38,7 +38,7 @@ def _why(server: Server, found: Results, row: Row) -> list:
 
 
 def scored(server: Server, model: Path, image, leave_out: int | None):
-    """Score and map of one image in the detector's frame, 3×S×S in [-1, 1] (tgvig_core.detectors.ScoreSet)."""
+    """Score and map of one image in the detector's frame, 3×S×S in [-1, 1] (tgvig_core.detectors.patchcore.ScoreSet)."""
     server.service.pack()
     with _comparing:
         return _detector(model, _stamp(model / "model.json")).score(image[None], leave_out=leave_out)
@@ -47,7 +47,7 @@ def scored(server: Server, model: Path, image, leave_out: int | None):
 @functools.lru_cache(maxsize=64)
 def _crops(run: Path, photo: Path, map_: Path, stamps: tuple[int, int]) -> tuple:
     """Kept, because a moved threshold and a decision draw the same photo again; `stamps` tell when it is another one."""
-    from tgvig_core.evidence import nearest_normal
+    from tgvig_core.detectors.explain import nearest_normal
 
     detector = _detector(run / "model", stamps[0])
     square = to_square(read_photo(photo).pixels, detector.size)
@@ -61,7 +61,7 @@ def _crops(run: Path, photo: Path, map_: Path, stamps: tuple[int, int]) -> tuple
 @functools.lru_cache(maxsize=1)
 def _detector(folder: Path, stamp: int):
     """On the processor: one photo takes a tenth of a second there, and a GPU's memory stays the worker's."""
-    from tgvig_core.detectors import PatchCore
+    from tgvig_core.detectors.patchcore import PatchCore
 
     return PatchCore.load(folder, "cpu")[0]
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import gradio as gr
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_photo
-from tgvig_core.whole import whole
-from tgvig_ui import downloads
-from tgvig_ui.adding import add_unknown_normals, check_given, only_local
-from tgvig_ui.inspecting_layout import DECISIONS, Inspecting
-from tgvig_ui.looking import looked_row
-from tgvig_ui.own_names import storable, under_own_name
-from tgvig_ui.results import results
-from tgvig_ui.samples import sample_of
-from tgvig_ui.server import Server, bound, said
-from tgvig_ui.store import Part
-from tgvig_ui.training import model_card
+from tgvig_core.photos.images import read_photo
+from tgvig_core.utils.atomic_write import whole
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.adding import add_unknown_normals, check_given, only_local
+from tgvig_ui.jobs.server import Server, bound, said
+from tgvig_ui.parts import downloads
+from tgvig_ui.parts.photo_names import storable, under_own_name
+from tgvig_ui.parts.results import results
+from tgvig_ui.parts.store import Part
+from tgvig_ui.steps.inspect.closeup import looked_row
+from tgvig_ui.steps.inspect.layout import DECISIONS, Inspecting
+from tgvig_ui.steps.inspect.sample_part import sample_of
+from tgvig_ui.steps.train.view import model_card
 
 SAVE = """(file) => {
   const link = document.createElement('a');
@@ -209,7 +209,7 @@ def _check_unused(server: Server, part: Part) -> None:
 
 def _take_folder(server: Server, part: Part, folder: Path) -> None:
     """Copy a test folder; in MVTec layout its masks come along."""
-    from tgvig_core.testset import read_test_folder
+    from tgvig_core.photos.labelled_folder import read_test_folder
 
     _check_unused(server, part)
     photos = read_test_folder(folder)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from tgvig_ui.forms import Form
-from tgvig_ui.results import OVERLAYS
-from tgvig_ui.server import Server
-from tgvig_ui.words import note
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.results import OVERLAYS
+from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.html import note
 
 HEADERS = ["photo", "verdict", "0 to 1", "raw", "decision"]
 EMPTY = note("No photos inspected yet. Add test photos: good ones and defects, as they come.", "empty")

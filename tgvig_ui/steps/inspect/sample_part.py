@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tgvig_ui.server import Server
-from tgvig_ui.store import Part
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.store import Part
 
 
 def sample_of(server: Server, part: Part) -> str | None:

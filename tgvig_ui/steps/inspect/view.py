@@ -6,16 +6,16 @@ from html import escape
 
 import gradio as gr
 
-from tgvig_ui import score_figures
-from tgvig_ui.inspecting_layout import EMPTY, Inspecting
-from tgvig_ui.looking import look_at, looked_row
-from tgvig_ui.plot_style import empty
-from tgvig_ui.results import Results, results
-from tgvig_ui.samples import sample_of
-from tgvig_ui.server import Server
-from tgvig_ui.store import Part
-from tgvig_ui.training import model_card
-from tgvig_ui.words import note
+from tgvig_ui.charts import scores as score_figures
+from tgvig_ui.charts.style import empty
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.results import Results, results
+from tgvig_ui.parts.store import Part
+from tgvig_ui.steps.inspect.closeup import look_at, looked_row
+from tgvig_ui.steps.inspect.layout import EMPTY, Inspecting
+from tgvig_ui.steps.inspect.sample_part import sample_of
+from tgvig_ui.steps.train.view import model_card
+from tgvig_ui.widgets.html import note
 
 FIGURES = {"image_auroc": "Image AUROC", "pixel_auroc": "Pixel AUROC", "pro": "PRO", "f1_max": "Best F1"}
 

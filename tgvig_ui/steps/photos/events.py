@@ -8,13 +8,13 @@ from pathlib import Path
 
 import gradio as gr
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_photo
-from tgvig_ui.adding import add_normals, check_given, only_local
-from tgvig_ui.normals import Normals
-from tgvig_ui.own_names import under_own_name
-from tgvig_ui.server import Server, bound, said
-from tgvig_ui.store import local_photos
+from tgvig_core.photos.images import read_photo
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.adding import add_normals, check_given, only_local
+from tgvig_ui.jobs.server import Server, bound, said
+from tgvig_ui.parts.photo_names import under_own_name
+from tgvig_ui.parts.store import local_photos
+from tgvig_ui.steps.photos.view import Normals
 
 
 def wire(server: Server, step: Normals, part_id: gr.State) -> list:

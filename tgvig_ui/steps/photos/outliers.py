@@ -1,4 +1,4 @@
-"""What a job found about photos that do not look like the others (tgvig_core.odd_one), in the person's own names."""
+"""What a job found about photos unlike the others (tgvig_core.diagnosis.outlier_photos), in the person's own names."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from tgvig_ui.own_names import own_names, with_own_names
-from tgvig_ui.store import Part, read_json
+from tgvig_ui.parts.photo_names import own_names, with_own_names
+from tgvig_ui.parts.store import Part, read_json
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import gradio as gr
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_normals
-from tgvig_core.photo_report import report
-from tgvig_ui import odd_photos
-from tgvig_ui.forms import Form
-from tgvig_ui.own_names import own_names, with_own_names
-from tgvig_ui.server import Server
-from tgvig_ui.store import MAX_PHOTOS, Part
-from tgvig_ui.thumbs import thumb
-from tgvig_ui.words import note, pictured
+from tgvig_core.photos.images import read_normals
+from tgvig_core.photos.quality_notes import report
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.photo_names import own_names, with_own_names
+from tgvig_ui.parts.store import MAX_PHOTOS, Part
+from tgvig_ui.parts.thumbnails import thumb
+from tgvig_ui.steps.photos import outliers
+from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.html import note, pictured
 
 EMPTY = note(
     "No photos yet. One is enough to begin; five are better. Show the part as your camera will see it later.", "empty"
@@ -97,7 +97,7 @@ def token(part: Part | None) -> list:
     """Changes when `show` would show something else."""
     if part is None:
         return []
-    return [part.id, *odd_photos.token(part)]
+    return [part.id, *outliers.token(part)]
 
 
 def show(step: Normals, part: Part | None) -> dict:
@@ -132,7 +132,7 @@ def _notes(part: Part, photos: list[Path]) -> list[str]:
 def _odd(part: Part) -> list[str]:
     """The photos that do not look like the others, and where."""
     found = []
-    for odd in odd_photos.odd_photos(part):
+    for odd in outliers.odd_photos(part):
         picture = thumb(odd.heatmap, part.folder / "thumbs")
         alt = f"Heatmap: where {odd.name} is unlike the other photos"
         found.append(pictured(f"{odd.text} {LEAVE_OUT}", picture, alt))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from tgvig_ui.forms import Form
-from tgvig_ui.words import note
+from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.html import note
 
 HEADERS = ["prompt", "cosine", "distance", "relation", "kept", "why not"]
 EMPTY = note("Type what the part is called and press “Find prompts”. It takes some seconds.", "empty")

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import gradio as gr
 
-from tgvig_ui import figures
-from tgvig_ui.own_names import own_names
-from tgvig_ui.plot_style import empty
-from tgvig_ui.prompting_layout import EMPTY, Prompting
-from tgvig_ui.service import ranking
-from tgvig_ui.store import Part, read_json
-from tgvig_ui.words import note
+from tgvig_ui.charts import prompts_and_sets
+from tgvig_ui.charts.style import empty
+from tgvig_ui.jobs.models import ranking
+from tgvig_ui.parts.photo_names import own_names
+from tgvig_ui.parts.store import Part, read_json
+from tgvig_ui.steps.prompt.layout import EMPTY, Prompting
+from tgvig_ui.widgets.html import note
 
 RELATIONS = {
     "synonym": "another name for it", "hypernym": "more general (hypernym)", "hyponym": "more special (hyponym)",
@@ -56,7 +56,9 @@ def show(step: Prompting, part: Part | None) -> dict:
         step.prompt: choices.prompt,
         step.detail: _detail(chosen, found),
         step.photo_bars: _photo_bars(part, chosen),
-        step.bars: figures.prompt_bars([SimpleNamespace(**p) for p in found["prompts"]], chosen=choices.prompt),
+        step.bars: prompts_and_sets.prompt_bars(
+            [SimpleNamespace(**p) for p in found["prompts"]], chosen=choices.prompt
+        ),
         step.map: _map(part, choices.prompt),
         step.table: [_table_row(p) for p in found["prompts"]],
         step.csv: gr.DownloadButton(value=str(part.folder / "prompts.csv"), visible=True),
@@ -72,7 +74,9 @@ def _table_row(prompt: dict) -> list:
 
 def _map(part: Part, chosen: str):
     found = read_json(part.folder / "prompt_map.json")
-    return figures.prompt_map(found, chosen=chosen) if found else empty("Not there: press “Find prompts” again")
+    return (
+        prompts_and_sets.prompt_map(found, chosen=chosen) if found else empty("Not there: press “Find prompts” again")
+    )
 
 
 def _photo_bars(part: Part, chosen: dict | None):
@@ -81,7 +85,7 @@ def _photo_bars(part: Part, chosen: dict | None):
         return empty("Only prompts of the list are compared photo by photo; yours is used as you wrote it")
     if len(names) != len(chosen["photos"]):
         return empty("The photos have changed: press “Find prompts” to compare them again")
-    return figures.photo_bars(names, chosen["photos"], chosen["text"])
+    return prompts_and_sets.photo_bars(names, chosen["photos"], chosen["text"])
 
 
 def _count(found: dict) -> str:

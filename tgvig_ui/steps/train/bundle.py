@@ -9,15 +9,15 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from tgvig_core.errors import TgvigError
-from tgvig_core.formats import missing
-from tgvig_ui.bundling import Made, made_of
-from tgvig_ui.forms import Form
-from tgvig_ui.public import Limits
-from tgvig_ui.server import Server, bound
-from tgvig_ui.store import Part
-from tgvig_ui.training import model_card
-from tgvig_ui.words import note
+from tgvig_core.bundles.writers import missing
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.bundle import Made, made_of
+from tgvig_ui.jobs.server import Server, bound
+from tgvig_ui.parts.store import Part
+from tgvig_ui.security.visitors import Limits
+from tgvig_ui.steps.train.view import model_card
+from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.html import note
 
 FORMATS = {
     "ONNX (most runtimes and languages)": "onnx",

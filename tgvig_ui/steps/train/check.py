@@ -10,18 +10,18 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from tgvig_core import arms
-from tgvig_core.errors import TgvigError
-from tgvig_core.images import read_photo
-from tgvig_ui import check_figures
-from tgvig_ui.forms import Form
-from tgvig_ui.generations import LISTED, best_set, set_files
-from tgvig_ui.public import Limits
-from tgvig_ui.server import Server, bound
-from tgvig_ui.store import Part, read_json
-from tgvig_ui.thumbs import thumb
-from tgvig_ui.training import model_card
-from tgvig_ui.words import note
+from tgvig_core.fitting import training_sets
+from tgvig_core.photos.images import read_photo
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.charts import check as check_figures
+from tgvig_ui.jobs.server import Server, bound
+from tgvig_ui.parts.generations import LISTED, best_set, set_files
+from tgvig_ui.parts.store import Part, read_json
+from tgvig_ui.parts.thumbnails import thumb
+from tgvig_ui.security.visitors import Limits
+from tgvig_ui.steps.train.view import model_card
+from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.html import note
 
 FRAME = 256
 """Side of the detector's frame in px (settings.SIZE, which loads torch)."""
@@ -123,7 +123,7 @@ def _images(arm: str, best: int | None, left_out: list[int]) -> dict:
     """Arm, set and left-out images of a training; the places that were left out of set `best` mean nothing in another."""
     if not arm.startswith("tgvig:"):
         return {"arm": arm, "set": best, "left_out": left_out}
-    number, count = arms.set_of(arm)
+    number, count = training_sets.set_of(arm)
     out = left_out if number == best else []
     if count is None:
         return {"arm": "tgvig", "set": number, "left_out": out}

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from tgvig_core.images import read_photo, to_square, to_tensor
+from tgvig_core.photos.images import read_photo, to_square, to_tensor
 
 if TYPE_CHECKING:
-    from tgvig_core.defects import Defect
+    from tgvig_core.synthetic.defects import Defect
 
 SIDE = 256
 """px of the detector's frame, in which defects are made."""
@@ -29,7 +29,7 @@ def square(path: Path, stamp: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=16)
 def _part_of(path: Path, stamp: int):
-    from tgvig_core.foreground import part_mask
+    from tgvig_core.synthetic.foreground import part_mask
 
     return part_mask(to_tensor(square(path, stamp)))
 
@@ -40,12 +40,12 @@ def spoiled_photo(path: Path, stamp: int, kind: str, strength: float, size: floa
 
     Args:
         path, stamp: as for `square`.
-        kind, strength, size: as for make_defect (tgvig_core.defects).
+        kind, strength, size: as for make_defect (tgvig_core.synthetic.defects).
         place: the seed of where it lies.
     """
     import torch
 
-    from tgvig_core.defects import UnseenError, make_defect
+    from tgvig_core.synthetic.defects import UnseenError, make_defect
 
     generator = torch.Generator().manual_seed(place)
     image = to_tensor(square(path, stamp))
@@ -68,7 +68,7 @@ def outlined(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """
     from scipy import ndimage
 
-    from tgvig_core.regions import CORE, RIM
+    from tgvig_core.inspection.regions import CORE, RIM
 
     wide = np.kron(mask, np.ones((SHOWN // SIDE, SHOWN // SIDE), dtype=bool))
     away = ndimage.distance_transform_edt(~wide)

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 import gradio as gr
 import numpy as np
 
-from tgvig_core.detectability_words import NAMES
-from tgvig_core.display import shown
-from tgvig_core.images import to_pixels
-from tgvig_ui.defect_pictures import large, outlined, spoiled_photo, square
-from tgvig_ui.forms import Form
-from tgvig_ui.generations import settings_of
-from tgvig_ui.looking import scored
-from tgvig_ui.server import Server, bound
-from tgvig_ui.store import Part
-from tgvig_ui.training import model_card
-from tgvig_ui.words import note
+from tgvig_core.diagnosis.detectability_words import NAMES
+from tgvig_core.inspection.score_scale import shown
+from tgvig_core.photos.images import to_pixels
+from tgvig_ui.jobs.server import Server, bound
+from tgvig_ui.parts.generations import settings_of
+from tgvig_ui.parts.store import Part
+from tgvig_ui.steps.inspect.closeup import scored
+from tgvig_ui.steps.train.defect_pictures import large, outlined, spoiled_photo, square
+from tgvig_ui.steps.train.view import model_card
+from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.html import note
 
 if TYPE_CHECKING:
-    from tgvig_core.defects import Defect
+    from tgvig_core.synthetic.defects import Defect
 
 WHAT = {
     "texture": "A ragged spot of another texture, made from your photo.",
@@ -189,7 +189,7 @@ def judge(judged: Judged, server: Server, part: Part | None) -> dict:
 
 
 def _verdict(score: float, about: dict, map, spoiled: Defect) -> str:
-    from tgvig_core.detectability import on_defect
+    from tgvig_core.diagnosis.detectability import on_defect
 
     limit = about["threshold"]
     found, display = score > limit, shown(score, limit, about["steepness"])

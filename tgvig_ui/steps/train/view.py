@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from tgvig_core import arms
-from tgvig_core.errors import TgvigError
-from tgvig_core.runs import MODEL_FORMAT
-from tgvig_ui import odd_photos
-from tgvig_ui.beginning import Asked, begin
-from tgvig_ui.forms import Form
-from tgvig_ui.generations import settings_of
-from tgvig_ui.public import Limits
-from tgvig_ui.server import Server, bound
-from tgvig_ui.store import Part, read_json
-from tgvig_ui.words import note
+from tgvig_core.fitting import training_sets
+from tgvig_core.storage.run_folder import MODEL_FORMAT
+from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.jobs.begin import Asked, begin
+from tgvig_ui.jobs.server import Server, bound
+from tgvig_ui.parts.generations import settings_of
+from tgvig_ui.parts.store import Part, read_json
+from tgvig_ui.security.visitors import Limits
+from tgvig_ui.steps.photos import outliers
+from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.html import note
 
 ARMS = {
     "Photos and generated images": "tgvig",
@@ -146,7 +146,7 @@ def learned_from(card: dict) -> str:
     if card["arm"] == "tgvig":
         out = f" without the {len(card['left_out'])} you left out" if card["left_out"] else ""
         return f"the photos and generated set {card['best_iteration']}{out}{_admitted(card)}"
-    return arms.named(card["arm"])
+    return training_sets.named(card["arm"])
 
 
 def _admitted(card: dict) -> str:
@@ -166,7 +166,7 @@ def token(part: Part | None) -> list:
         part.id,
         number,
         part.choices.chosen_set,
-        *odd_photos.token(part),
+        *outliers.token(part),
         file.stat().st_mtime_ns if file and file.exists() else 0,
     ]
 
@@ -185,7 +185,7 @@ def show(step: Training, part: Part | None) -> dict:
         f"Trained on {learned_from(card)}. Scores above {about['threshold']:.2f} are called anomalous. {about['words']}"
     )
     lift = card["lift"]["words"] if card["arm"] != "real" else ""
-    odd = "".join(note(f"{odd.text} Step 1 shows where.", "warn") for odd in odd_photos.odd_photos(part))
+    odd = "".join(note(f"{odd.text} Step 1 shows where.", "warn") for odd in outliers.odd_photos(part))
     recommended = "" if card["arm"] in ARMS.values() else note(RECOMMENDED, "hint")
     said = note(text) + odd + recommended + note(f"{seen} {lift}", "hint")
     again = gr.Button("Train again", interactive=ready)

@@ -1,1 +1,1 @@
-"""Parts of tools/train_vqgan.py."""
+"""Parts of tools/research/train_vqgan.py."""

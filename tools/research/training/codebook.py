@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tgvig_core.vqgan import Vqgan
-from tools.training.photos import Crops
+from tgvig_core.models.vqgan import Vqgan
+from tools.research.training.photos import Crops
 
 KMEANS_ROUNDS = 8
 POINTS_PER_CODE = 16

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
-from tgvig_core.perceptual import PerceptualDistance
-from tgvig_core.vqgan import Vqgan
+from tgvig_core.models.perceptual import PerceptualDistance
+from tgvig_core.models.vqgan import Vqgan
 
 
 @torch.inference_mode()

@@ -16,7 +16,7 @@ from taming.modules.diffusionmodules.model import AttnBlock, ResnetBlock
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tgvig_core.vqgan import Vqgan
+from tgvig_core.models.vqgan import Vqgan
 
 GROUPS = 32
 """Of taming's GroupNorm."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tgvig_core.vqgan import COMPACT_F8, VqganConfig
+from tgvig_core.models.vqgan import COMPACT_F8, VqganConfig
 
 SHAPES = {
     "first": VqganConfig(32, (1, 1, 2, 4), 1, (), 32, 32, 2048),

@@ -13,11 +13,11 @@ from taming.modules.discriminator.model import NLayerDiscriminator, weights_init
 from torch import Tensor
 from torch.nn import functional as F
 
-from tgvig_core.vqgan import Vqgan
-from tools.training import codebook, draws, linear_start
-from tools.training.photos import Crops
-from tools.training.recipe import Recipe
-from tools.training.shapes import SHAPES
+from tgvig_core.models.vqgan import Vqgan
+from tools.research.training import codebook, draws, linear_start
+from tools.research.training.photos import Crops
+from tools.research.training.recipe import Recipe
+from tools.research.training.shapes import SHAPES
 
 REVIVE_EVERY = 100
 """Steps after which codes that nothing chose are moved."""
@@ -169,7 +169,7 @@ class Trainer:
     def perceive(self, made: Tensor, images: Tensor) -> Tensor:
         """Mean perceptual distance of a batch; its trunk is loaded when it is first needed."""
         if self.perceptual is None:
-            from tgvig_core.perceptual import PerceptualDistance
+            from tgvig_core.models.perceptual import PerceptualDistance
 
             self.perceptual = PerceptualDistance().to(self.device, memory_format=torch.channels_last)
         return self.perceptual(made, images).mean()

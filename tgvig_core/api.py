@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,12 +11,12 @@ from tgvig_core.generation.latent_sampling import GeneratorSettings
 from tgvig_core.photos.images import expand_inputs
 from tgvig_core.runs import pipeline
 from tgvig_core.runs.settings import RunSettings
-from tgvig_core.utils.progress import Progress, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 
 def run(
     photos: str | Path | Sequence[str | Path], object_name: str, out: str | Path, *, test: str | Path | None = None,
-    images: int = 20, iterations: int = 10, progress: Progress = silent, stop: threading.Event | None = None, **others,
+    images: int = 20, iterations: int = 10, ctx: RunContext = QUIET, **others,
 ) -> dict:  # fmt: skip
     """Photos to prompt, generated sets, a detector, scores and heatmaps, as `tgvig run` does it.
 
@@ -28,7 +27,7 @@ def run(
         test: folder of photos to inspect; in MVTec AD's layout it also gives figures.
         images: M, generated images per iteration, 1 to 1000.
         iterations: L, 1 to 1000.
-        progress: called as progress(step, done, total). stop: when set, ends the run within a batch.
+        ctx: told how far each step is; its stop event ends the run within a batch.
         others: further fields of RunSettings: prompt, sense, words, pack, models_dir, seed, device, false_alarm, ...
 
     Returns:
@@ -36,7 +35,7 @@ def run(
         false_alarm_estimate, seconds, notes, and with `test` every photo's score, display (0 to 1) and verdict.
 
     Raises:
-        TgvigError: something given cannot be used. Stopped: stop was set; `resume(out)` finishes the run.
+        TgvigError: something given cannot be used. Stopped: the stop event was set; `resume(out)` finishes the run.
     """
     given = [photos] if isinstance(photos, str | Path) else photos
     settings = RunSettings(
@@ -44,12 +43,12 @@ def run(
         test=str(Path(test).absolute()) if test is not None else None,
         generating=GeneratorSettings(images), integrating=IntegratorSettings(iterations), **others,
     )  # fmt: skip
-    return pipeline.start(settings, progress, stop)
+    return pipeline.start(settings, ctx)
 
 
 def export_bundle(
     run: str | Path, out: str | Path, formats: Sequence[str] = FORMATS, *, with_normals: bool = False,
-    progress: Progress = silent, stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> Path:  # fmt: skip
     """Write the bundle of a run's detector, as `tgvig export` does, and return its path.
 
@@ -62,4 +61,4 @@ def export_bundle(
     Raises:
         TgvigError, Stopped: see export.export.
     """
-    return export(Path(run), Path(out), Wishes(tuple(formats), with_normals), progress, stop)
+    return export(Path(run), Path(out), Wishes(tuple(formats), with_normals), ctx)

@@ -22,6 +22,7 @@ from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.photos.images import read_normals, read_photo, to_square, to_tensor
 from tgvig_core.photos.labelled_folder import read_test_folder
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import RunContext
 
 SIZE = 128
 
@@ -128,7 +129,7 @@ def test_stop_ends_it_without_a_row():
     stop.set()
     draw = next(asked.draws())
     with pytest.raises(Stopped):
-        list(measure(asked, draw, asked.cells(draw), stop=stop))
+        list(measure(asked, draw, asked.cells(draw), ctx=RunContext(stop=stop)))
 
 
 def test_evenly_takes_both_kinds_at_even_distances():

@@ -16,6 +16,7 @@ from tgvig_core.benchmark.plan import BY_THEMSELVES
 from tgvig_core.detectors.patchcore import PatchCore, ScoreSet
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0, Backbone
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import RunContext
 
 SIZE = 128
 
@@ -146,7 +147,7 @@ class Constant(AnomalibDetector):
         super().__init__(8)
         self.value = value
 
-    def learn(self, images, sources, progress, stop):
+    def learn(self, images, sources, ctx):
         assert images.min() >= 0 and images.max() <= 1
 
         class Same(torch.nn.Module):
@@ -190,12 +191,12 @@ def test_learning_can_be_stopped_and_begun_anew(name):
         stop.set()
 
     with pytest.raises(Stopped):
-        detector.fit(learned, [0, 1], progress=progress, stop=stop)
+        detector.fit(learned, [0, 1], ctx=RunContext(progress, stop))
     assert set(told) <= {"Looking at the good images", "Training CFlow"} and detector.network is None
 
 
 def test_each_step_is_told():
     told = []
     detector = Cflow(EFFICIENTNET_LITE0, 64, settings=CflowSettings(steps=3, batch=2))
-    detector.fit(bottles(64)[0], [0, 1], progress=lambda *step: told.append(step))
+    detector.fit(bottles(64)[0], [0, 1], ctx=RunContext(lambda *step: told.append(step)))
     assert told == [("Training CFlow", done, 3) for done in range(4)] and len(detector.losses) == 3

@@ -20,7 +20,7 @@ from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.photos.images import read_normals
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.folders import ASSETS
-from tgvig_core.utils.progress import silent
+from tgvig_core.utils.progress import QUIET
 
 CPU = torch.device("cpu")
 QUICK = EfficientAdSettings(steps=2, teacher_steps=1, views=1)
@@ -34,20 +34,20 @@ def network(channels: int, seed: int = 0) -> SmallPatchDescriptionNetwork:
 
 def test_a_teacher_is_taught_whitened_features_at_the_centres_of_its_patches():
     _, shown = bottles(128)  # the second is the first but for its middle
-    found = own_teacher.targets(EFFICIENTNET_LITE0, shown / 2 + 0.5, 384, CPU, silent, None)
+    found = own_teacher.targets(EFFICIENTNET_LITE0, shown / 2 + 0.5, 384, CPU, QUIET)
     assert found.shape == (2, 152, 24, 24) == network(152)(shown).shape
     assert torch.allclose(found.mean((0, 2, 3)), torch.zeros(152), atol=1e-4)
     assert torch.allclose(found.std((0, 2, 3)), torch.ones(152), atol=1e-3)
     differ = (found[0] - found[1]).square().mean(0)
     assert differ[8:16, 8:16].mean() > 4 * differ[:4].mean()  # cells 12 to 19 of 32 are noise, less 4 at each side
-    fewer = own_teacher.targets(EFFICIENTNET_LITE0, shown / 2 + 0.5, 64, CPU, silent, None)
+    fewer = own_teacher.targets(EFFICIENTNET_LITE0, shown / 2 + 0.5, 64, CPU, QUIET)
     assert fewer.shape == (2, 64, 24, 24)
 
 
 def test_distilling_brings_a_network_nearer_to_its_features():
     learned, _ = bottles(64)
     teacher = network(152)
-    losses = own_teacher.distil(teacher, EFFICIENTNET_LITE0, learned / 2 + 0.5, 30, 2, 1e-3, CPU, silent, None)
+    losses = own_teacher.distil(teacher, EFFICIENTNET_LITE0, learned / 2 + 0.5, 30, 2, 1e-3, CPU, QUIET)
     assert losses[0] > 0.95 and losses[-1] < 0.8 * losses[0] and not teacher.training
 
 
@@ -128,7 +128,7 @@ def test_a_published_length_is_the_papers_and_its_rate_reaches_the_teacher(monke
     monkeypatch.setattr(torch.optim, "Adam", Adam)
     learned, _ = bottles(64)
     detector = EfficientAd(EFFICIENTNET_LITE0, 64, settings=replace(settings, teacher_steps=1, teacher_batch=1))
-    detector._teach(network(152), learned / 2 + 0.5, own_teacher.outside(None, learned), silent, None)
+    detector._teach(network(152), learned / 2 + 0.5, own_teacher.outside(None, learned), QUIET)
     assert rates == [1e-4] and len(detector.teacher_losses) == 1
 
 

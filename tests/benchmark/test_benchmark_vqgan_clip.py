@@ -13,6 +13,7 @@ from tgvig_core.benchmark.vqgan_clip import VqganClipSettings, great_circle, vqg
 from tgvig_core.models.encoders.image_text import ConseEncoder
 from tgvig_core.packs.registry import PACKS, load_generator
 from tgvig_core.utils.errors import Stopped
+from tgvig_core.utils.progress import RunContext
 
 FEW = VqganClipSettings(steps=25, cutouts=2)
 
@@ -57,7 +58,7 @@ def test_stop_ends_it():
     stop = threading.Event()
     stop.set()
     with pytest.raises(Stopped):
-        vqgan_clip(tiny_vqgan(), ColourEncoder(), "red", 32, FEW, seeded(), stop=stop)
+        vqgan_clip(tiny_vqgan(), ColourEncoder(), "red", 32, FEW, seeded(), ctx=RunContext(stop=stop))
 
 
 def test_the_embedded_encoder_has_a_gradient_and_the_same_values():

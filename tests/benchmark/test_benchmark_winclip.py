@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from tgvig_core.benchmark.detectors import winclip
 from tgvig_core.benchmark.detectors.winclip import NAME, WEIGHTS, WinClip
 from tgvig_core.utils.errors import Stopped
+from tgvig_core.utils.progress import RunContext
 
 TINY = {
     "embed_dim": 32,
@@ -66,7 +67,7 @@ def test_references_in_parts_are_those_of_one_batch_and_can_be_stopped(tmp_path,
     made, sizes = tiny(tmp_path), []
     monkeypatch.setattr(winclip, "BATCH", 2)
     made._model.clip.visual.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
-    made.fit(images, range(5), progress=lambda *step: told.append(step[1:]))
+    made.fit(images, range(5), ctx=RunContext(lambda *step: told.append(step[1:])))
     assert sizes == [2, 2, 1] and told == [(done, 3) for done in range(4)]
     model, whole = made.network, copy.deepcopy(made.network)
     parts = [*model.visual_embeddings, model.patch_embeddings]
@@ -82,7 +83,7 @@ def test_references_in_parts_are_those_of_one_batch_and_can_be_stopped(tmp_path,
 
     sizes.clear()
     with pytest.raises(Stopped):
-        made.fit(images, range(5), progress=first_only, stop=stop)
+        made.fit(images, range(5), ctx=RunContext(first_only, stop))
     assert sizes == [2]
 
 

@@ -17,6 +17,7 @@ from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.photos.images import read_normals
 from tgvig_core.photos.views import ViewPolicy
 from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import QUIET
 
 
 class Spy:
@@ -27,10 +28,10 @@ class Spy:
     def __init__(self):
         self.asked = []
 
-    def grids(self, images, progress=None, stop=None):
+    def grids(self, images, ctx=QUIET):
         return images.mean((1, 2, 3)).view(-1, 1, 1, 1)
 
-    def coreset(self, grids, seed=0, progress=None, stop=None):
+    def coreset(self, grids, seed=0, ctx=QUIET):
         return torch.arange(len(grids))
 
     def score(self, images, leave_out=None, against=None):

@@ -15,6 +15,7 @@ from tgvig_core.detectors.coreset import select
 from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.utils.errors import Stopped
+from tgvig_core.utils.progress import RunContext
 
 
 def rows(total: int, width: int, offset: float = 0.0) -> torch.Tensor:
@@ -98,7 +99,7 @@ def test_the_stop_event_ends_it() -> None:
             stop.set()
 
     with pytest.raises(Stopped):
-        select(rows(50, 4), 10, 0, progress, stop)
+        select(rows(50, 4), 10, 0, RunContext(progress, stop))
     assert seen == [(0, 10), (1, 10), (2, 10), (3, 10)]
 
 

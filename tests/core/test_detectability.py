@@ -22,6 +22,7 @@ from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.photos.views import ViewPolicy
 from tgvig_core.synthetic.defects import KINDS
 from tgvig_core.utils.errors import Stopped
+from tgvig_core.utils.progress import RunContext
 
 STILL = ViewPolicy(0, 0, 0)
 SIDE = 64
@@ -148,12 +149,12 @@ def test_the_seed_decides_and_the_result_goes_into_a_file() -> None:
 
 def test_it_tells_how_far_it_is_and_can_be_stopped() -> None:
     said, stop = [], threading.Event()
-    detectability(Eye(), flat(0.0, 0.1), STILL, 0.5, progress=lambda *told: said.append(told))
+    detectability(Eye(), flat(0.0, 0.1), STILL, 0.5, ctx=RunContext(lambda *told: said.append(told)))
     done = [done for _, done, _ in said]
     assert done == sorted(done) and said[0][1] == 0 and said[-1][1] == said[-1][2] and len({t for *_, t in said}) == 1
     stop.set()
     with pytest.raises(Stopped):
-        detectability(Eye(), flat(0.0, 0.1), STILL, 0.5, stop=stop)
+        detectability(Eye(), flat(0.0, 0.1), STILL, 0.5, ctx=RunContext(stop=stop))
 
 
 def shares(grid: list[float], found: list[int]) -> list[Share]:

@@ -24,6 +24,7 @@ from tgvig_core.models.encoders.image_text import TEXT_BATCH, ConseEncoder, Open
 from tgvig_core.models.encoders.text_cache import encode_texts_cached
 from tgvig_core.photos.images import read_normals, to_tensor
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import QUIET
 
 ARCHITECTURE = "ViT-S-32-alt"
 TEXTS = ["a bottle with cork", "x", "a metal nut with a rather long list of other things beside it", "a tile with clay"]
@@ -205,7 +206,7 @@ class CountingEncoder:
     def __init__(self) -> None:
         self.asked = 0
 
-    def encode_texts(self, texts, progress=None, stop=None):
+    def encode_texts(self, texts, ctx=QUIET):
         self.asked += len(texts)
         angles = torch.tensor([float(len(text)) for text in texts])
         return torch.stack([angles.cos(), angles.sin()], dim=1)

@@ -37,6 +37,7 @@ from tgvig_core.photos.images import read_normals, read_photo, to_square
 from tgvig_core.photos.views import ViewPolicy
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import RunContext
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -338,7 +339,7 @@ def test_a_stopped_export_leaves_nothing(run, tmp_path):
     stop = threading.Event()
     stop.set()
     with pytest.raises(Stopped):
-        export(run, tmp_path / "stopped.zip", stop=stop)
+        export(run, tmp_path / "stopped.zip", ctx=RunContext(stop=stop))
     assert os.listdir(tmp_path) == []
 
 

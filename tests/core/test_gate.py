@@ -21,6 +21,7 @@ from tgvig_core.runs.settings import RunSettings
 from tgvig_core.runs.steps import fit
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import RunContext
 
 SIZE = fit.SIZE
 
@@ -134,4 +135,4 @@ def test_the_gate_can_be_stopped():
     stop = threading.Event()
     stop.set()
     with pytest.raises(Stopped):
-        admission.admit(Brightness(), grey(0.1), 1.0, stop=stop)
+        admission.admit(Brightness(), grey(0.1), 1.0, ctx=RunContext(stop=stop))

@@ -21,6 +21,7 @@ from tgvig_core.generation.latent_sampling import (
 )
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import RunContext
 
 STILL = ViewPolicy(degrees=0, shift=0, light=0)
 DRAWS = 10_000
@@ -156,7 +157,7 @@ def test_generating_reports_and_stops() -> None:
     assert torch.equal(made, generate(model, normals, settings, seeded()))
     stop.set()
     with pytest.raises(Stopped):
-        generate(model, normals, settings, seeded(), stop=stop)
+        generate(model, normals, settings, seeded(), ctx=RunContext(stop=stop))
 
 
 @pytest.mark.parametrize(

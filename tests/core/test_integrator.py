@@ -22,6 +22,7 @@ from tgvig_core.models.efficientnet import load_efficientnet_lite0
 from tgvig_core.models.vqgan import Vqgan
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import RunContext
 
 GENERATING = GeneratorSettings(images=3, views=2)
 LEARNING = UpdateSettings(steps=2, views=2, images=2, crop=32, learning_rate=3e-4)
@@ -328,7 +329,7 @@ def test_a_stop_inside_an_update_keeps_the_iterations_before(uninterrupted: list
             stop.set()
 
     with pytest.raises(Stopped):
-        for iteration in running.iterations(progress, stop):
+        for iteration in running.iterations(RunContext(progress, stop)):
             kept.append(iteration)
             torch.save(running.state_dict(), tmp_path / "state.pt")
     assert [iteration.number for iteration in kept] == [1, 2] and running.done == 2
@@ -350,7 +351,7 @@ def test_a_stop_before_anything() -> None:
     stop, running = threading.Event(), integrator()
     stop.set()
     with pytest.raises(Stopped):
-        next(running.iterations(stop=stop))
+        next(running.iterations(ctx=RunContext(stop=stop)))
     assert running.done == 0
 
 

@@ -24,6 +24,7 @@ from tgvig_core.runs import pipeline
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import RunContext
 
 CONTRACT = {
     "pack", "device", "seconds", "best_prompt", "sense", "similarity", "best_iteration", "threshold",
@@ -131,7 +132,7 @@ def test_a_stop_inside_an_iteration_keeps_the_finished_sets_and_resume_ends_as_i
             stop.set()
 
     with pytest.raises(Stopped):
-        pipeline.start(settings(tmp_path / "run"), progress, stop)
+        pipeline.start(settings(tmp_path / "run"), RunContext(progress, stop))
     assert sorted(path.name for path in (tmp_path / "run" / "sets").iterdir()) == ["001", "002"]
     resumed = pipeline.resume(tmp_path / "run")
     assert resumed["similarity"] == pytest.approx(result["similarity"], abs=1e-6)
@@ -179,13 +180,13 @@ def test_an_odd_photo_is_told_before_anything_is_learned_and_a_resumed_run_compa
         out, photos=photos, prompt="a bottle", integrating=IntegratorSettings(1, update=UpdateSettings(steps=1))
     )
     with pytest.raises(Stopped):
-        pipeline.start(short, progress, stop)
+        pipeline.start(short, RunContext(progress, stop))
     told = f"Unlike the other photos, see {out / heatmap}"
     learning = next(at for at, step in enumerate(steps) if step.startswith("Iteration 1"))
     assert steps.index("Comparing the photos") < steps.index(told) < learning
     assert (out / heatmap).is_file() and not (out / "model").exists()
     written, steps[:] = (out / heatmap).stat().st_mtime_ns, []
-    result = pipeline.resume(out, progress=lambda step, done, total: steps.append(step))
+    result = pipeline.resume(out, ctx=RunContext(lambda step, done, total: steps.append(step)))
     assert "Comparing the photos" not in steps and (out / heatmap).stat().st_mtime_ns == written
     (note,) = [note for note in result["notes"] if note["kind"] == "odd"]
     assert note["path"] == str(broken) and note["heatmap"] == heatmap
@@ -200,7 +201,7 @@ def test_changed_photos_are_not_resumed(tmp_path):
     stop = threading.Event()
     stop.set()
     with pytest.raises(Stopped):
-        pipeline.start(settings(tmp_path / "run", photos=(str(photo),)), stop=stop)
+        pipeline.start(settings(tmp_path / "run", photos=(str(photo),)), ctx=RunContext(stop=stop))
     shutil.copy(normals("bottle", 2)[1], photo)
     with pytest.raises(TgvigError, match="have changed"):
         pipeline.resume(tmp_path / "run")

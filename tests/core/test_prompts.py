@@ -16,6 +16,7 @@ from tgvig_core.photos.images import read_normals
 from tgvig_core.prompting.ranking import mean_embedding, prompt_map, prompt_text, rank_prompts, rank_senses, write_csv
 from tgvig_core.prompting.vocabulary import Sense, Word, senses, vocabulary
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import QUIET
 
 F = torch.tensor([1.0, 0.0])  # f(I°): a text at angle a has score cos(a) and distance 2·sin(a/2)
 
@@ -30,7 +31,7 @@ class AngleEncoder:
         self.identity = f"angles:{sorted(degrees.items())}"
         self.asked: list[str] = []
 
-    def encode_texts(self, texts, progress=None, stop=None):
+    def encode_texts(self, texts, ctx=QUIET):
         self.asked += texts
         angles = torch.tensor([math.radians(self.degrees.get(text, 90.0)) for text in texts])
         return torch.stack([angles.cos(), angles.sin()], dim=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from tgvig_core.models.vqgan import Vqgan, VqganConfig
 from tgvig_core.photos.images import read_normals
-from tgvig_core.utils.progress import Progress, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 TINY = VqganConfig(32, (1, 1, 2), 1, (), 32, 32, 64)
 """f = 4, 64 codes of 32 values."""
@@ -49,9 +48,7 @@ class ColourEncoder:
 
     image_features = encode_images
 
-    def encode_texts(
-        self, texts: Sequence[str], progress: Progress = silent, stop: threading.Event | None = None
-    ) -> Tensor:
+    def encode_texts(self, texts: Sequence[str], ctx: RunContext = QUIET) -> Tensor:
         """The direction of the colour that each text ends with."""
         rows = torch.tensor([self.WORDS[text.split()[-1]] for text in texts])
         return rows / rows.norm(dim=1, keepdim=True)

@@ -20,7 +20,7 @@ from tgvig_core.runs.settings import RunSettings
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.storage.run_lock import LOCK
 from tgvig_core.utils.atomic_write import is_draft
-from tgvig_core.utils.progress import Progress, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 NUT = Path(__file__).resolve().parents[2] / "assets" / "samples" / "hex_nut"
 APART = ("config.json", "result.json", "journal.jsonl")
@@ -68,16 +68,16 @@ class SmallRun:
             generating=generating, integrating=IntegratorSettings(self.recipe.iterations, update=update),
         )  # fmt: skip
 
-    def begin(self, out: Path, progress: Progress = silent) -> None:
+    def begin(self, out: Path, ctx: RunContext = QUIET) -> None:
         """What `tgvig run` does."""
-        pipeline.start(self.settings(out), progress)
+        pipeline.start(self.settings(out), ctx)
 
-    def go_on(self, out: Path, progress: Progress = silent) -> None:
+    def go_on(self, out: Path, ctx: RunContext = QUIET) -> None:
         """What `tgvig run --resume` does, or `tgvig run` where there was no config yet."""
         if (out / "config.json").exists():
-            pipeline.resume(out, progress=progress)
+            pipeline.resume(out, ctx=ctx)
         else:
-            self.begin(out, progress)
+            self.begin(out, ctx)
 
     def differs(self, out: Path, deaths: int = 0, whole: bool = True) -> str:
         """In what a finished run is not like the undisturbed one; "" where it is.

@@ -43,7 +43,7 @@ class Models:
         run = generation_of(part, number)
         normals = SimpleNamespace(photos=part.photos(), tensor=lambda size: torch.zeros(1, 3, 8, 8))
         settings = RunSettings(tuple(map(str, part.photos())), "nut", "", prompt="a nut")
-        return Work(settings, run, None, "cpu", normals, watch.progress, watch.stop, watch.finish)
+        return Work(settings, run, None, "cpu", normals, watch.ctx, watch.finish)
 
 
 def generation_of(part, number):

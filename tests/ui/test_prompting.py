@@ -8,6 +8,7 @@ from made_generations import photo
 from tgvig_core.prompting.ranking import RankedPrompts, rank_prompts
 from tgvig_core.prompting.vocabulary import senses, vocabulary
 from tgvig_core.runs.steps.prompt import Choice
+from tgvig_core.utils.progress import QUIET
 from tgvig_ui.parts.ranking import ranking_of
 from tgvig_ui.parts.store import Store, write_json
 from tgvig_ui.steps.prompt import layout as prompting_layout
@@ -19,7 +20,7 @@ class Encoder:
 
     name, identity, dim, caveat = "lengths", "lengths:1", 2, ""
 
-    def encode_texts(self, texts, progress=None, stop=None) -> torch.Tensor:
+    def encode_texts(self, texts, ctx=QUIET) -> torch.Tensor:
         angles = torch.tensor([len(text) / 200 for text in texts])
         return torch.stack([angles.cos(), angles.sin()], 1)
 

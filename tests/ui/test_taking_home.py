@@ -54,8 +54,8 @@ def exported(monkeypatch) -> list:
     """What the core's export was asked for; it writes a small ZIP."""
     asked = []
 
-    def written(run, out, wishes, progress, stop):
-        asked.append((run, wishes, stop))
+    def written(run, out, wishes, ctx):
+        asked.append((run, wishes, ctx.stop))
         with zipfile.ZipFile(out, "w") as zipped:
             zipped.writestr("report.html", f"<p>{len(asked)}")
         return out

@@ -20,6 +20,7 @@ from photos import normals
 from served import soon
 
 from tgvig_core.utils.errors import Stopped
+from tgvig_core.utils.progress import RunContext
 from tgvig_ui import launch
 from tgvig_ui.jobs import zero_gpu
 from tgvig_ui.jobs.begin import Asked, begin
@@ -117,7 +118,7 @@ def borrowing(held, *answers, pack: str = "embedded", finish: bool = False):
     part, watch, steps = held.part(), Watch(), []
     run = generation(part, 1, wanted=3)
     settings = SimpleNamespace(integrating=SimpleNamespace(iterations=3), models_dir=None, pack=pack)
-    work = SimpleNamespace(run=run, settings=settings, progress=lambda *step: steps.append(step[0]))
+    work = SimpleNamespace(run=run, settings=settings, ctx=RunContext(lambda *step: steps.append(step[0])))
     if finish:
         watch.finish.set()
     asked = Answers(run, answers)

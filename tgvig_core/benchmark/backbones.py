@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 from tgvig_core.models.backbone_layers import last_layers
@@ -10,7 +9,7 @@ from tgvig_core.models.backbones import Backbone
 from tgvig_core.packs.files import PackFile, enforce, fetch, models_folders
 from tgvig_core.packs.registry import PACKS, load_backbone
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.progress import Progress, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 WIDE_RESNET = PackFile(
     "wide_resnet50_2.tv_in1k.safetensors", "WideResNet-50-2, torchvision's ImageNet weights",
@@ -19,9 +18,7 @@ WIDE_RESNET = PackFile(
 """What the papers of Reverse Distillation and of PatchCore use; no pack has it."""
 
 
-def backbone_of(
-    name: str, models_dir: Path | None = None, progress: Progress = silent, stop: threading.Event | None = None
-) -> Backbone:
+def backbone_of(name: str, models_dir: Path | None = None, ctx: RunContext = QUIET) -> Backbone:
     """A backbone with the layers that PatchCore compares.
 
     Args:
@@ -38,10 +35,10 @@ def backbone_of(
         return Backbone(model, last_layers(model), Path(file).expanduser())
     for pack in PACKS.values():
         if pack.backbone_name == name:
-            return load_backbone(pack, models_dir, progress, stop)
+            return load_backbone(pack, models_dir, ctx)
     layers = last_layers(name)
     if f"{name}.safetensors" == WIDE_RESNET.name:
-        return Backbone(name, layers, fetch(WIDE_RESNET, models_dir, progress, stop))
+        return Backbone(name, layers, fetch(WIDE_RESNET, models_dir, ctx))
     files = (folder / f"{name}.safetensors" for folder in models_folders(models_dir))
     if (found := next(filter(Path.is_file, files), None)) is None:
         raise TgvigError(

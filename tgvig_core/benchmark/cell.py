@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import random
-import threading
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +28,7 @@ from tgvig_core.photos.images import read_photo, to_square, to_tensor
 from tgvig_core.photos.labelled_folder import LabelledPhoto, read_mask
 from tgvig_core.runs.pipeline import device_of
 from tgvig_core.utils.errors import Stopped, TgvigError
-from tgvig_core.utils.progress import Progress, silent, track
+from tgvig_core.utils.progress import QUIET, RunContext
 
 BATCH = 8
 LIBRARIES = ("torch", "anomalib", "timm", "scikit-learn")
@@ -37,9 +36,7 @@ FALSE_ALARM = 0.05
 """α of the threshold whose false alarms and misses are counted."""
 
 
-def measure(
-    plan: Plan, draw: Draw, cells: Sequence[Cell], progress: Progress = silent, stop: threading.Event | None = None
-) -> Iterator[dict]:
+def measure(plan: Plan, draw: Draw, cells: Sequence[Cell], ctx: RunContext = QUIET) -> Iterator[dict]:
     """A row for each cell as it ends (docs/benchmark.md names its fields). A cell that fails gets a row with its error.
 
     Raises:
@@ -50,7 +47,7 @@ def measure(
         try:
             if reason:
                 raise TgvigError(reason)
-            bench = bench or begun(plan, draw, progress, stop)
+            bench = bench or begun(plan, draw, ctx)
             yield row_of(cell, plan, **_circumstances(plan), **bench.figures(cell))
         except Stopped:
             raise
@@ -66,7 +63,7 @@ def _circumstances(plan: Plan) -> dict:
     return {"machine": machine, "versions": {name: version(name) for name in LIBRARIES}}
 
 
-def begun(plan: Plan, draw: Draw, progress: Progress, stop: threading.Event | None) -> Bench:
+def begun(plan: Plan, draw: Draw, ctx: RunContext) -> Bench:
     """The photos of a draw read and chosen by its seed, with nothing learned yet; seed and shots alone decide which.
 
     Raises:
@@ -77,7 +74,7 @@ def begun(plan: Plan, draw: Draw, progress: Progress, stop: threading.Event | No
     if shots > len(category.train):
         raise TgvigError(f"{draw.category} has {len(category.train)} good photos to learn from, not {shots}.")
     chosen = random.Random(draw.seed).sample(list(category.train), shots)
-    return Bench(plan, draw, tuple(chosen), evenly(category.test, plan.most_tests), progress, stop)
+    return Bench(plan, draw, tuple(chosen), evenly(category.test, plan.most_tests), ctx)
 
 
 def evenly(photos: Sequence[LabelledPhoto], most: int | None) -> tuple[LabelledPhoto, ...]:
@@ -95,20 +92,20 @@ class Bench:
 
     def __init__(
         self, plan: Plan, draw: Draw, photos: tuple[Path, ...], tests: tuple[LabelledPhoto, ...],
-        progress: Progress, stop: threading.Event | None,
+        ctx: RunContext,
     ) -> None:  # fmt: skip
         self.plan, self.seed, self.photos, self.tests = plan, draw.seed, photos, tests
-        self.watched, self.device = (progress, stop), device_of(plan.device)
+        self.ctx, self.device = ctx, device_of(plan.device)
         # one by one: hundreds of photos at full size would not fit, and a published set may hold one twice
         frames = [to_tensor(to_square(read_photo(photo).pixels, plan.size)) for photo in photos]
         self.normals = torch.stack(frames).to(self.device)  # I°
-        steps = track(tests, "Reading test photos", len(tests), progress, stop)
+        steps = ctx.track(tests, "Reading test photos", len(tests))
         self.squares = np.stack([to_square(read_photo(test.path).pixels, plan.size) for test in steps])
         self.labels = [bool(test.defective) for test in tests]
         self.masks = torch.stack([read_mask(test, plan.size) for test in tests])
         name = plan.called(draw.category)
         self._alones: dict = {}
-        self.generated = Generated(plan, photos, self.normals, name, draw.seed, progress, stop)
+        self.generated = Generated(plan, photos, self.normals, name, draw.seed, ctx)
 
     def figures(self, cell: Cell) -> dict:
         """The rest of a cell's row."""
@@ -121,7 +118,7 @@ class Bench:
             with costs.step("gate"):
                 pool = self._gated(pool, detector)
         with costs.step("train"):
-            detector.fit(pool.images, pool.sources, self.seed, *self.watched)
+            detector.fit(pool.images, pool.sources, self.seed, self.ctx)
         threshold = None
         if isinstance(detector, PatchCore):
             with costs.step("threshold"):
@@ -143,23 +140,21 @@ class Bench:
             kind = (detector.backbone, detector.settings)
         if kind not in self._alones:
             alone = PatchCore(kind[0], self.plan.size, kind[1], self.device)
-            alone.fit(self.normals, range(len(self.normals)), self.seed, *self.watched)
+            alone.fit(self.normals, range(len(self.normals)), self.seed, self.ctx)
             self._alones[kind] = alone
         return self._alones[kind]
 
     def _threshold(self, detector: PatchCore, pool: pools.Pool) -> float:
         policy = recipe("real", 1).generating.policy
         alone = self._alone(detector) if len(self.normals) == 1 else detector  # of several photos nobody asks it
-        found = calibration.calibrate(
-            detector, pool, alone, self.normals, policy, FALSE_ALARM, self.seed, *self.watched
-        )
+        found = calibration.calibrate(detector, pool, alone, self.normals, policy, FALSE_ALARM, self.seed, self.ctx)
         return found.threshold
 
     def _gated(self, pool: pools.Pool, detector: Detector) -> pools.Pool:
         """Without the generated images that the app would leave out."""
         alone, count = self._alone(detector), len(self.normals)
         good = self._threshold(alone, pools.real(self.normals))
-        admitted = admission.admit(alone, pool.images[count:], good, *self.watched)
+        admitted = admission.admit(alone, pool.images[count:], good, self.ctx)
         dropped = [image.image for image in admitted.images if not image.kept]
         return pools.tgvig(self.normals, pool.images[count:], dropped=dropped)
 
@@ -168,7 +163,7 @@ class Bench:
         parts = np.array_split(self.squares, range(BATCH, len(self.squares), BATCH))
         results = [
             detector.score(torch.stack([to_tensor(square) for square in part]))
-            for part in track(parts, "Scoring test photos", len(parts), *self.watched)
+            for part in self.ctx.track(parts, "Scoring test photos", len(parts))
         ]
         return torch.cat([result.scores for result in results]), torch.cat([result.maps for result in results])
 

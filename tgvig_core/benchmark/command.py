@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import threading
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -13,11 +12,10 @@ import typer
 from typer.core import TyperCommand
 
 from tgvig_core.benchmark.plan import Plan, shots_of
-from tgvig_core.cli.console import Bars, show_benchmark
-from tgvig_core.cli.interrupts import stoppable
+from tgvig_core.cli.console import running, show_benchmark
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import Stopped, TgvigError
-from tgvig_core.utils.progress import Progress
+from tgvig_core.utils.progress import RunContext
 
 ENGINES = ("local", "ray")
 WINDOW = 24 * 3600.0
@@ -95,8 +93,8 @@ def benchmark(
     )  # fmt: skip
     _check_names(plan)
     try:
-        with stoppable() as stop, Bars(quiet or as_json, WINDOW) as progress:
-            rows = _carry_out(plan, out, (engine, workers, address), retry, progress, stop)
+        with running(quiet or as_json, WINDOW) as ctx:
+            rows = _carry_out(plan, out, (engine, workers, address), retry, ctx)
     except Stopped:
         print("Stopped. The same command goes on.", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -153,7 +151,7 @@ def _has_words(name: str) -> bool:
         return False
 
 
-def _fetch_models(plan: Plan, progress: Progress, stop: threading.Event) -> None:
+def _fetch_models(plan: Plan, ctx: RunContext) -> None:
     """Once, before several workers ask for the same file. What cannot be had is told by the cells that need it."""
     from tgvig_core.benchmark.backbones import backbone_of
     from tgvig_core.benchmark.recipes import recipe
@@ -163,17 +161,15 @@ def _fetch_models(plan: Plan, progress: Progress, stop: threading.Event) -> None
     folder = Path(plan.models_dir) if plan.models_dir else None
     for name in plan.backbones:
         with contextlib.suppress(TgvigError):
-            backbone_of(name, folder, progress, stop)
+            backbone_of(name, folder, ctx)
     if any(recipe(arm, plan.images).asks_words for arm in plan.arms):
         with contextlib.suppress(TgvigError):
             pack, _ = registry.choose(plan.pack, folder)
-            fetch(pack.generator, folder, progress, stop)
+            fetch(pack.generator, folder, ctx)
             registry.load_encoder(pack, folder)
 
 
-def _carry_out(
-    plan: Plan, out: Path, how: tuple[str, int, str | None], retry: bool, progress: Progress, stop: threading.Event
-) -> list[dict]:
+def _carry_out(plan: Plan, out: Path, how: tuple[str, int, str | None], retry: bool, ctx: RunContext) -> list[dict]:
     """Measure what is missing and write the report; the rows of the plan."""
     from tgvig_core.benchmark.report.report import write
     from tgvig_core.benchmark.results import book
@@ -182,27 +178,27 @@ def _carry_out(
         todo = held.missing(retry)
         total = sum(len(plan.cells(draw)) for draw in plan.draws())
         done = total - sum(len(cells) for _, cells in todo)
-        progress("Measuring", done, total)
+        ctx.progress("Measuring", done, total)
         if todo:
-            _fetch_models(plan, progress, stop)
-            with contextlib.closing(_measured(plan, todo, *how, stop)) as rows:  # no worker outlives a full disk
+            _fetch_models(plan, ctx)
+            with contextlib.closing(_measured(plan, todo, *how, ctx)) as rows:  # no worker outlives a full disk
                 for row in rows:
                     held.add(row)
                     done += 1
-                    progress("Measuring", done, total)
+                    ctx.progress("Measuring", done, total)
         write(held.rows(), out)
         return held.planned()
 
 
 def _measured(
-    plan: Plan, todo: Sequence, engine: str, workers: int, address: str | None, stop: threading.Event
+    plan: Plan, todo: Sequence, engine: str, workers: int, address: str | None, ctx: RunContext
 ) -> Generator[dict]:
     from tgvig_core.benchmark.cell import measure
 
     if engine == "ray":
         from tgvig_core.benchmark.engines import on_ray
 
-        return on_ray.run(plan, todo, workers, measure, stop, address)
+        return on_ray.run(plan, todo, workers, measure, ctx, address)
     from tgvig_core.benchmark.engines import local
 
-    return local.run(plan, todo, workers, measure, stop)
+    return local.run(plan, todo, workers, measure, ctx)

@@ -6,7 +6,6 @@ cost is told of every arm that uses it.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from tgvig_core.packs import registry
 from tgvig_core.photos.images import to_pixels, to_tensor
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.runs.steps.prompt import choose_prompt
-from tgvig_core.utils.progress import Progress
+from tgvig_core.utils.progress import RunContext
 
 TRUNK = "EfficientNet-Lite0 in place of Inception v3 and VGG"
 """What IS and the perceptual distance rest on, named in every row (quality.py)."""
@@ -71,10 +70,10 @@ class Generated:
 
     def __init__(
         self, plan: Plan, photos: tuple[Path, ...], normals: Tensor, name: str, seed: int,
-        progress: Progress, stop: threading.Event | None,
+        ctx: RunContext,
     ) -> None:  # fmt: skip
         self.plan, self.photos, self.normals, self.name, self.seed = plan, photos, normals, name, seed
-        self.watched = (progress, stop)
+        self.ctx = ctx
         self.folder = Path(plan.models_dir) if plan.models_dir else None
         self.pack, _ = registry.choose(plan.pack, self.folder)
         self._encoder = None
@@ -119,7 +118,7 @@ class Generated:
             settings = RunSettings(tuple(map(str, self.photos)), self.name, "")
             with self._asked.step("prompts"):
                 embeddings = self.encoder.encode_images(self.normals)  # f(I°)
-                ranked = choose_prompt(settings, self.encoder, embeddings, *self.watched).ranked
+                ranked = choose_prompt(settings, self.encoder, embeddings, self.ctx).ranked
             found = {"best": ranked.best, "word": ranked.only_word, "naive": ranked.naive, "worst": ranked.worst}
             self._prompts = {kind: prompt.text for kind, prompt in found.items()}
         return self._prompts[which]
@@ -140,9 +139,9 @@ class Generated:
             costs, looping = Costs(), IntegratorSettings(self.plan.iterations)
             prompt = self._prompt("best")  # which one is asked does not change what is generated
             with costs.step("generate"):
-                model = registry.load_generator(self.pack, self.folder, self.normals.device.type, *self.watched)
+                model = registry.load_generator(self.pack, self.folder, self.normals.device.type, self.ctx)
                 integrator = Integrator(model, self.encoder, self.normals, prompt, generating, looping, self.seed)
-                sets = [iteration.images for iteration in integrator.iterations(*self.watched)]
+                sets = [iteration.images for iteration in integrator.iterations(self.ctx)]
             # again, as the integrator's own z_v are means and other prompts may ask: told of no arm, the method needs none
             embeddings = tuple(self.encoder.encode_images(images) for images in sets)
             pixels = tuple(np.stack([to_pixels(image) for image in images]) for images in sets)
@@ -150,10 +149,10 @@ class Generated:
         return self._rounds[generating]
 
     def _drawn_to(self, prompt: str) -> Tensor:
-        model = registry.load_generator(self.pack, self.folder, self.normals.device.type, *self.watched)
+        model = registry.load_generator(self.pack, self.folder, self.normals.device.type, self.ctx)
         generator = torch.Generator().manual_seed(self.seed)
         size = self.normals.shape[-1]
-        return vqgan_clip(model, self.encoder, prompt, size, VqganClipSettings(), generator, *self.watched)
+        return vqgan_clip(model, self.encoder, prompt, size, VqganClipSettings(), generator, self.ctx)
 
     def _quality(self, images: Tensor) -> dict:
         """The paper's Table 2 of a set."""

@@ -6,7 +6,6 @@ squared great-circle distance of the authors; fewer steps and cutouts than their
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +14,7 @@ from torch.nn import functional as F
 
 from tgvig_core.models.encoders.image_text import ImageTextEncoder
 from tgvig_core.models.vqgan import Vqgan
-from tgvig_core.utils.progress import Progress, silent, track
+from tgvig_core.utils.progress import QUIET, RunContext
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class VqganClipSettings:
 
 def vqgan_clip(
     model: Vqgan, encoder: ImageTextEncoder, prompt: str, size: int, settings: VqganClipSettings,
-    generator: torch.Generator, progress: Progress = silent, stop: threading.Event | None = None,
+    generator: torch.Generator, ctx: RunContext = QUIET,
 ) -> Tensor:  # fmt: skip
     """Images that fit a prompt.
 
@@ -55,17 +54,17 @@ def vqgan_clip(
         settings.images×3×S×S in [-1, 1], on the CPU.
     """
     text = encoder.encode_texts([prompt])[0]  # z_t = G(P)
-    made = [_image(model, encoder, text, size, settings, generator, progress, stop) for _ in range(settings.images)]
+    made = [_image(model, encoder, text, size, settings, generator, ctx) for _ in range(settings.images)]
     return torch.cat(made)
 
 
 def _image(
     model: Vqgan, encoder: ImageTextEncoder, text: Tensor, size: int, settings: VqganClipSettings,
-    generator: torch.Generator, progress: Progress, stop: threading.Event | None,
+    generator: torch.Generator, ctx: RunContext,
 ) -> Tensor:  # fmt: skip
     z = _random_codes(model, size // model.config.factor, generator).requires_grad_()
     optimiser = torch.optim.Adam([z], lr=settings.learning_rate)
-    for _ in track(range(settings.steps), "VQGAN-CLIP", settings.steps, progress, stop):
+    for _ in ctx.track(range(settings.steps), "VQGAN-CLIP", settings.steps):
         image = model.decode(model.quantise(z)[0]).clamp(-1, 1)
         seen = encoder.image_features(_cutouts(image, settings, generator))
         loss = great_circle(seen, text.to(seen.device)).mean()

@@ -9,7 +9,6 @@ import glob
 import hashlib
 import os
 import shutil
-import threading
 import time
 import uuid
 import zipfile
@@ -31,7 +30,7 @@ from tgvig_core.reports.audit import write_audit
 from tgvig_core.storage.run_folder import Run, writing
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.progress import Progress, check, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 SCORE_TOLERANCE, MAP_TOLERANCE = 1e-3, 1e-2
 """Largest differences that an export may have, relative to the score and to the map's highest value."""
@@ -71,7 +70,7 @@ class Wishes:
 
 def export(
     run: Path, out: Path, wishes: Wishes | None = None,
-    progress: Progress = silent, stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> Path:  # fmt: skip
     """Write the bundle of a run's detector and return its path.
 
@@ -96,7 +95,7 @@ def export(
             for older in out.parent.glob(f".{glob.escape(out.name)}.*.part*"):  # of an export that was killed
                 shutil.rmtree(older) if older.is_dir() else older.unlink()
             draft.mkdir(parents=True)
-            _fill(draft, opened, config, detector, card, photos, wishes, progress, stop)
+            _fill(draft, opened, config, detector, card, photos, wishes, ctx)
             _put(draft, out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -105,23 +104,23 @@ def export(
 
 def _fill(
     draft: Path, run: Run, config: dict, detector: PatchCore, card: dict, photos: list[Path], wishes: Wishes,
-    progress: Progress, stop: threading.Event | None,
+    ctx: RunContext,
 ) -> None:  # fmt: skip
     """All files of the bundle."""
     about = {"format": FORMAT, "kind": KIND, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "version": __version__}
     about |= described(run, config, detector, card, wishes) | {"versions": versions(wishes.formats)}
     steps = len(wishes.formats) + 2
     for step, name in enumerate(wishes.formats):
-        progress("Writing the bundle", step, steps)
-        check(stop)
+        ctx.progress("Writing the bundle", step, steps)
+        ctx.check()
         _write_format(name, detector, run.folder / "model", draft)
     if wishes.with_normals:
         _copy_normals(photos, about["normals"], draft)
     (draft / "config.json").write_text(strict_json.dumps(about.pop("config"), indent=2) + "\n", encoding="utf-8")
-    progress("Writing the bundle", steps - 2, steps)
+    ctx.progress("Writing the bundle", steps - 2, steps)
     about["agreement"] = _agreement(Bundle(draft, about | {"files": _listed(draft)}), detector, photos, wishes)
-    check(stop)
-    progress("Writing the bundle", steps - 1, steps)
+    ctx.check()
+    ctx.progress("Writing the bundle", steps - 1, steps)
     _write_words(draft, about)
     about["files"] = _listed(draft)
     _write_report(draft, run, about)
@@ -129,7 +128,7 @@ def _fill(
     (draft / "bundle.json").write_text(strict_json.dumps(about, indent=2) + "\n", encoding="utf-8")
     lines = [f"{facts['sha256']}  {name}\n" for name, facts in _listed(draft).items()]
     (draft / "checksums.sha256").write_text("".join(lines), encoding="utf-8")
-    progress("Writing the bundle", steps, steps)
+    ctx.progress("Writing the bundle", steps, steps)
 
 
 def _write_format(name: str, detector: PatchCore, model: Path, draft: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
+from tgvig_core.cli.interrupts import stoppable
 from tgvig_core.fitting.training_sets import named
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import one_line
-from tgvig_core.utils.progress import Progress, silent
+from tgvig_core.utils.progress import Progress, RunContext, silent
 
 if TYPE_CHECKING:
     from tgvig_core.inspection.inspector import Limits
@@ -48,6 +51,13 @@ class Bars:
         if step not in self.tasks:
             self.tasks[step] = self.bars.add_task(step, total=total)
         self.bars.update(self.tasks[step], completed=done, total=total)
+
+
+@contextmanager
+def running(quiet: bool, window: float = 30.0) -> Iterator[RunContext]:
+    """What a command hands to its long steps: a bar for each, and a stop by Ctrl-C or SIGTERM."""
+    with stoppable() as stop, Bars(quiet, window) as progress:
+        yield RunContext(progress, stop)
 
 
 class Judged:

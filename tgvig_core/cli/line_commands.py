@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tgvig_core.cli.console import Bars, Judged
+from tgvig_core.cli.console import Judged, running
 from tgvig_core.cli.interrupts import stoppable
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import RunContext
 
 if TYPE_CHECKING:
     from tgvig_core.inspection.inspector import Inspector
@@ -50,9 +51,9 @@ def inspect(
         Judged(inspector.limits, words, out, as_json, quiet) as show,
     ):
         if folder:
-            _watch(inspector, folder, out, heatmaps, judged.add, show, stop)
+            _watch(inspector, folder, out, heatmaps, judged.add, RunContext(show.progress, stop), show)
         else:
-            _inspect(inspector, paths, out, heatmaps, judged.add, show, stop)
+            _inspect(inspector, paths, out, heatmaps, judged.add, RunContext(show.progress, stop), show)
     raise typer.Exit(judged.exit_code)
 
 
@@ -78,14 +79,13 @@ def _opened(model: Path, format: str, device: str, threads: int | None) -> tuple
 
 
 def _inspect(
-    inspector: Inspector, paths: list[Path], out: Path, heatmaps: str, keep: Callable, show: Judged, stop
+    inspector: Inspector, paths: list[Path], out: Path, heatmaps: str, keep: Callable, ctx: RunContext, show: Judged
 ) -> None:
     from tgvig_core.inspection.inspector import heatmap_names, judged
-    from tgvig_core.utils.progress import track
 
     named = zip(paths, heatmap_names(paths), strict=True)
-    found = judged(inspector, named, out / "heatmaps", heatmaps, stop)
-    for verdict in track(found, "Inspecting the photos", len(paths), show.progress, stop):
+    found = judged(inspector, named, out / "heatmaps", heatmaps, ctx)
+    for verdict in ctx.track(found, "Inspecting the photos", len(paths)):
         show.row(keep(verdict))
 
 
@@ -97,7 +97,9 @@ def _one_folder(images: list[str]) -> Path:
     return Path(images[0]).resolve()  # however it is spelt: its photos are known by their paths
 
 
-def _watch(inspector: Inspector, folder: Path, out: Path, heatmaps: str, keep: Callable, show: Judged, stop) -> None:
+def _watch(
+    inspector: Inspector, folder: Path, out: Path, heatmaps: str, keep: Callable, ctx: RunContext, show: Judged
+) -> None:
     """Until the stop event is set; what an earlier command wrote into `out` is not inspected again."""
     from tgvig_core.inspection.inspector import judged
     from tgvig_core.inspection.verdict_log import lines_of
@@ -105,10 +107,10 @@ def _watch(inspector: Inspector, folder: Path, out: Path, heatmaps: str, keep: C
 
     known = ((Path(row["path"]), (row["bytes"], row["modified_ns"])) for row in lines_of(out) if "bytes" in row)
     show.waiting(folder)
-    for photos in arriving(folder, known, stop):
+    for photos in arriving(folder, known, ctx.stop):
         named = [(path, heatmap_name(path, stamp)) for path, stamp in photos]
         try:
-            found = judged(inspector, named, out / "heatmaps", heatmaps, stop)
+            found = judged(inspector, named, out / "heatmaps", heatmaps, ctx)
             for verdict, (_, stamp) in zip(found, photos, strict=False):
                 show.row(keep(verdict, bytes=stamp[0], modified_ns=stamp[1]))
         except Stopped:  # the way this ends
@@ -133,8 +135,8 @@ def export(
     from tgvig_core.reports.pdf import MISSING
 
     wishes = Wishes(tuple(formats or FORMATS), normals, threshold)
-    with stoppable() as stop, Bars(quiet or as_json) as progress:
-        about = open_bundle(write(run, out, wishes, progress, stop)).about
+    with running(quiet or as_json) as ctx:
+        about = open_bundle(write(run, out, wishes, ctx)).about
     if as_json:
         print(strict_json.dumps({"path": str(out), **about}, indent=2))
         return

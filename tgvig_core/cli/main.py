@@ -17,8 +17,7 @@ import typer
 
 from tgvig_core.benchmark import command as benchmarking
 from tgvig_core.cli import line_commands
-from tgvig_core.cli.console import Bars, show_check, show_doctor, show_prompts, show_result
-from tgvig_core.cli.interrupts import stoppable
+from tgvig_core.cli.console import running, show_check, show_doctor, show_prompts, show_result
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.memory import is_short, too_short
@@ -74,10 +73,10 @@ def prompts(
     )
     normals = read_normals(images)
     chosen, reason = registry.choose(pack, models_dir)
-    with stoppable() as stop, Bars(quiet or as_json) as progress:
+    with running(quiet or as_json) as ctx:
         encoder = registry.load_encoder(chosen, models_dir, device_of(device))
         embeddings = encoder.encode_images(normals.tensor(SIZE))
-        choice = choose_prompt(settings, encoder, embeddings, progress, stop)
+        choice = choose_prompt(settings, encoder, embeddings, ctx)
         where = map_of(choice.ranked, encoder, embeddings)
     show_prompts(choice, where, report(normals), f"{chosen.name} ({reason})", encoder.caveat, top, as_json)
 
@@ -114,7 +113,7 @@ def run(
 
     if resume:
         _check_resumed(context)
-        work: Callable = lambda progress, stop: pipeline.resume(out, device, progress, stop)  # noqa: E731
+        work: Callable = lambda ctx: pipeline.resume(out, device, ctx)  # noqa: E731
     else:
         if not images or not object_name:
             raise TgvigError("Give photos of good parts and --object NAME (or --resume to finish the run in --out).")
@@ -126,10 +125,10 @@ def run(
             generating=GeneratorSettings(count, anchor=anchor, variance=variance, policy=ViewPolicy(flips=flips, turns=turns)),
             integrating=IntegratorSettings(iterations, text),
         )  # fmt: skip
-        work = lambda progress, stop: pipeline.start(settings, progress, stop)  # noqa: E731
+        work = lambda ctx: pipeline.start(settings, ctx)  # noqa: E731
     try:
-        with stoppable() as stop, Bars(quiet or as_json) as progress:
-            result = work(progress, stop)
+        with running(quiet or as_json) as ctx:
+            result = work(ctx)
     except Stopped:
         print(f"Stopped. Finish it with: tgvig run --resume --out {out}", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -154,10 +153,10 @@ def check(
     from tgvig_core.runs.steps import check
 
     try:
-        with stoppable() as stop, Bars(quiet or as_json) as progress:
-            found = check.check_run(folder, thorough, device, progress, stop)
+        with running(quiet or as_json) as ctx:
+            found = check.check_run(folder, thorough, device, ctx)
             recommended = found["advice"]["recommended"]
-            result = pipeline.use(folder, recommended, device, progress, stop) if use else None
+            result = pipeline.use(folder, recommended, device, ctx) if use else None
     except Stopped:
         print(
             f"Stopped. The same command goes on, or finish the run: tgvig run --resume --out {folder}", file=sys.stderr

@@ -16,13 +16,12 @@ Distances are ‖f‖² − 2 f·c + ‖c‖² about the features' mean, formed 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from tgvig_core.utils.progress import Progress, silent, track
+from tgvig_core.utils.progress import QUIET, RunContext
 
 BLOCK = 2048
 """Rows among which the greedy choice is made."""
@@ -39,9 +38,7 @@ ROUNDING = 1e-5
 
 
 @torch.inference_mode()
-def select(
-    features: Tensor, count: int, seed: int = 0, progress: Progress = silent, stop: threading.Event | None = None
-) -> Tensor:
+def select(features: Tensor, count: int, seed: int = 0, ctx: RunContext = QUIET) -> Tensor:
     """Indices of `count` rows such that the farthest row from its nearest pick is as near as greedy choice makes it.
 
     Args:
@@ -60,7 +57,7 @@ def select(
         return torch.arange(total, device=features.device)
     first = int(torch.randint(total, (1,), generator=torch.Generator().manual_seed(seed)))
     order = _Search(features, count).order(first)
-    steps = track(range(count), "Choosing the patches to remember", count, progress, stop)
+    steps = ctx.track(range(count), "Choosing the patches to remember", count)
     return torch.tensor([next(order) for _ in steps], dtype=torch.int64, device=features.device)
 
 

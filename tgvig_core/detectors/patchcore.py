@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,7 +32,7 @@ from tgvig_core.utils import strict_json
 from tgvig_core.utils.atomic_write import whole
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import enough_for, in_parts
-from tgvig_core.utils.progress import Progress, silent, track
+from tgvig_core.utils.progress import QUIET, RunContext
 
 BATCH = 4
 
@@ -103,7 +102,7 @@ class PatchCore:
 
     def fit(
         self, images: Tensor, sources: Sequence[int], seed: int = 0,
-        progress: Progress = silent, stop: threading.Event | None = None,
+        ctx: RunContext = QUIET,
     ) -> None:  # fmt: skip
         """Fill the memory bank.
 
@@ -120,25 +119,23 @@ class PatchCore:
         if not _finite(images):
             raise TgvigError("An image to train on holds values that are not numbers: start the run anew.")
         with enough_for(f"learning from {len(images)} images", "generate fewer images"):
-            grids = self.grids(images, progress, stop)
-            picks = self.coreset(grids, seed, progress, stop)
+            grids = self.grids(images, ctx)
+            picks = self.coreset(grids, seed, ctx)
             self.model.memory_bank = grids.flatten(0, 2)[picks].clone()
         self.places = torch.stack(torch.unravel_index(picks.cpu(), grids.shape[:3]), dim=1)
         self.sources = torch.tensor(list(sources))[self.places[:, 0]]
 
-    def grids(self, images: Tensor, progress: Progress = silent, stop: threading.Event | None = None) -> Tensor:
+    def grids(self, images: Tensor, ctx: RunContext = QUIET) -> Tensor:
         """`features` of any number of images, a few at a time: N×rows×columns×D.
 
         Raises:
             TgvigError: memory is too short. Stopped: the stop event was set.
         """
         parts = images.split(BATCH)
-        steps = track(parts, "Looking at the good images", len(parts), progress, stop)
+        steps = ctx.track(parts, "Looking at the good images", len(parts))
         return torch.cat([g for part in steps for g in in_parts(self.features, part, "looking at good images")])
 
-    def coreset(
-        self, grids: Tensor, seed: int = 0, progress: Progress = silent, stop: threading.Event | None = None
-    ) -> Tensor:
+    def coreset(self, grids: Tensor, seed: int = 0, ctx: RunContext = QUIET) -> Tensor:
         """Which of the patches, N·rows·columns of them, a memory bank of these images keeps.
 
         Raises:
@@ -146,7 +143,7 @@ class PatchCore:
         """
         features = grids.flatten(0, 2)
         count = max(self.settings.coreset_least, math.ceil(self.settings.coreset_ratio * len(features)))
-        return select(features, count, seed, progress, stop)
+        return select(features, count, seed, ctx)
 
     @functools.cached_property
     def extractor(self) -> nn.Module:

@@ -8,7 +8,6 @@ a high score for another reason would find nothing.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
@@ -22,7 +21,7 @@ from tgvig_core.diagnosis.detectability_words import NAMES, words_of_all, words_
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.synthetic.defects import KINDS, Defect, UnseenError, make_defect
 from tgvig_core.synthetic.foreground import part_mask
-from tgvig_core.utils.progress import Progress, check, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
 WIDTHS, EXTENTS = (1.0, 2.0, 3.0, 4.0, 6.0), (8.0, 16.0, 32.0, 64.0)
@@ -94,7 +93,7 @@ class Detectability:
 
 def detectability(
     detector: PatchCore, normals: Tensor, policy: ViewPolicy, threshold: float, seed: int = 0,
-    progress: Progress = silent, stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> Detectability:  # fmt: skip
     """Which synthetic defects are found, by kind, strength and size.
 
@@ -115,15 +114,15 @@ def detectability(
     photos = _held_out(normals, policy, seed)
     searches, unseen = _searches(photos, normals.shape[-1], seed)
     total, scored, elsewhere = sum(search.most for search in searches), 0, 0
-    progress(STEP, 0, total)
+    ctx.progress(STEP, 0, total)
     while open_ := [search for search in searches if not search.settled]:
         for group in _chunks(open_):
-            check(stop)
+            ctx.check()
             made = [(search, defect) for search in group if (defect := search.next_defect())]
             elsewhere += _try(detector, threshold, made)
             scored += len(made)
-            progress(STEP, min(scored, total), total)
-    progress(STEP, total, total)
+            ctx.progress(STEP, min(scored, total), total)
+    ctx.progress(STEP, total, total)
     curves = tuple(_curve(kind, [s for s in searches if s.kind == kind]) for kind in KINDS if kind not in unseen)
     return Detectability(curves, unseen, PLACES, scored, elsewhere, words_of_all(curves, unseen, elsewhere))
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import random
 import shutil
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from tgvig_core.storage.run_folder import writing
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.atomic_write import whole
 from tgvig_core.utils.memory import enough_for
-from tgvig_core.utils.progress import Progress, silent, track
+from tgvig_core.utils.progress import QUIET, RunContext
 
 ODD_FACTOR = 1.4
 """How many times the others' median peak calls a photo odd; docs/odd_one.md says how often that names a good photo."""
@@ -68,9 +67,7 @@ class OddOne:
         return heatmap(self.photo.pixels, self.map, ODD_FACTOR * self.usual)
 
 
-def odd_ones(
-    detector: PatchCore, normals: NormalSet, progress: Progress = silent, stop: threading.Event | None = None
-) -> tuple[OddOne, ...]:
+def odd_ones(detector: PatchCore, normals: NormalSet, ctx: RunContext = QUIET) -> tuple[OddOne, ...]:
     """The photos unlike the others, in their order.
 
     Args:
@@ -83,13 +80,13 @@ def odd_ones(
     photos = normals.photos
     with enough_for(f"comparing {len(photos)} photos", "give fewer photos"):
         squares = (to_tensor(to_square(photo.pixels, detector.size)) for photo in photos)
-        seen = track(squares, "Looking at the photos", len(photos), progress, stop)
-        maps = left_out_maps(torch.cat([detector.features(square[None]) for square in seen]), progress, stop)
+        seen = ctx.track(squares, "Looking at the photos", len(photos))
+        maps = left_out_maps(torch.cat([detector.features(square[None]) for square in seen]), ctx)
     return tuple(OddOne(photos[at], maps[at].numpy(), usual) for at, usual in odd_places(maps.amax((1, 2))).items())
 
 
 @torch.inference_mode()
-def left_out_maps(grids: Tensor, progress: Progress = silent, stop: threading.Event | None = None) -> Tensor:
+def left_out_maps(grids: Tensor, ctx: RunContext = QUIET) -> Tensor:
     """Distance of each patch from the nearest patch of the other photos, wherever that lies there.
 
     Args:
@@ -102,7 +99,7 @@ def left_out_maps(grids: Tensor, progress: Progress = silent, stop: threading.Ev
         Stopped: the stop event was set.
     """
     draw, maps = random.Random(0), []
-    for at, grid in enumerate(track(grids, "Comparing the photos", len(grids), progress, stop)):
+    for at, grid in enumerate(ctx.track(grids, "Comparing the photos", len(grids))):
         others = [place for place in range(len(grids)) if place != at]
         bank = grids[draw.sample(others, min(len(others), MOST_OTHERS))].flatten(0, 2)
         maps.append(torch.cdist(grid.flatten(0, 1), bank).amin(1).view(grid.shape[:2]).cpu())
@@ -122,7 +119,7 @@ def odd_places(peaks: Tensor) -> dict[int, float]:
 
 def odd_notes(
     folder: Path, backbone: Backbone, normals: NormalSet, size: int, device: str = "cpu",
-    progress: Progress = silent, stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> list[dict[str, str]]:  # fmt: skip
     """The odd photos as notes (path, kind, text, heatmap), kept in FOLDER/odd for as long as the photos are the same.
 
@@ -141,7 +138,7 @@ def odd_notes(
         if (kept := strict_json.loads(file.read_text(encoding="utf-8")))["photos"] == shas:
             return kept["notes"]
     few = len(shas) < LEAST_PHOTOS
-    odd = () if few else odd_ones(PatchCore(backbone, size, device=device), normals, progress, stop)
+    odd = () if few else odd_ones(PatchCore(backbone, size, device=device), normals, ctx)
     with writing(folder):
         return _keep(file, shas, odd)
 

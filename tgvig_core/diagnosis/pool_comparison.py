@@ -9,7 +9,6 @@ predicts the AUROC on labelled photos was measured: docs/advice.md.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ from tgvig_core.fitting import training_sets as arms
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.synthetic.defects import KINDS, assorted
 from tgvig_core.synthetic.elastic_views import unseen_views
-from tgvig_core.utils.progress import Progress, silent, track
+from tgvig_core.utils.progress import QUIET, RunContext
 
 HELD_OUT = 12
 """Good images that are scored, at least."""
@@ -165,7 +164,7 @@ def compare(found: Mapping[str, Scores], seed: int = 0) -> Advice:
 
 def advise(
     detectors: Mapping[str, PatchCore], normals: Tensor, policy: ViewPolicy, seed: int = 0,
-    progress: Progress = silent, stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> Advice:  # fmt: skip
     """Hold out, score with every detector, compare.
 
@@ -177,7 +176,7 @@ def advise(
         Stopped: the stop event was set.
     """
     held = held_out(normals, policy, seed)
-    steps = track(detectors.items(), "Comparing what to learn from", len(detectors), progress, stop)
+    steps = ctx.track(detectors.items(), "Comparing what to learn from", len(detectors))
     return compare({arm: scored(detector, held) for arm, detector in steps}, seed)
 
 
@@ -238,7 +237,7 @@ class Lift:
 
 def lift(
     real: PatchCore, detector: PatchCore, arm: str, normals: Tensor, policy: ViewPolicy, seed: int = 0,
-    progress: Progress = silent, stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> Lift:  # fmt: skip
     """The advice about two pools only, quick enough for every training.
 
@@ -249,6 +248,6 @@ def lift(
     Raises:
         Stopped: the stop event was set.
     """
-    found = advise({"real": real, arm: detector}, normals, policy, seed, progress, stop)
+    found = advise({"real": real, arm: detector}, normals, policy, seed, ctx)
     alone, other = found.arms[0], found.arms[-1]
     return Lift(alone.auroc, other.auroc, other.difference, other.low, other.high, found.images, found.words)

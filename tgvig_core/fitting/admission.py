@@ -7,13 +7,12 @@ that its images often lie somewhat farther than another good photo would; docs/a
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from tgvig_core.detectors.patchcore import BATCH, PatchCore
-from tgvig_core.utils.progress import Progress, silent, track
+from tgvig_core.utils.progress import QUIET, RunContext
 
 TOO_FAR = 2.0
 """The limit, in thresholds of the detector of the photos alone. Sets of up to 1.9 were as good in the bank as out of it
@@ -56,7 +55,7 @@ class Gate:
 
 def admit(
     alone: PatchCore, generated: Tensor, good: float,
-    progress: Progress = silent, stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> Gate:  # fmt: skip
     """Measure every image of a set.
 
@@ -69,7 +68,7 @@ def admit(
         Stopped: the stop event was set.
     """
     parts = generated.split(BATCH)
-    steps = track(parts, "Measuring the generated images", len(parts), progress, stop)
+    steps = ctx.track(parts, "Measuring the generated images", len(parts))
     distances = [score for part in steps for score in alone.score(part).scores.tolist()]
     limit = TOO_FAR * good
     images = tuple(_admission(place, distance, limit) for place, distance in enumerate(distances))

@@ -8,7 +8,6 @@ is the order statistic of split conformal prediction (Vovk et al. 2005; Lei et a
 from __future__ import annotations
 
 import math
-import threading
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,7 +21,7 @@ from tgvig_core.inspection.score_scale import steepness
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import enough_for
-from tgvig_core.utils.progress import Progress, silent, track
+from tgvig_core.utils.progress import QUIET, RunContext, silent
 
 HELD_OUT_VIEWS = 20
 ALONE, FOLDS, ONCE = 10, 5, 40
@@ -79,17 +78,17 @@ class HeldOut:
 
 def calibrate(
     detector: PatchCore, pool: Pool, alone: PatchCore, normals: Tensor, policy: ViewPolicy, false_alarm: float = 0.05,
-    seed: int = 0, progress: Progress = silent, stop: threading.Event | None = None,
+    seed: int = 0, ctx: RunContext = QUIET,
 ) -> Calibration:  # fmt: skip
     """Threshold for a wished false-alarm rate; see `held_out` and `limits`."""
     if not 0 < false_alarm < 1:
         raise TgvigError(f"{false_alarm} is not a false-alarm rate: give a number between 0 and 1, such as 0.05.")
-    return limits(held_out(detector, pool, alone, normals, policy, seed, progress, stop), false_alarm)
+    return limits(held_out(detector, pool, alone, normals, policy, seed, ctx), false_alarm)
 
 
 def held_out(
     detector: PatchCore, pool: Pool, alone: PatchCore, normals: Tensor, policy: ViewPolicy, seed: int = 0,
-    progress: Progress = silent, stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> HeldOut:  # fmt: skip
     """Scores of good images that were not remembered.
 
@@ -108,16 +107,18 @@ def held_out(
     """
     others = score_prior.UNIT if detector.settings.unit else score_prior.PLAIN
     if len(normals) == 1:
-        return _views_held_out(alone, normals[0], policy, others, seed, progress, stop)
+        return _views_held_out(alone, normals[0], policy, others, seed, ctx)
     count = len(normals)
     parts = count if count <= ALONE else FOLDS
     folds = [list(range(count))[start::parts] for start in range(parts if count <= ONCE else 1)]
     scores, peaks = [], []
     with enough_for(f"comparing {count} photos", "give fewer photos"):
-        grids = detector.grids(pool.images, progress, stop)
-        for fold in track(folds, "Finding the threshold", len(folds), progress, stop):
+        grids = detector.grids(pool.images, ctx)
+        for fold in ctx.track(folds, "Finding the threshold", len(folds)):
             kept = grids[[source not in fold for source in pool.sources]]
-            result = detector.score(normals[fold], against=kept.flatten(0, 2)[detector.coreset(kept, seed, stop=stop)])
+            result = detector.score(
+                normals[fold], against=kept.flatten(0, 2)[detector.coreset(kept, seed, ctx.telling(silent))]
+            )
             scores.append(result.scores)
             peaks.append(result.maps.flatten(1).amax(1))
     return HeldOut(torch.cat(scores), torch.cat(peaks), count, count - count / parts, others)
@@ -125,12 +126,12 @@ def held_out(
 
 def _views_held_out(
     alone: PatchCore, normal: Tensor, policy: ViewPolicy, others: score_prior.Others, seed: int,
-    progress: Progress, stop: threading.Event | None,
+    ctx: RunContext,
 ) -> HeldOut:  # fmt: skip
     """Of a single photo. A mirrored or turned view is no view of what `alone` remembers: it would score like a defect."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 500_009)  # no view that training has seen
     plain = views(normal, HELD_OUT_VIEWS, replace(policy, flips=False, turns=False), generator)
-    steps = track(plain.split(4), "Finding the threshold", math.ceil(HELD_OUT_VIEWS / 4), progress, stop)
+    steps = ctx.track(plain.split(4), "Finding the threshold", math.ceil(HELD_OUT_VIEWS / 4))
     results = [alone.score(part) for part in steps]
     peaks = torch.cat([result.maps.flatten(1).amax(1) for result in results])
     return HeldOut(torch.cat([result.scores for result in results]), peaks, 1, 1, others)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from dataclasses import dataclass, replace
 from statistics import mean
 
@@ -18,7 +17,7 @@ from tgvig_core.models.vqgan import Vqgan
 from tgvig_core.photos.views import views
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import enough_for
-from tgvig_core.utils.progress import Progress, silent, track
+from tgvig_core.utils.progress import QUIET, RunContext
 
 
 @dataclass(frozen=True)
@@ -76,9 +75,7 @@ class Update:
         self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=rate, betas=betas, fused=True)
         self.taken = 0
 
-    def run(
-        self, generator: torch.Generator, step: str, progress: Progress = silent, stop: threading.Event | None = None
-    ) -> dict[str, float]:
+    def run(self, generator: torch.Generator, step: str, ctx: RunContext = QUIET) -> dict[str, float]:
         """All gradient steps of one iteration. Returns the mean of every loss.
 
         Raises:
@@ -86,7 +83,7 @@ class Update:
         """
         self.model.train()
         rows = []
-        for _ in track(range(self.settings.steps), step, self.settings.steps, progress, stop):
+        for _ in ctx.track(range(self.settings.steps), step, self.settings.steps):
             with enough_for("a learning step of the generator"):  # the views of a step need each other: no halves
                 rows.append(self._step(generator))
         names = rows[-1] if rows else {}  # the critic may join in mid-iteration: a mean is over the steps that have it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from tgvig_core.generation.latent_sampling import GeneratorSettings, generate, s
 from tgvig_core.models.encoders.image_text import ImageTextEncoder
 from tgvig_core.models.vqgan import Vqgan
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.progress import Progress, check, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class Integrator:
         self.update = Update(model, normals, generating, settings.update)
         self.done = 0
 
-    def iterations(self, progress: Progress = silent, stop: threading.Event | None = None) -> Iterator[Iteration]:
+    def iterations(self, ctx: RunContext = QUIET) -> Iterator[Iteration]:
         """Yield iterations until L of them are done.
 
         Raises:
@@ -108,17 +107,17 @@ class Integrator:
             Stopped: the stop event was set; the iterations yielded so far stay valid and the state can be saved.
         """
         while self.done < self.settings.iterations:
-            yield self._next(progress, stop)
+            yield self._next(ctx)
 
-    def _next(self, progress: Progress, stop: threading.Event | None) -> Iteration:
+    def _next(self, ctx: RunContext) -> Iteration:
         start, number = time.perf_counter(), self.done + 1
         step = f"Iteration {number} of {self.settings.iterations}"
         # a seed for every iteration, not one stream: a resumed run draws what an uninterrupted one draws
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
-        losses = self.update.run(generator, step, progress, stop)
-        check(stop)
+        losses = self.update.run(generator, step, ctx)
+        ctx.check()
         self.model.eval()
-        images = generate(self.model, self.normals, self.generating, generator, progress, stop)
+        images = generate(self.model, self.normals, self.generating, generator, ctx)
         similarity = set_similarity(self.encoder.encode_images(images), self.z_t)
         if not all(map(math.isfinite, (similarity, *losses.values()))):
             raise TgvigError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 
 import torch
@@ -12,7 +11,7 @@ from tgvig_core.models.vqgan import Vqgan
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import in_parts
-from tgvig_core.utils.progress import Progress, silent, track
+from tgvig_core.utils.progress import QUIET, RunContext
 
 ANCHORS = ("mean", "view")
 DECODE_BATCH = 4
@@ -94,8 +93,7 @@ def generate(
     normals: Tensor,
     settings: GeneratorSettings,
     generator: torch.Generator,
-    progress: Progress = silent,
-    stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> Tensor:
     """M images I⁺_m = p(z), z ~ N(E_d, Σ_d) (Eq. 3); views are encoded once for each normal.
 
@@ -122,7 +120,7 @@ def generate(
             latents[m] = z
     # forward passes alone are a fifth faster in this layout, also with weights in the usual one
     parts = torch.stack(latents).contiguous(memory_format=torch.channels_last).split(DECODE_BATCH)
-    steps = track(parts, "Generating images", len(parts), progress, stop)
+    steps = ctx.track(parts, "Generating images", len(parts))
     return torch.cat([_decoded(model, part) for part in steps])
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,7 +24,7 @@ from tgvig_core.photos.images import Photo, from_square, read_photo, save_png, t
 from tgvig_core.photos.reading import pixel_count
 from tgvig_core.storage.run_folder import writing
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.progress import Progress, check, silent, track
+from tgvig_core.utils.progress import QUIET, RunContext
 
 BAND = 256
 """Rows of a photo that are coloured at once."""
@@ -177,19 +176,19 @@ def _short(name: str) -> str:
     return os.fsencode(name)[-LONGEST:].decode(errors="ignore") if len(os.fsencode(name)) > LONGEST else name
 
 
-def check_photos(paths: Sequence[Path], progress: Progress = silent, stop: threading.Event | None = None) -> None:
+def check_photos(paths: Sequence[Path], ctx: RunContext = QUIET) -> None:
     """Read every photo once, so that a broken one is named before anything is written.
 
     Raises:
         TgvigError: see images.read_photo.
     """
-    for path in track(paths, "Checking the photos", len(paths), progress, stop):
+    for path in ctx.track(paths, "Checking the photos", len(paths)):
         read_photo(path)
 
 
 def inspect(
     inspector: Inspector, paths: Sequence[Path], folder: Path,
-    progress: Progress = silent, stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> Iterator[Verdict]:  # fmt: skip
     """Score photos and write all their heatmaps into the folder.
 
@@ -197,7 +196,7 @@ def inspect(
         TgvigError: a photo cannot be read or a heatmap cannot be written. Stopped: the stop event was set.
     """
     found = judged(inspector, zip(paths, heatmap_names(paths), strict=True), folder)
-    for verdict in track(found, "Inspecting the photos", len(paths), progress, stop):
+    for verdict in ctx.track(found, "Inspecting the photos", len(paths)):
         if verdict.error:
             raise TgvigError(verdict.error)
         yield verdict
@@ -205,7 +204,7 @@ def inspect(
 
 def judged(
     inspector: Inspector, photos: Iterable[tuple[Path, str]], folder: Path, heatmaps: str = "all",
-    stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> Iterator[Verdict]:  # fmt: skip
     """Verdicts in the photos' order; one that cannot be read gets its sentence, and the rest goes on.
 
@@ -228,7 +227,7 @@ def judged(
                 reading.append([(path, name, pool.submit(_read, path, inspector.size)) for path, name in group])
             if not reading:
                 break
-            check(stop)
+            ctx.check()
             read = [(path, name, future.result()) for path, name, future in reading.popleft()]
             written.append(_behind(pool, inspector, read, folder, heatmaps))
             if len(written) > AHEAD - 1:

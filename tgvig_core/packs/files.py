@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from tgvig_core.utils.downloads import download
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.folders import ASSETS, cache_dir, keep
 from tgvig_core.utils.memory import NOTES
-from tgvig_core.utils.progress import Progress, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 HUB_FILE = "model.safetensors"
 HUB_TIMEOUT = 5  # seconds
@@ -129,9 +128,7 @@ def _record(name: str, seen: str) -> None:
         )
 
 
-def fetch(
-    file: PackFile, models_dir: Path | None, progress: Progress = silent, stop: threading.Event | None = None
-) -> Path:
+def fetch(file: PackFile, models_dir: Path | None, ctx: RunContext = QUIET) -> Path:
     """The file, downloaded into the cache where it is not on this machine yet.
 
     Raises:
@@ -151,7 +148,7 @@ def fetch(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(cache_dir() / f"{file.name}.lock", timeout=0):
-            download(file.source, target, 0.5e6 * file.megabytes, progress, stop)
+            download(file.source, target, 0.5e6 * file.megabytes, ctx)
     except Timeout:
         raise TgvigError(f"Another process fetches {file.name} just now: wait until it has ended.") from None
     except (OSError, HTTPException) as error:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from tgvig_core.packs.files import PackFile, enforce, fetch, hub_answers, local_file
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.progress import Progress, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 COMPACT = "vqgan_compact_f8.safetensors"
 
@@ -122,21 +121,19 @@ def load_encoder(pack: Pack, models_dir: Path | None = None, device: str = "cpu"
 
 def load_generator(
     pack: Pack, models_dir: Path | None = None, device: str = "cpu",
-    progress: Progress = silent, stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ):  # fmt: skip
     """The pack's VQGAN on the device, in evaluation mode."""
     from tgvig_core.models.checkpoints import load_vqgan
 
-    return load_vqgan(fetch(pack.generator, models_dir, progress, stop)).to(device)
+    return load_vqgan(fetch(pack.generator, models_dir, ctx)).to(device)
 
 
-def load_backbone(
-    pack: Pack, models_dir: Path | None = None, progress: Progress = silent, stop: threading.Event | None = None
-):
+def load_backbone(pack: Pack, models_dir: Path | None = None, ctx: RunContext = QUIET):
     """The pack's Backbone, whose weights lie in the embedded package or in a checked file."""
     from tgvig_core.models.backbones import Backbone
 
-    weights = None if pack.backbone is _LITE0 else fetch(pack.backbone, models_dir, progress, stop)
+    weights = None if pack.backbone is _LITE0 else fetch(pack.backbone, models_dir, ctx)
     return Backbone(pack.backbone_name, pack.layers, weights)
 
 
@@ -150,9 +147,7 @@ class Models:
     backbone: object
 
 
-def load(
-    pack: Pack, models_dir: Path | None, device: str, progress: Progress = silent, stop: threading.Event | None = None
-) -> Models:
+def load(pack: Pack, models_dir: Path | None, device: str, ctx: RunContext = QUIET) -> Models:
     """All of a pack. The backbone is built once to see that its weights are there and fit.
 
     Raises:
@@ -161,7 +156,7 @@ def load(
     """
     from tgvig_core.models.backbones import patchcore_model
 
-    backbone = load_backbone(pack, models_dir, progress, stop)
+    backbone = load_backbone(pack, models_dir, ctx)
     patchcore_model(backbone, neighbours=1)
-    generator = load_generator(pack, models_dir, device, progress, stop)
+    generator = load_generator(pack, models_dir, device, ctx)
     return Models(pack, load_encoder(pack, models_dir, device), generator, backbone)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from tgvig_core.prompting.vocabulary import Sense, Word, clean_name
 from tgvig_core.utils.atomic_write import whole
 from tgvig_core.utils.csv_safe import guarded
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.progress import Progress, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 Rule = Literal["robust", "paper"]
 PAPER_THRESHOLD = 0.5  # S^p = {S_j | d > 0.5}
@@ -135,8 +134,7 @@ def rank_prompts(
     encoder: ImageTextEncoder,
     rule: Rule = "robust",
     cache: Path | None = None,
-    progress: Progress = silent,
-    stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> RankedPrompts:
     """Eq. 1: P = argmax over S^p of cos(f(I°), G(S_j)).
 
@@ -158,7 +156,7 @@ def rank_prompts(
         raise TgvigError(f"There is no word to describe {name!r} with; give some (`--words`) or another vocabulary.")
     f = mean_embedding(image_embeddings)
     texts = [prompt_text(name, word.text) for word in words]
-    embeddings = encode_texts_cached(encoder, texts, cache or text_cache_dir(), progress, stop)
+    embeddings = encode_texts_cached(encoder, texts, cache or text_cache_dir(), ctx)
     scores, distances = _scores(embeddings, f)
     threshold, kept, rule_text = _outliers(distances, rule)
     if not kept.any():

@@ -30,7 +30,7 @@ from tgvig_core.storage.run_folder import Run, writing
 from tgvig_core.storage.run_lock import alone_in
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import NOTES
-from tgvig_core.utils.progress import Progress, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Work:
     models: registry.Models
     device: str
     normals: NormalSet
-    progress: Progress = silent
-    stop: threading.Event | None = None
+    ctx: RunContext = QUIET
+    ctx: RunContext = QUIET
     finish: threading.Event | None = None  # ends the generation after the running iteration
 
     @contextmanager
@@ -62,7 +62,7 @@ class Work:
         return total
 
 
-def start(settings: RunSettings, progress: Progress = silent, stop: threading.Event | None = None) -> dict:
+def start(settings: RunSettings, ctx: RunContext = QUIET) -> dict:
     """Run the whole method into settings.out and return what result.json holds.
 
     Everything that the person gave is checked before the folder is made.
@@ -71,11 +71,11 @@ def start(settings: RunSettings, progress: Progress = silent, stop: threading.Ev
         TgvigError: something given cannot be used. Stopped: the stop event was set; `resume` finishes the run.
     """
     normals = read_normals(settings.photos)
-    tests = _read_tests(settings, progress, stop)
+    tests = _read_tests(settings, ctx)
     words_of(settings)
     device = device_of(settings.device)
     pack, reason = registry.choose(settings.pack, _folder(settings.models_dir))
-    models = registry.load(pack, _folder(settings.models_dir), device, progress, stop)
+    models = registry.load(pack, _folder(settings.models_dir), device, ctx)
     config = settings.as_json() | {"pack": pack.name}
     shas = [photo.sha256 for photo in normals.photos]
     folder = Path(settings.out)
@@ -83,12 +83,10 @@ def start(settings: RunSettings, progress: Progress = silent, stop: threading.Ev
     with alone_in(folder):
         run = Run.create(folder, {"settings": config, "pack_reason": reason, "photos_sha256": shas})
         run.journal("start", pack=pack.name, reason=reason, device=device)
-        return _steps(Work(replace(settings, pack=pack.name), run, models, device, normals, progress, stop), tests)
+        return _steps(Work(replace(settings, pack=pack.name), run, models, device, normals, ctx), tests)
 
 
-def resume(
-    folder: Path, device: str = "auto", progress: Progress = silent, stop: threading.Event | None = None
-) -> dict:
+def resume(folder: Path, device: str = "auto", ctx: RunContext = QUIET) -> dict:
     """Finish a run that was stopped or killed; a finished one gives its result again.
 
     Args:
@@ -101,15 +99,13 @@ def resume(
     if done := run.read_json("result.json"):
         return done
     with alone_in(folder):
-        work = opened(folder, device, progress, stop)
-        tests = _read_tests(work.settings, progress, stop)
+        work = opened(folder, device, ctx)
+        tests = _read_tests(work.settings, ctx)
         run.journal("resume")
         return _steps(work, tests)
 
 
-def use(
-    folder: Path, arm: str, device: str = "auto", progress: Progress = silent, stop: threading.Event | None = None
-) -> dict:
+def use(folder: Path, arm: str, device: str = "auto", ctx: RunContext = QUIET) -> dict:
     """Train a finished run anew from another pool and inspect again; what it had generated stays.
 
     Args:
@@ -123,8 +119,8 @@ def use(
     if former and former["arm"] == arm:
         return former
     with alone_in(folder):
-        work = opened(folder, device, progress, stop)
-        tests = _read_tests(work.settings, progress, stop)  # before anything goes
+        work = opened(folder, device, ctx)
+        tests = _read_tests(work.settings, ctx)  # before anything goes
         _, config = Run.open(folder)
         (folder / "result.json").unlink(missing_ok=True)  # first: a kill from here on is followed by a resume
         for name in ("model", "inspect"):
@@ -134,7 +130,7 @@ def use(
 
 
 def opened(
-    folder: Path, device: str = "auto", progress: Progress = silent, stop: threading.Event | None = None
+    folder: Path, device: str = "auto", ctx: RunContext = QUIET
 ) -> Work:  # fmt: skip
     """A run to go on with, its photos and models loaded.
 
@@ -148,8 +144,8 @@ def opened(
         raise TgvigError(f"The normal photos of {folder} have changed since it began: start a new run.")
     where = device_of(settings.device if device == "auto" else device)
     pack, _ = registry.choose(settings.pack, _folder(settings.models_dir))
-    models = registry.load(pack, _folder(settings.models_dir), where, progress, stop)
-    return Work(settings, run, models, where, normals, progress, stop)
+    models = registry.load(pack, _folder(settings.models_dir), where, ctx)
+    return Work(settings, run, models, where, normals, ctx)
 
 
 def _folder(given: str | None) -> Path | None:
@@ -169,7 +165,7 @@ def _steps(work: Work, tests: tuple[LabelledPhoto, ...]) -> dict:
     with work.timed("train"):
         detector, card = train(work, normals, best, work.settings.arm)
     with work.timed("inspect"):
-        shown = verdicts(detector, card, tests, work.run.folder, work.progress, work.stop)
+        shown = verdicts(detector, card, tests, work.run.folder, work.ctx)
     result = {
         "pack": work.models.pack.name, "device": work.device, "object": work.settings.object_name,
         "best_prompt": prompt, "sense": sense, "similarity": similarity, "best_iteration": best,
@@ -188,7 +184,7 @@ def _steps(work: Work, tests: tuple[LabelledPhoto, ...]) -> dict:
 def _compare(work: Work) -> list[dict[str, str]]:
     """Notes on photos unlike the others, told as soon as they are found."""
     folder, models = work.run.folder, work.models
-    notes = odd_notes(folder, models.backbone, work.normals, SIZE, work.device, work.progress, work.stop)
+    notes = odd_notes(folder, models.backbone, work.normals, SIZE, work.device, work.ctx)
     if not work.run.events("compared"):
         work.run.journal("compared", odd=[note["heatmap"] for note in notes])
     for note in notes:
@@ -211,9 +207,9 @@ def device_of(name: str) -> str:
     return name
 
 
-def _read_tests(settings: RunSettings, progress: Progress, stop: threading.Event | None) -> tuple[LabelledPhoto, ...]:
+def _read_tests(settings: RunSettings, ctx: RunContext) -> tuple[LabelledPhoto, ...]:
     tests = read_test_folder(Path(settings.test)) if settings.test else ()
-    check_photos([photo.path for photo in tests], progress, stop)
+    check_photos([photo.path for photo in tests], ctx)
     for photo in tests:
         read_mask(photo, SIZE)
     return tests
@@ -228,7 +224,7 @@ def _prompt(work: Work, normals: Tensor) -> tuple[str, str | None]:
         work.run.write_json("prompt.json", {"prompt": own, "sense": None, "lookup": "The prompt was given."})
         return own, None
     embeddings = encoder.encode_images(normals)  # f(I°)
-    choice = choose_prompt(work.settings, encoder, embeddings, work.progress, work.stop)
+    choice = choose_prompt(work.settings, encoder, embeddings, work.ctx)
     with writing(work.run.folder):
         write_csv(choice.ranked, work.run.folder / "prompts.csv")
     work.run.write_json("prompt_map.json", map_of(choice.ranked, encoder, embeddings))
@@ -254,7 +250,7 @@ def generate_sets(work: Work, normals: Tensor, prompt: str) -> list[float]:
         )
         if state := _state(run):
             integrator.load_state_dict(state)
-        for iteration in integrator.iterations(work.progress, work.stop):
+        for iteration in integrator.iterations(work.ctx):
             run.save_set(iteration.number, iteration.images)
             run.journal("iteration", number=iteration.number, similarity=iteration.similarity, losses=iteration.losses,
                         images=len(iteration.images), seconds=round(iteration.seconds, 3))  # fmt: skip

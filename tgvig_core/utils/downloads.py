@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -11,16 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from tgvig_core.utils.progress import Progress, check, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 WAIT = 20
 """Seconds without a byte after which a server is given up."""
 BLOCK = 1 << 20
 
 
-def download(
-    source: str, target: Path, least: float, progress: Progress = silent, stop: threading.Event | None = None
-) -> None:
+def download(source: str, target: Path, least: float, ctx: RunContext = QUIET) -> None:
     """Fetch a file; it appears under its name when all of it is there.
 
     What came before an interruption stays beside it where the server marks its files by an ETag: the next call asks for
@@ -36,7 +33,7 @@ def download(
         part = _part(target, answer)
         for other in set(target.parent.glob(f"{target.name}.*part")) - {part}:  # of a file that is no longer offered
             other.unlink()
-        _take(answer, part, done, size, progress, stop)
+        _take(answer, part, done, size, ctx)
     came = part.stat().st_size
     if came < max(size, least) or 0 < size < came:
         if came >= size:  # all that there is
@@ -76,16 +73,16 @@ def _mark(part: Path) -> str:
     return unquote(part.name.rsplit(".", 2)[1])
 
 
-def _take(answer, part: Path, done: int, size: int, progress: Progress, stop: threading.Event | None) -> None:
+def _take(answer, part: Path, done: int, size: int, ctx: RunContext) -> None:
     """Write what comes, after the `done` bytes that are there; a connection that breaks off early may raise nothing."""
     name = part.name.removesuffix(".part").rpartition(".")[0]
     try:
         with part.open("ab" if done else "wb") as out:
             while block := answer.read(BLOCK):
-                check(stop)
+                ctx.check()
                 out.write(block)
                 done += len(block)
-                progress(f"Fetching {name}", min(done, size or done), size or done)
+                ctx.progress(f"Fetching {name}", min(done, size or done), size or done)
     finally:
         if not _mark(part) and done < size:
             part.unlink(missing_ok=True)

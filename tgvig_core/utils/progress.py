@@ -1,9 +1,10 @@
-"""How long steps tell how far they are, and how they are stopped: one callback and one event, no globals."""
+"""How long steps tell how far they are, and how they are stopped: one value that every long step is handed, no globals."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from tgvig_core.utils.errors import Stopped
@@ -18,26 +19,43 @@ def silent(step: str, done: int, total: int) -> None:
     """The Progress of somebody who does not look."""
 
 
-def check(stop: threading.Event | None) -> None:
-    """Raise Stopped when the stop event is set.
+@dataclass(frozen=True)
+class RunContext:
+    """What whoever runs a long step hands to it.
 
-    Raises:
-        Stopped: the person asked for a stop.
+    Attributes:
+        progress: told how far the step is.
+        stop: an event; once it is set, the step ends before its next unit of work. None where nobody can stop it.
     """
-    if stop is not None and stop.is_set():
-        raise Stopped
+
+    progress: Progress = silent
+    stop: threading.Event | None = None
+
+    def check(self) -> None:
+        """Look at the stop event.
+
+        Raises:
+            Stopped: the person asked for a stop.
+        """
+        if self.stop is not None and self.stop.is_set():
+            raise Stopped
+
+    def track(self, items: Iterable[T], step: str, total: int) -> Iterator[T]:
+        """Yield items, reporting progress after each and looking at the stop event before each.
+
+        Raises:
+            Stopped: the person asked for a stop.
+        """
+        self.progress(step, 0, total)
+        for done, item in enumerate(items, start=1):
+            self.check()
+            yield item
+            self.progress(step, done, total)
+
+    def telling(self, progress: Progress) -> RunContext:
+        """The same stop, another listener."""
+        return replace(self, progress=progress)
 
 
-def track(
-    items: Iterable[T], step: str, total: int, progress: Progress = silent, stop: threading.Event | None = None
-) -> Iterator[T]:
-    """Yield items, reporting progress after each and looking at the stop event before each.
-
-    Raises:
-        Stopped: the person asked for a stop.
-    """
-    progress(step, 0, total)
-    for done, item in enumerate(items, start=1):
-        check(stop)
-        yield item
-        progress(step, done, total)
+QUIET = RunContext()
+"""Nobody looks, nobody stops."""

@@ -58,7 +58,7 @@ def make(part: Part, arguments: dict, watch: Watch) -> None:
     folder.mkdir(exist_ok=True)
     # a name of its own: a browser may keep the file of a former address
     name = f"{re.sub(r'[^a-z0-9]+', '-', part.choices.object_name.lower()).strip('-') or 'detector'}-{secrets.token_hex(3)}"
-    made = export(run, folder / f"{name}.zip", wishes, watch.progress, watch.stop)
+    made = export(run, folder / f"{name}.zip", wishes, watch.ctx)
     with zipfile.ZipFile(made) as zipped:
         (folder / f"{name}.html").write_bytes(zipped.read("report.html"))
     with made.open("rb") as file:

@@ -175,15 +175,13 @@ class Service:
         settings = replace(RunSettings.from_json(config["settings"], run.folder), **changes)
         models_dir, pack = self.options.models_dir, registry.PACKS[settings.pack]
         # the generator is fresh: an earlier generation has changed its weights
-        generator = registry.load_generator(pack, models_dir, self.device(), watch.progress, watch.stop)
-        features = registry.load_backbone(
-            registry.PACKS[backbone] if backbone else pack, models_dir, watch.progress, watch.stop
-        )
+        generator = registry.load_generator(pack, models_dir, self.device(), watch.ctx)
+        features = registry.load_backbone(registry.PACKS[backbone] if backbone else pack, models_dir, watch.ctx)
         models = registry.Models(pack, self.encoder(pack.name), generator, features)
         normals = read_normals(settings.photos)
         if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
             raise TgvigError("The photos have changed since this generation began: start a new one.")
-        return Work(settings, run, models, self.device(), normals, watch.progress, watch.stop, watch.finish)
+        return Work(settings, run, models, self.device(), normals, watch.ctx, watch.finish)
 
 
 def _keep_ranking(part: Part, run: Run, prompt: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tgvig_core.utils.atomic_write import is_draft, remove
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.memory import NOTES, free, is_short
+from tgvig_core.utils.progress import RunContext
 from tgvig_ui.parts.store import Store, read_json, write_json
 from tgvig_ui.security.visitors import Limits
 
@@ -79,6 +80,11 @@ class Watch:
     def progress(self, step: str, done: int, total: int) -> None:
         """The Progress callback of tgvig_core."""
         self.step, self.done, self.total = step, done, total
+
+    @property
+    def ctx(self) -> RunContext:
+        """What the core's long steps are handed."""
+        return RunContext(self.progress, self.stop)
 
     def note(self, text: str) -> None:
         """Keep a sentence with the job; what was said before is not said again."""

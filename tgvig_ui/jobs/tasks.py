@@ -54,7 +54,7 @@ class Jobs:
         choices = part.choices
         settings = self.service.settings(part, choices)
         embeddings = encoder.encode_images(read_normals(part.photos()).tensor(SIZE))
-        choice = choose_prompt(settings, encoder, embeddings, watch.progress, watch.stop)
+        choice = choose_prompt(settings, encoder, embeddings, watch.ctx)
         write_csv(choice.ranked, folder / "prompts.csv")
         write_json(folder / "prompt_map.json", map_of(choice.ranked, encoder, embeddings))
         write_json(folder / "ranking.json", ranking_of(choice, choices.object_name, encoder, embeddings))
@@ -72,7 +72,7 @@ class Jobs:
         if len(part.photos()) >= LEAST_PHOTOS:
             backbone = registry.load_backbone(self.service.pack()[0], self.service.options.models_dir)
             normals, device = read_normals(part.photos()), self.service.device()
-            odd_notes(part.folder, backbone, normals, SIZE, device, watch.progress, watch.stop)
+            odd_notes(part.folder, backbone, normals, SIZE, device, watch.ctx)
 
     def _measure_speed(self, watch: Watch) -> None:
         """Once on a machine: the estimate before a generation rests on it. The ranking stands without it."""
@@ -83,9 +83,7 @@ class Jobs:
         if known_speed(pack.name, device) is None:
             watch.progress("Measuring how fast this device is", 0, 0)
             try:
-                model = registry.load_generator(
-                    pack, self.service.options.models_dir, device, watch.progress, watch.stop
-                )
+                model = registry.load_generator(pack, self.service.options.models_dir, device, watch.ctx)
                 measure_speed(pack.name, model, device)
             except TgvigError as error:  # a generator that cannot be fetched, or does not fit into memory
                 watch.note(f"No images can be generated yet. {error}")
@@ -114,7 +112,7 @@ class Jobs:
         from tgvig_core.storage.run_lock import alone_in
 
         work = self.service.open_run(part, number, watch)
-        work = replace(work, progress=_telling_time(work, watch))
+        work = replace(work, ctx=watch.ctx.telling(_telling_time(work, watch)))
         normals = work.normals.tensor(SIZE).to(work.device)
         try:
             with alone_in(work.run.folder), work.timed("generate"):
@@ -190,11 +188,11 @@ class Jobs:
         detector, card = PatchCore.load(run / "model", self.service.device())
         tests = read_test_folder(part.folder / "tests" / "test")
         paths = [photo.path for photo in tests]
-        check_photos(paths, watch.progress, watch.stop)
+        check_photos(paths, watch.ctx)
         inspector = Inspector(detector, Limits.of(card["calibration"]))
         masked = any(photo.masks for photo in tests)
         target, rows, maps = run / "inspect", [], []
-        for place, verdict in enumerate(inspect(inspector, paths, target / "heatmaps", watch.progress, watch.stop)):
+        for place, verdict in enumerate(inspect(inspector, paths, target / "heatmaps", watch.ctx)):
             (target / "maps").mkdir(exist_ok=True)
             found = verdict.finding
             if masked:

@@ -18,7 +18,6 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from tgvig_core.utils.errors import Stopped
-from tgvig_core.utils.progress import check
 from tgvig_ui.jobs.queue import Watch
 from tgvig_ui.parts.generations import settings_of
 from tgvig_ui.parts.store import Part
@@ -156,8 +155,8 @@ def borrow(lender: Lender, work: Work, part: Part, number: int, watch: Watch) ->
     """
     wanted, models = work.settings.integrating.iterations, work.settings.models_dir or ""
     while (done := len(work.run.iterations())) < wanted:
-        check(watch.stop)
-        work.progress(f"Iteration {done + 1} of {wanted}, on the shared GPU", 0, 0)
+        watch.ctx.check()
+        work.ctx.progress(f"Iteration {done + 1} of {wanted}, on the shared GPU", 0, 0)
         try:
             lender.call(part.folder, iterate, str(part.folder), number, models)
         except Exception as error:  # gradio's, ZeroGPU's, that of the process with the GPU, or NobodyLooks

@@ -73,7 +73,7 @@ class _StandIn:
     def __init__(self, encoder) -> None:
         self.identity, self.dim, self._seeded = encoder.identity, encoder.dim, torch.Generator().manual_seed(0)
 
-    def encode_texts(self, texts, progress=None, stop=None) -> Tensor:
+    def encode_texts(self, texts, ctx=None) -> Tensor:
         return functional.normalize(torch.randn(len(texts), self.dim, generator=self._seeded), dim=-1)
 
 

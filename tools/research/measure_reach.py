@@ -27,7 +27,6 @@ from tgvig_core.detectors.kinds import KINDS, patchcore
 from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import to_tensor
-from tgvig_core.utils.progress import silent
 
 ARMS = ("real", "augment", "tgvig", "tgvig-view")
 EVERYTHING = PatchCoreSettings(coreset_least=10**9)
@@ -79,7 +78,7 @@ def main() -> None:
     print(f"| part | photos | seed | detector | {' | '.join(f'{arm} | all patches' for arm in ARMS)} |")
     print("|" + "---|" * (4 + 2 * len(ARMS)))
     for draw in plan.draws():
-        bench = begun(plan, draw, silent, None)
+        bench = begun(plan, draw)
         for kind in KINDS:
             cells = [cell for pair in figures(bench, kind).values() for cell in pair]
             print(f"| {draw.category} | {draw.shots} | {draw.seed} | {kind} | {' | '.join(cells)} |", flush=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 import torch
@@ -17,7 +16,7 @@ from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, p
 from tgvig_core.detectors.patchcore import BATCH
 from tgvig_core.models.backbones import Backbone, fill, local_weights, patchcore_model
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.progress import Progress, track
+from tgvig_core.utils.progress import RunContext
 
 NEIGHBOURS, CORESET = 9, 0.1
 """anomalib's defaults, which are the paper's."""
@@ -38,13 +37,11 @@ class PatchcoreAnomalib(AnomalibDetector):
         side = patch_side(self._model.feature_extractor, size)
         self._shown = Patchcore.configure_pre_processor((side, side)).transform
 
-    def learn(
-        self, images: Tensor, sources: Sequence[int], progress: Progress, stop: threading.Event | None
-    ) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector."""
         model = self._model.to(self.device).train()
         model.feature_extractor.eval()  # as anomalib does
-        _remember(model, images, self._shown, self.device, progress, stop)
+        _remember(model, images, self._shown, self.device, ctx)
         model.subsample_embedding(CORESET)
         return model, self._shown
 
@@ -66,13 +63,11 @@ class AnomalyDino(AnomalibDetector):
         side = patch_side(self._model.feature_encoder, size)
         self._shown = AnomalyDINO.configure_pre_processor((side, side)).transform
 
-    def learn(
-        self, images: Tensor, sources: Sequence[int], progress: Progress, stop: threading.Event | None
-    ) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector."""
         model = self._model.to(self.device).train()
         model.feature_encoder.eval()
-        _remember(model, images, self._shown, self.device, progress, stop)
+        _remember(model, images, self._shown, self.device, ctx)
         model.fit()
         return model, self._shown
 
@@ -97,10 +92,10 @@ class _LocalDino(AnomalyDINOModel):
 @torch.no_grad()
 def _remember(
     model: nn.Module, images: Tensor, shown: Transform, device: torch.device,
-    progress: Progress, stop: threading.Event | None,
+    ctx: RunContext,
 ) -> None:  # fmt: skip
     """Show a model in training mode all images: it keeps their patches."""
     model.embedding_store.clear()  # what a fit that was stopped had shown it
     parts = images.split(BATCH)
-    for part in track(parts, "Looking at the good images", len(parts), progress, stop):
+    for part in ctx.track(parts, "Looking at the good images", len(parts)):
         model(shown(part.to(device)))

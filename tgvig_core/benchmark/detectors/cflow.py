@@ -6,7 +6,6 @@ together, so that a photo's score depends on the other photos; here it is taken 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,7 +20,7 @@ from tgvig_core.benchmark.detectors.training import BARE, Length, train
 from tgvig_core.detectors.patchcore import BATCH
 from tgvig_core.models.backbone_layers import spread_layers
 from tgvig_core.models.backbones import Backbone, fill, local_weights
-from tgvig_core.utils.progress import Progress
+from tgvig_core.utils.progress import RunContext
 
 FIBRES = 64
 """Patches in one step of the optimiser, as in anomalib."""
@@ -55,9 +54,7 @@ class Cflow(AnomalibDetector):
         self.layers = spread_layers(backbone.name)
         self._state = local_weights(backbone)
 
-    def learn(
-        self, images: Tensor, sources: Sequence[int], progress: Progress, stop: threading.Event | None
-    ) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector."""
         module = Module(self.backbone.name, self.layers, pre_trained=False, **BARE)
         model = module.model
@@ -67,7 +64,7 @@ class Cflow(AnomalibDetector):
         transform = module.pre_processor.transform
         steps, batch = self.settings.of(len(images))
         model.fiber_batch_size = min(FIBRES, batch * _fewest(model.encoder, side))
-        self.losses = train(module, "CFlow", images, steps, batch, self.device, progress, stop)
+        self.losses = train(module, "CFlow", images, steps, batch, self.device, ctx)
         model.anomaly_map_generator = scaled = TrainedScale(self.layers)
         model.to(self.device).eval()
         for part in images.split(BATCH):

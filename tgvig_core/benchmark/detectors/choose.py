@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings, ScoreSe
 from tgvig_core.models.backbone_layers import spread_layers
 from tgvig_core.models.backbones import Backbone
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.progress import Progress, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 
 class Detector(Protocol):
@@ -30,7 +29,7 @@ class Detector(Protocol):
 
     def fit(
         self, images: Tensor, sources: Sequence[int], seed: int = 0,
-        progress: Progress = silent, stop: threading.Event | None = None,
+        ctx: RunContext = QUIET,
     ) -> None:  # fmt: skip
         """Learn from images, N×3×S×S in [-1, 1]; `sources` says which normal photo each is or comes from.
 

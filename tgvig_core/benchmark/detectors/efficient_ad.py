@@ -7,7 +7,6 @@ no validation set. anomalib means to lower the rate for the last steps, but coun
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from tgvig_core.benchmark.detectors.training import BARE, train
 from tgvig_core.detectors.patchcore import BATCH
 from tgvig_core.models.backbones import Backbone
 from tgvig_core.photos.views import ViewPolicy, views
-from tgvig_core.utils.progress import Progress
+from tgvig_core.utils.progress import RunContext
 
 SMALLEST = 256
 """px; anomalib's autoencoder takes no smaller side, so that smaller squares are shown enlarged."""
@@ -86,26 +85,24 @@ class EfficientAd(AnomalibDetector):
         self._teacher = own_teacher.published(models_dir)
         self._channels = own_teacher.CHANNELS if self._teacher else own_teacher.channels_of(backbone)
 
-    def learn(
-        self, images: Tensor, sources: Sequence[int], progress: Progress, stop: threading.Event | None
-    ) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector."""
         side = max(SMALLEST, self.size)
         shown = Module.configure_pre_processor((side, side))
         module = _Offline(teacher_out_channels=self._channels, pre_processor=shown, **BARE)
         model, others = module.model, own_teacher.outside(self.models_dir, images)
-        self._teach(model.teacher, shown.transform(images), others, progress, stop)
+        self._teach(model.teacher, shown.transform(images), others, ctx)
         model.mean_std.update(teacher_scale(model.teacher, images, shown.transform, self.device))
         module.imagenet_loader = DataLoader(_Penalty(others, side), batch_size=1, shuffle=True)
         module.imagenet_iterator = iter(module.imagenet_loader)
-        self.losses = train(module, "EfficientAD", images, self.settings.steps, 1, self.device, progress, stop)
+        self.losses = train(module, "EfficientAD", images, self.settings.steps, 1, self.device, ctx)
         model.to(self.device).eval()
         model.quantiles.update(map_scale(model, self._held_out(images, sources), shown.transform, self.device))
         return model, shown.transform
 
     def _teach(
         self, teacher: nn.Module, images: Tensor, others: Sequence[Path],
-        progress: Progress, stop: threading.Event | None,
+        ctx: RunContext,
     ) -> None:  # fmt: skip
         if self._teacher:
             return own_teacher.load_published(teacher, self._teacher)
@@ -115,7 +112,7 @@ class EfficientAd(AnomalibDetector):
         settings = self.settings
         self.teacher_losses = own_teacher.distil(
             teacher, self.backbone, seen, settings.teacher_steps, settings.teacher_batch, settings.teacher_rate,
-            self.device, progress, stop,
+            self.device, ctx,
         )  # fmt: skip
 
     def _held_out(self, images: Tensor, sources: Sequence[int]) -> Tensor:

@@ -6,7 +6,6 @@ anomalib's Engine, thresholds and normalisation stay out: with a handful of phot
 from __future__ import annotations
 
 import contextlib
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,7 +17,7 @@ from tgvig_core.detectors.nearest_neighbour import resized
 from tgvig_core.detectors.patchcore import BATCH, ScoreSet
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import enough_for, in_parts
-from tgvig_core.utils.progress import Progress, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 Transform = Callable[[Tensor], Tensor]
 """From images in [0, 1] to what a model wants to see."""
@@ -42,9 +41,7 @@ class AnomalibDetector(ABC):
         self.losses: list[float] = []
 
     @abstractmethod
-    def learn(
-        self, images: Tensor, sources: Sequence[int], progress: Progress, stop: threading.Event | None
-    ) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """The fitted model and what it wants done to images first; random numbers come from torch's and NumPy's own.
 
         Args:
@@ -53,7 +50,7 @@ class AnomalibDetector(ABC):
 
     def fit(
         self, images: Tensor, sources: Sequence[int], seed: int = 0,
-        progress: Progress = silent, stop: threading.Event | None = None,
+        ctx: RunContext = QUIET,
     ) -> None:  # fmt: skip
         """Learn from good images; the same seed gives the same detector on a CPU.
 
@@ -70,7 +67,7 @@ class AnomalibDetector(ABC):
         if not images.isfinite().all():
             raise TgvigError("An image to train on holds values that are not numbers: start the run anew.")
         with enough_for(f"learning from {len(images)} images", "generate fewer images"), seeded(seed):
-            network, self._transform = self.learn(images.cpu() * 0.5 + 0.5, sources, progress, stop)
+            network, self._transform = self.learn(images.cpu() * 0.5 + 0.5, sources, ctx)
         self.network = network.to(self.device).eval()
 
     @torch.inference_mode()

@@ -7,7 +7,6 @@ no random grey and, unless asked for, few steps. Channels are the backbone's whe
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from tgvig_core.packs.files import models_folders
 from tgvig_core.photos.images import read_photo, to_square, to_tensor
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.folders import ASSETS
-from tgvig_core.utils.progress import Progress, track
+from tgvig_core.utils.progress import RunContext
 
 CHANNELS = 384
 """Of the published teacher."""
@@ -92,7 +91,7 @@ def square(path: Path, size: int) -> Tensor:
 
 def distil(
     network: nn.Module, backbone: Backbone, images: Tensor, steps: int, batch: int, rate: float, device: torch.device,
-    progress: Progress, stop: threading.Event | None,
+    ctx: RunContext,
 ) -> list[float]:  # fmt: skip
     """Teach a patch description network, in place, the backbone's features at the centre of each of its patches.
 
@@ -109,11 +108,11 @@ def distil(
         TgvigError: memory is short or features are not finite. Stopped: the stop event was set.
     """
     images = images[torch.linspace(0, len(images) - 1, min(MOST, len(images))).long()]
-    wanted = targets(backbone, images, network.conv4.out_channels, device, progress, stop)
+    wanted = targets(backbone, images, network.conv4.out_channels, device, ctx)
     optimiser = torch.optim.Adam(network.parameters(), rate, weight_decay=DECAY)
     network.to(device).train()
     losses = []
-    for _ in track(range(steps), "Distilling EfficientAD's teacher", steps, progress, stop):
+    for _ in ctx.track(range(steps), "Distilling EfficientAD's teacher", steps):
         picks = torch.randint(len(images), (batch,))
         loss = F.mse_loss(network(images[picks].to(device)), wanted[picks].to(device))
         optimiser.zero_grad()
@@ -131,7 +130,7 @@ def channels_of(backbone: Backbone) -> int:
 
 def targets(
     backbone: Backbone, images: Tensor, channels: int, device: torch.device,
-    progress: Progress, stop: threading.Event | None,
+    ctx: RunContext,
 ) -> Tensor:  # fmt: skip
     """What the teacher shall give for images: PatchCore's features of them at twice their side, whitened per channel.
 
@@ -141,9 +140,7 @@ def targets(
     side = images.shape[-1]
     eyes = PatchCore(backbone, 2 * side, device=str(device))
     found = []
-    for part in track(
-        images.split(BATCH), "Looking with the teacher's teacher", -(-len(images) // BATCH), progress, stop
-    ):
+    for part in ctx.track(images.split(BATCH), "Looking with the teacher's teacher", -(-len(images) // BATCH)):
         large = F.interpolate(part * 2 - 1, size=(2 * side, 2 * side), mode="bilinear", align_corners=False)
         grid = eyes.features(large).clone().permute(0, 3, 1, 2)  # a clone is no inference tensor any more
         if grid.shape[1] > channels:

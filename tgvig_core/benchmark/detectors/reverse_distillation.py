@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform
 from tgvig_core.benchmark.detectors.training import BARE, Length, train
 from tgvig_core.models.backbones import Backbone, fill, local_weights
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.progress import Progress
+from tgvig_core.utils.progress import RunContext
 
 LAYERS = ("layer1", "layer2", "layer3")
 DECODERS = (
@@ -59,14 +58,12 @@ class ReverseDistillation(AnomalibDetector):
             )
         self._state = local_weights(backbone)
 
-    def learn(
-        self, images: Tensor, sources: Sequence[int], progress: Progress, stop: threading.Event | None
-    ) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector."""
         side = max(2, round(self.size / STRIDE)) * STRIDE
         shown = Module.configure_pre_processor((side, side))
         module = Module(self._name, LAYERS, pre_trained=False, pre_processor=shown, **BARE)
         fill(module.model.encoder, self.backbone, LAYERS, self._state)
         steps, batch = self.settings.of(len(images))
-        self.losses = train(module, "Reverse Distillation", images, steps, batch, self.device, progress, stop)
+        self.losses = train(module, "Reverse Distillation", images, steps, batch, self.device, ctx)
         return module.model, shown.transform

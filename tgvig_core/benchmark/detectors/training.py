@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, RandomSampler
 
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.progress import Progress, check
+from tgvig_core.utils.progress import RunContext
 
 BARE = {"post_processor": False, "evaluator": False, "visualizer": False}
 """What anomalib's modules are built without: thresholds and normalised scores, metrics, pictures."""
@@ -55,7 +54,7 @@ class Length:
 
 def train(
     module: AnomalibModule, name: str, images: Tensor, steps: int, batch: int, device: torch.device,
-    progress: Progress, stop: threading.Event | None,
+    ctx: RunContext,
 ) -> list[float]:  # fmt: skip
     """Train a module in place and leave it on the CPU.
 
@@ -71,7 +70,7 @@ def train(
     Raises:
         TgvigError: a loss is not finite. Stopped: the stop event was set.
     """
-    watch = _Watch(f"Training {name}", steps, progress, stop)
+    watch = _Watch(f"Training {name}", steps, ctx)
     own = not module.automatic_optimization  # then the Trainer counts the optimiser's steps, not the batches
     sampler = RandomSampler(images, num_samples=steps * batch)
     with _quiet():
@@ -88,15 +87,15 @@ def train(
 class _Watch(Callback):
     """Tells how far training is, stops it when asked to, and keeps the losses."""
 
-    def __init__(self, what: str, steps: int, progress: Progress, stop: threading.Event | None) -> None:
-        self.what, self.steps, self.progress, self.stop = what, steps, progress, stop
+    def __init__(self, what: str, steps: int, ctx: RunContext) -> None:
+        self.what, self.steps, self.ctx = what, steps, ctx
         self.losses: list[float] = []
 
     def on_train_start(self, *_) -> None:
-        self.progress(self.what, 0, self.steps)
+        self.ctx.progress(self.what, 0, self.steps)
 
     def on_train_batch_start(self, *_) -> None:
-        check(self.stop)
+        self.ctx.check()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: AnomalibModule, outputs: dict, *_) -> None:
         loss = float(outputs["loss"])
@@ -105,7 +104,7 @@ class _Watch(Callback):
                 f"{self.what} failed, its loss is {loss} after {len(self.losses)} steps: use another seed."
             )
         self.losses.append(loss)
-        self.progress(self.what, len(self.losses), self.steps)
+        self.ctx.progress(self.what, len(self.losses), self.steps)
 
 
 def _batch(images: list[Tensor]) -> ImageBatch:

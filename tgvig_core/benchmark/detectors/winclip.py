@@ -6,7 +6,6 @@ images first, it still runs, but windows of one place attend to each other; here
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from tgvig_core.models.encoders.clip_weights import load_clip
 from tgvig_core.packs.files import PackFile, local_file
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import in_parts
-from tgvig_core.utils.progress import Progress, track
+from tgvig_core.utils.progress import RunContext
 
 WEIGHTS = PackFile(
     "ViT-B-16-plus-240-laion400m_e31.safetensors", "CLIP ViT-B-16-plus-240, LAION-400M, of open_clip",
@@ -57,14 +56,12 @@ class WinClip(AnomalibDetector):
         self._model = _LocalWinClip(clip)
         self._shown = Module.configure_pre_processor().transform
 
-    def learn(
-        self, images: Tensor, sources: Sequence[int], progress: Progress, stop: threading.Event | None
-    ) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector. All images are references."""
         model = self._model.to(self.device).eval()
         model.setup(NAME)
         parts, found = images.split(BATCH), []
-        for part in track(parts, "Looking at the good images", len(parts), progress, stop):
+        for part in ctx.track(parts, "Looking at the good images", len(parts)):
             found += in_parts(self._encoded, part, "looking at good images")
         model.refer_to(found)
         return model, self._shown

@@ -6,7 +6,6 @@ a cell in which two workers died gets a row with an error, and the others of its
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from tgvig_core.benchmark.plan import Cell, Draw, Plan
 from tgvig_core.benchmark.results.rows import failed, key_of, sentence_of
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import Stopped
-from tgvig_core.utils.progress import Progress, check, silent
+from tgvig_core.utils.progress import QUIET, RunContext, silent
 
 Todo = Sequence[tuple[Draw, tuple[Cell, ...]]]
 """Draws, and those of their cells that are to be measured."""
-Measure = Callable[[Plan, Draw, Sequence[Cell], Progress, threading.Event | None], Iterator[dict]]
+Measure = Callable[[Plan, Draw, Sequence[Cell], RunContext], Iterator[dict]]
 """Yields the rows of a draw's cells in their order. Workers import it by its name: it is a function of a module."""
 
 DEATHS = 2
@@ -48,7 +47,7 @@ class Crew(Protocol):
         """What workers say within some seconds: a row, that they died, or (None) that they are done."""
 
 
-def spread(plan: Plan, todo: Todo, crew: Crew, stop: threading.Event | None = None) -> Iterator[dict]:
+def spread(plan: Plan, todo: Todo, crew: Crew, ctx: RunContext = QUIET) -> Iterator[dict]:
     """Rows of all cells in `todo` as they end, one for each, in no order.
 
     Raises:
@@ -57,7 +56,7 @@ def spread(plan: Plan, todo: Todo, crew: Crew, stop: threading.Event | None = No
     waiting = deque(_Share(plan, draw, cells) for draw, cells in todo)
     measured: dict[Hashable, _Share] = {}
     while waiting or measured:
-        check(stop)
+        ctx.check()
         while waiting and len(measured) < crew.places:
             share = waiting.popleft()
             measured[crew.begin(share.draw, tuple(share.missing.values()))] = share
@@ -96,9 +95,7 @@ class _Share:
             yield failed(cell, self.plan, f"The process that measured it died ({how}), twice: {remedy}.")
 
 
-def rows_of(
-    measure: Measure, plan: Plan, draw: Draw, cells: Sequence[Cell], stop: threading.Event | None = None
-) -> Iterator[dict]:
+def rows_of(measure: Measure, plan: Plan, draw: Draw, cells: Sequence[Cell], ctx: RunContext = QUIET) -> Iterator[dict]:
     """What a worker does with a draw: a row for every cell, come what may.
 
     Raises:
@@ -106,7 +103,7 @@ def rows_of(
     """
     missing = {cell.key: cell for cell in cells}
     try:
-        for row in measure(plan, draw, cells, silent, stop):
+        for row in measure(plan, draw, cells, ctx.telling(silent)):
             yield _plain(missing.pop(key_of(row)), plan, row)
         problem = "Its draw ended without a row for it: this is a bug, please report it."
     except Stopped:

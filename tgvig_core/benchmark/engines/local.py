@@ -19,13 +19,14 @@ from multiprocessing.process import BaseProcess
 from tgvig_core.benchmark.engines.engine import Died, Measure, Todo, rows_of, spread
 from tgvig_core.benchmark.plan import Cell, Draw, Plan
 from tgvig_core.utils.errors import Stopped
+from tgvig_core.utils.progress import QUIET, RunContext
 
 GRACE = 5.0
 """Seconds in which a process that is stopped may tidy up."""
 
 
 def run(
-    plan: Plan, todo: Todo, workers: int, measure: Measure, stop: threading.Event | None = None
+    plan: Plan, todo: Todo, workers: int, measure: Measure, ctx: RunContext = QUIET
 ) -> Generator[dict]:  # fmt: skip
     """Rows as they come from `workers` processes, which share this machine's cores.
 
@@ -33,7 +34,7 @@ def run(
         Stopped: the stop event was set; no process is left.
     """
     with contextlib.closing(_Processes(plan, min(workers, len(todo)), measure)) as crew:
-        yield from spread(plan, todo, crew, stop)
+        yield from spread(plan, todo, crew, ctx)
 
 
 def cores() -> int:
@@ -112,7 +113,7 @@ def _work(plan: Plan, measure: Measure, pipe: Connection, threads: int) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, Stopped):  # nobody listens any more
         while True:
             draw, cells = pipe.recv()
-            for row in rows_of(measure, plan, draw, cells, stop):
+            for row in rows_of(measure, plan, draw, cells, RunContext(stop=stop)):
                 pipe.send(row)
             pipe.send(None)
 

@@ -13,7 +13,6 @@ import math
 import os
 import signal
 import sys
-import threading
 from collections.abc import Generator, Iterator, Sequence
 from types import ModuleType
 
@@ -21,6 +20,7 @@ from tgvig_core.benchmark.engines.engine import Died, Measure, Todo, rows_of, sp
 from tgvig_core.benchmark.engines.local import cores
 from tgvig_core.benchmark.plan import Cell, Draw, Plan
 from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import QUIET, RunContext
 
 STORE = 128 * 2**20
 """Bytes of the shared memory of a cluster of this machine: only rows go through it."""
@@ -33,7 +33,7 @@ WORDS = {
 
 
 def run(
-    plan: Plan, todo: Todo, workers: int, measure: Measure, stop: threading.Event | None = None, address: str | None = None
+    plan: Plan, todo: Todo, workers: int, measure: Measure, ctx: RunContext = QUIET, address: str | None = None
 ) -> Generator[dict]:  # fmt: skip
     """Rows as they come from at most `workers` tasks at once.
 
@@ -44,7 +44,7 @@ def run(
         TgvigError: Ray is not installed, or no cluster answers. Stopped: the stop event was set.
     """
     with _cluster(address, workers) as ray:
-        yield from spread(plan, todo, _Tasks(ray, plan, measure, workers), stop)
+        yield from spread(plan, todo, _Tasks(ray, plan, measure, workers), ctx)
 
 
 class _Tasks:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Callable, Iterable, Sequence, Sized
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +17,7 @@ from tgvig_core.models.encoders.text_cache import encode_texts_cached, text_cach
 from tgvig_core.utils.checksums import check_packaged
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import in_parts
-from tgvig_core.utils.progress import Progress, check, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 IMAGE_BATCH = 16
 TEXT_BATCH = 64  # of a length with each other: on a CPU larger ones were no faster and hold more padding
@@ -52,9 +51,7 @@ class ImageTextEncoder(Protocol):
         """f with its gradient, of as many images as memory allows: N×3×H×W in [-1, 1] to N×D rows on the device."""
         ...
 
-    def encode_texts(
-        self, texts: Sequence[str], progress: Progress = silent, stop: threading.Event | None = None
-    ) -> torch.Tensor:
+    def encode_texts(self, texts: Sequence[str], ctx: RunContext = QUIET) -> torch.Tensor:
         """G: N texts to N×D float32 unit-norm rows on the CPU, in their order. Raises Stopped."""
         ...
 
@@ -97,15 +94,13 @@ class OpenClipEncoder:
         return self._model.encode_image(prepared, normalize=True).float()
 
     @torch.inference_mode()
-    def encode_texts(
-        self, texts: Sequence[str], progress: Progress = silent, stop: threading.Event | None = None
-    ) -> torch.Tensor:
+    def encode_texts(self, texts: Sequence[str], ctx: RunContext = QUIET) -> torch.Tensor:
         """See ImageTextEncoder. Texts over the context length (77 tokens) are cut by the tokenizer."""
 
         def encode(batch: list[str]) -> torch.Tensor:
             return functional.normalize(_clip_text(self._model, self._tokenizer(batch).to(self._device)), dim=-1)
 
-        return _in_batches(texts, encode, progress, stop)
+        return _in_batches(texts, encode, ctx)
 
 
 class ConseEncoder:
@@ -164,9 +159,7 @@ class ConseEncoder:
         )  # a fifth faster
 
     @torch.inference_mode()
-    def encode_texts(
-        self, texts: Sequence[str], progress: Progress = silent, stop: threading.Event | None = None
-    ) -> torch.Tensor:
+    def encode_texts(self, texts: Sequence[str], ctx: RunContext = QUIET) -> torch.Tensor:
         """See ImageTextEncoder. Texts over 256 tokens are cut."""
 
         def encode(batch: list[list[int]]) -> torch.Tensor:
@@ -178,7 +171,7 @@ class ConseEncoder:
 
         # all tokens first: sorted by their number, a sixth fewer are computed than sorted by characters
         tokens = self._tokenizer(list(texts), truncation=True, max_length=256)["input_ids"] if texts else []
-        return _in_batches(tokens, encode, progress, stop)
+        return _in_batches(tokens, encode, ctx)
 
 
 def class_names() -> list[str]:
@@ -210,19 +203,17 @@ def _rows(encode: Callable[[torch.Tensor], torch.Tensor], batches: Iterable[torc
     return _numbers(torch.cat([r for batch in batches for r in in_parts(encode, batch, "comparing images with words")]))
 
 
-def _in_batches(
-    texts: Sequence[Sized], encode: Callable[[list], torch.Tensor], progress: Progress, stop: threading.Event | None
-) -> torch.Tensor:
+def _in_batches(texts: Sequence[Sized], encode: Callable[[list], torch.Tensor], ctx: RunContext) -> torch.Tensor:
     """Encode short texts (or lists of tokens) with short ones, and put the rows back in the order asked for."""
     if not texts:
         raise ValueError("there is no text to encode")
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     rows: list[torch.Tensor] = []
     for start in range(0, len(texts), TEXT_BATCH):
-        check(stop)
+        ctx.check()
         batch = [texts[i] for i in order[start : start + TEXT_BATCH]]
         rows += in_parts(lambda part: encode(part).float().cpu(), batch, "reading words")
-        progress("encoding texts", min(start + TEXT_BATCH, len(texts)), len(texts))
+        ctx.progress("encoding texts", min(start + TEXT_BATCH, len(texts)), len(texts))
     stacked = _numbers(torch.cat(rows))
     result = torch.empty_like(stacked)
     result[torch.tensor(order)] = stacked

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from tgvig_core.utils import strict_json
 from tgvig_core.utils.checksums import check_shipped
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.folders import ASSETS, cache_dir, keep
-from tgvig_core.utils.progress import Progress, check, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 if TYPE_CHECKING:
     from tgvig_core.models.encoders.image_text import ImageTextEncoder
@@ -39,8 +38,7 @@ def encode_texts_cached(
     encoder: ImageTextEncoder,
     texts: Sequence[str],
     folder: Path,
-    progress: Progress = silent,
-    stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> torch.Tensor:
     """G(texts) like encoder.encode_texts, read from the folder where it was computed before.
 
@@ -59,9 +57,9 @@ def encode_texts_cached(
     order = sorted(range(len(texts)), key=texts.__getitem__)
     result = torch.empty(len(texts), encoder.dim)
     done = 0
-    progress(STEP, 0, len(texts))
+    ctx.progress(STEP, 0, len(texts))
     for chunk in _chunks([texts[place] for place in order]):
-        check(stop)
+        ctx.check()
         name, shape = f"{_key(encoder.identity, chunk)}.npy", (len(chunk), encoder.dim)
         path = folder / name
         found = _read(path, shape)
@@ -70,14 +68,14 @@ def encode_texts_cached(
         if found is None:
 
             def within(_step: str, inside: int, _total: int, before: int = done) -> None:
-                progress(STEP, before + inside, len(texts))
+                ctx.progress(STEP, before + inside, len(texts))
 
-            found = encoder.encode_texts(chunk, within, stop).numpy().astype(np.float16)
+            found = encoder.encode_texts(chunk, ctx.telling(within)).numpy().astype(np.float16)
             _write(path, found)
         places = torch.tensor(order[done : done + len(chunk)])
         result[places] = functional.normalize(torch.from_numpy(found).float(), dim=-1)
         done += len(chunk)
-        progress(STEP, done, len(texts))
+        ctx.progress(STEP, done, len(texts))
     return result
 
 

@@ -6,7 +6,6 @@ so that a check that was stopped goes on where it was.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from tgvig_core.runs.steps import fit
 from tgvig_core.storage.run_folder import Run, detector_id
 from tgvig_core.storage.run_lock import alone_in
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.progress import Progress, silent, track
+from tgvig_core.utils.progress import QUIET, RunContext
 
 MOST_SETS = 5
 COUNTS = (5, 10)
@@ -56,12 +55,12 @@ def check(work: Work, normals: Tensor, detector: PatchCore, card: dict, thorough
     kept = _Kept.of(work)
     asked = list(dict.fromkeys((*training_sets.allowed(policy), *_sets(work, best, thorough), card["arm"])))
     learners = _Learners(work, normals, best, detector, card, kept.gates)
-    for arm in track(asked, "Comparing what to learn from", len(asked), work.progress, work.stop):
+    for arm in work.ctx.track(asked, "Comparing what to learn from", len(asked)):
         if arm not in kept.scores:
             kept.scores[arm] = pool_comparison.scored(learners.trained(arm), held)
             kept.save(work)
     seen = detectability(
-        detector, normals, policy, card["calibration"]["threshold"], seed, work.progress, work.stop
+        detector, normals, policy, card["calibration"]["threshold"], seed, work.ctx
     )  # fmt: skip
     found = {
         "advice": asdict(pool_comparison.compare({arm: kept.scores[arm] for arm in asked}, seed)),
@@ -79,7 +78,7 @@ def check(work: Work, normals: Tensor, detector: PatchCore, card: dict, thorough
 
 def check_run(
     folder: Path, thorough: bool = False, device: str = "auto",
-    progress: Progress = silent, stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> dict:  # fmt: skip
     """`check` of a run on disk.
 
@@ -88,7 +87,7 @@ def check_run(
     """
     Run.open(folder)
     with alone_in(folder):
-        work = opened(folder, device, progress, stop)
+        work = opened(folder, device, ctx)
         if not (folder / "model" / "model.json").exists():
             raise TgvigError(f"{folder} has no detector yet: finish it with tgvig run --resume --out {folder}.")
         detector, card = PatchCore.load(folder / "model", work.device)

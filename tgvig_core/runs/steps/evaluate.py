@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import torch
@@ -12,12 +11,12 @@ from tgvig_core.inspection.inspector import Inspector, Limits, Verdict, inspect
 from tgvig_core.inspection.metrics import image_metrics, pixel_metrics
 from tgvig_core.photos.labelled_folder import LabelledPhoto, read_mask
 from tgvig_core.runs.settings import SIZE
-from tgvig_core.utils.progress import Progress, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 
 def verdicts(
     detector: PatchCore, card: dict, tests: tuple[LabelledPhoto, ...], folder: Path,
-    progress: Progress = silent, stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> dict:  # fmt: skip
     """What result.json holds of the test photos: a row for each, and the figures; heatmaps go into FOLDER/inspect.
 
@@ -30,7 +29,7 @@ def verdicts(
     """
     inspector = Inspector(detector, Limits.of(card["calibration"]))
     paths = [photo.path for photo in tests]
-    found: list[Verdict] = list(inspect(inspector, paths, folder / "inspect", progress, stop)) if tests else []
+    found: list[Verdict] = list(inspect(inspector, paths, folder / "inspect", ctx)) if tests else []
     result: dict = {"images": [_row(verdict, folder) for verdict in found]}
     if tests and tests[0].defective is not None:
         labels, threshold = [bool(photo.defective) for photo in tests], inspector.limits.threshold

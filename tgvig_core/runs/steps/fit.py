@@ -55,7 +55,7 @@ def train(
         arm: which images, see arms.py.
         left_out: places in the set that a person has thrown out.
     """
-    folder, settings, watched = work.run.folder / "model", work.settings, (work.progress, work.stop)
+    folder, settings = work.run.folder / "model", work.settings
     if finished := _finished(folder, work.device):
         return finished
     plain = detector_of(work, pools.real(normals))
@@ -70,7 +70,7 @@ def train(
         if len(normals) > 1:  # of a single photo the detector of the photo alone is asked in any case
             found = calibrated(work, pool, detector, plain, normals)
         policy, seed = settings.generating.policy, settings.seed
-        card["lift"] = asdict(pool_comparison.lift(plain, detector, arm, normals, policy, seed, *watched))
+        card["lift"] = asdict(pool_comparison.lift(plain, detector, arm, normals, policy, seed, work.ctx))
     card["calibration"] = asdict(found)
     work.run.journal("trained", arm=arm, threshold=card["calibration"]["threshold"])
     with writing(folder):
@@ -93,7 +93,7 @@ def detector_of(work: Work, pool: pools.Pool) -> PatchCore:
     """The run's kind of PatchCore, remembering a pool."""
     settings = work.settings
     detector = patchcore(settings.detector, work.models.backbone, SIZE, settings.patchcore, work.device)
-    detector.fit(pool.images, pool.sources, work.settings.seed, work.progress, work.stop)
+    detector.fit(pool.images, pool.sources, work.settings.seed, work.ctx)
     return detector
 
 
@@ -103,7 +103,7 @@ def calibrated(
     """The threshold of a detector that was trained on a pool; `plain` was on the normals alone."""
     settings = work.settings
     policy, rate, seed = settings.generating.policy, settings.false_alarm, settings.seed
-    return calibration.calibrate(detector, pool, plain, normals, policy, rate, seed, work.progress, work.stop)
+    return calibration.calibrate(detector, pool, plain, normals, policy, rate, seed, work.ctx)
 
 
 def admit(work: Work, plain: PatchCore, good: float, best: int | None, arm: str) -> admission.Gate:
@@ -112,4 +112,4 @@ def admit(work: Work, plain: PatchCore, good: float, best: int | None, arm: str)
     Args:
         plain: trained on the normals alone. good: its threshold.
     """
-    return admission.admit(plain, set_of(work, best, arm).to(work.device), good, work.progress, work.stop)
+    return admission.admit(plain, set_of(work, best, arm).to(work.device), good, work.ctx)

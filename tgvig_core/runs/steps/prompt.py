@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -12,7 +11,7 @@ from tgvig_core.prompting.ranking import RankedPrompts, RankedSense, prompt_map,
 from tgvig_core.prompting.vocabulary import SenseLookup, near_words, related_words, senses, vocabulary
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.progress import Progress, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 MAP_PROMPTS = 200
 """Prompts on the map: more dots hide each other."""
@@ -55,7 +54,7 @@ def has_words(settings: RunSettings) -> bool:
 
 def choose_prompt(
     settings: RunSettings, encoder: ImageTextEncoder, embeddings: Tensor,
-    progress: Progress = silent, stop: threading.Event | None = None,
+    ctx: RunContext = QUIET,
 ) -> Choice:  # fmt: skip
     """Keyword-to-prompt generator: senses ranked by the image, words of the best (or asked-for) sense, Eq. 1.
 
@@ -66,9 +65,7 @@ def choose_prompt(
     ranked = rank_senses(chosen, embeddings, encoder, settings.object_name if lookup.modifiers else "")
     sense = ranked[0].sense if ranked else None
     words = vocabulary(settings.vocabulary, sense, lookup.modifiers, settings.words)
-    prompts = rank_prompts(
-        settings.object_name, words, embeddings, encoder, settings.rule, progress=progress, stop=stop
-    )
+    prompts = rank_prompts(settings.object_name, words, embeddings, encoder, settings.rule, ctx=ctx)
     return Choice(lookup, ranked, sense.synset if sense else None, prompts)
 
 

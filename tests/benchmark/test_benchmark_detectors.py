@@ -13,7 +13,8 @@ from tgvig_core.benchmark.detectors.efficient_ad import EfficientAd
 from tgvig_core.benchmark.detectors.fitted import AnomalibDetector
 from tgvig_core.benchmark.detectors.reverse_distillation import ReverseDistillation
 from tgvig_core.benchmark.plan import BY_THEMSELVES
-from tgvig_core.detectors.patchcore import PatchCore, ScoreSet
+from tgvig_core.detectors.base import ScoreSet
+from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0, Backbone
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import RunContext

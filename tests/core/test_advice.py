@@ -10,7 +10,8 @@ from photos import normals
 from scipy.stats import mannwhitneyu
 from sklearn.metrics import roc_auc_score
 
-from tgvig_core.detectors.patchcore import PatchCore, ScoreSet
+from tgvig_core.detectors.base import ScoreSet
+from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.diagnosis import pool_comparison
 from tgvig_core.diagnosis.pool_comparison import Scores, advise, compare, held_out, lift, scored
 from tgvig_core.packs import registry
@@ -25,8 +26,8 @@ class Spy:
     def __init__(self, weight: float = 1.0):
         self.asked, self.weight = [], weight
 
-    def score(self, images, leave_out=None):
-        self.asked.append((len(images), leave_out))
+    def score(self, images, exclude_group=None):
+        self.asked.append((len(images), exclude_group))
         level = images.mean((1, 2, 3)) * self.weight
         return ScoreSet(level, level[:, None, None].expand(-1, 4, 4))
 

@@ -9,7 +9,9 @@ import torch
 from photos import category
 
 from tgvig_core.detectors import score_prior
-from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings, ScoreSet
+from tgvig_core.detectors.base import Detector, ScoreSet
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.fitting.calibration import HeldOut, calibrate, conformal_threshold, held_out, limits, rate_interval
 from tgvig_core.fitting.pools import Pool, real
 from tgvig_core.inspection.score_scale import shown
@@ -17,27 +19,34 @@ from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.photos.images import read_normals
 from tgvig_core.photos.views import ViewPolicy
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.progress import QUIET
 
 
-class Spy:
-    """A detector that scores an image by its mean brightness, remembers images whole and notes what it compared."""
+class Spy(Detector):
+    """Scores an image by its mean brightness and notes what it, or a copy fitted anew, had learned from then."""
 
-    settings = PatchCoreSettings()
+    prior = score_prior.PLAIN
 
     def __init__(self):
-        self.asked = []
+        super().__init__(None, 32)
+        self.asked, self.learned = [], None
 
-    def grids(self, images, ctx=QUIET):
-        return images.mean((1, 2, 3)).view(-1, 1, 1, 1)
+    def __deepcopy__(self, memo):
+        other = type(self)()
+        other.asked = self.asked
+        return other
 
-    def coreset(self, grids, seed=0, ctx=QUIET):
-        return torch.arange(len(grids))
+    def learn(self, images, groups, seed, ctx):
+        self.learned = [round(float(value), 4) for value in images.mean((1, 2, 3))]
 
-    def score(self, images, leave_out=None, against=None):
-        self.asked.append((len(images), None if against is None else [round(float(value), 4) for value in against]))
+    def score(self, images, exclude_group=None):
+        self.asked.append((len(images), self.learned))
         level = images.mean((1, 2, 3))
         return ScoreSet(level, level[:, None, None].expand(-1, 4, 4))
+
+    def scoring(self, exclude_group=None):
+        raise AssertionError
+
+    state = restore = scoring
 
 
 def plain(levels) -> torch.Tensor:
@@ -120,9 +129,9 @@ def test_with_a_single_photo_other_parts_say_how_much_higher_another_photo_score
 
 
 @pytest.mark.parametrize("levels", [[0.5], [0.4, 0.5, 0.45]])
-def test_features_of_length_1_have_a_law_of_their_own(levels):
+def test_a_detector_brings_the_law_of_its_own_scores(levels):
     class Unit(Spy):
-        settings = PatchCoreSettings(unit=True)
+        prior = score_prior.UNIT
 
     normals = plain(levels)
     held = held_out(Unit(), real(normals), Unit(), normals, ViewPolicy())
@@ -136,8 +145,8 @@ def test_with_a_single_photo_mirrored_and_turned_parts_leave_the_threshold_as_it
     half[..., :16] = 1  # a Spy that looks at the left half tells mirrored views from others
 
     class Left(Spy):
-        def score(self, images, leave_out=None, against=None):
-            return super().score(images[..., :16], leave_out, against)
+        def score(self, images, exclude_group=None):
+            return super().score(images[..., :16], exclude_group)
 
     found = [
         calibrate(Left(), real(half), Left(), half, ViewPolicy(flips=way, turns=way)) for way in (False, True)
@@ -187,9 +196,9 @@ def test_bottles_that_were_left_out_score_like_bottles_that_were_never_there():
     normals, fresh = images[:6], images[6:]
     detector = PatchCore(EFFICIENTNET_LITE0, 128, PatchCoreSettings(coreset_least=200))
     pool = real(normals)
-    detector.fit(pool.images, pool.sources)
+    detector.fit(pool.images, pool.groups)
     new = float(detector.score(fresh).scores.log().mean())
     held = float(held_out(detector, pool, detector, normals, ViewPolicy()).scores.log().mean())
-    taken_out = torch.cat([detector.score(normals[at][None], leave_out=at).scores for at in range(6)])
+    taken_out = torch.cat([detector.score(normals[at][None], exclude_group=at).scores for at in range(6)])
     assert abs(held - new) < 0.15
     assert float(taken_out.log().mean()) > held

@@ -35,7 +35,7 @@ class Seen:
 class Brightness:
     """A detector whose distance is an image's mean brightness above black."""
 
-    def score(self, images, leave_out=None):
+    def score(self, images, exclude_group=None):
         level = images.mean((1, 2, 3)) + 1
         return ScoreSet(level, level[:, None, None].expand(-1, 4, 4))
 

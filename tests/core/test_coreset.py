@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tgvig_core.detectors import coreset
 from tgvig_core.detectors.coreset import select
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patch_features import PatchFeatures
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.utils.errors import Stopped
 from tgvig_core.utils.progress import RunContext
@@ -195,7 +195,7 @@ class Products(TorchDispatchMode):
 def test_real_patches_are_chosen_as_by_the_plain_algorithm(category: str) -> None:
     """8 photos at 128 px; copies of a photo, as when somebody gives it twice, change nothing until all else is picked."""
     images = photo_tensor(category, 8, 128)
-    features = PatchCore(EFFICIENTNET_LITE0, 128).grids(torch.cat([images, images[:2]])).flatten(0, 2)
+    features = PatchFeatures(EFFICIENTNET_LITE0, 128).grids(torch.cat([images, images[:2]])).flatten(0, 2)
     picks = select(features, 256).tolist()
     exact = plain(features.numpy(), 256, picks[0])
     np.testing.assert_allclose(

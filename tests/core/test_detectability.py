@@ -11,7 +11,8 @@ import torch
 from scipy import ndimage
 from small import photo_tensor
 
-from tgvig_core.detectors.patchcore import PatchCore, ScoreSet
+from tgvig_core.detectors.base import ScoreSet
+from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.diagnosis import detectability as module
 from tgvig_core.diagnosis import detectability_words
 from tgvig_core.diagnosis.detectability import STRENGTHS, Detectability, Share, detectability
@@ -34,8 +35,8 @@ class Eye:
     def __init__(self) -> None:
         self.asked: list[tuple[int, int | None]] = []
 
-    def score(self, images: torch.Tensor, leave_out: int | None = None) -> ScoreSet:
-        self.asked.append((len(images), leave_out))
+    def score(self, images: torch.Tensor, exclude_group: int | None = None) -> ScoreSet:
+        self.asked.append((len(images), exclude_group))
         good = images.flatten(2).median(2).values
         return self.result((images - good[:, :, None, None]).abs().amax(1))
 
@@ -135,7 +136,7 @@ def test_the_interval_is_wilsons() -> None:
 def test_no_photo_is_compared_with_itself(tones: list[float], left_out: set) -> None:
     eye = Eye()
     found = detectability(eye, flat(*tones), STILL, threshold=0.5)
-    assert {leave_out for _, leave_out in eye.asked} == left_out
+    assert {exclude_group for _, exclude_group in eye.asked} == left_out
     assert sum(count for count, _ in eye.asked) == found.scored
 
 

@@ -17,7 +17,9 @@ from small import photo_tensor
 from torch.nn import functional as F
 from torchvision.transforms.functional import normalize
 
-from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.detectors.base import load_detector
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0, Backbone
 from tgvig_core.models.efficientnet import load_efficientnet_lite0
 from tgvig_core.photos.images import read_normals
@@ -103,10 +105,10 @@ def test_the_score_is_the_papers_eq_7(trained: PatchCore, strange: torch.Tensor)
 
 
 def test_the_bank_holds_patches_of_the_photos_with_their_source(trained: PatchCore, good: torch.Tensor) -> None:
-    assert len(trained.model.memory_bank) == len(trained.sources) == 200
-    assert set(trained.sources.tolist()) == {0, 1, 2}
+    assert len(trained.model.memory_bank) == len(trained.groups) == 200
+    assert set(trained.groups.tolist()) == {0, 1, 2}
     for source in range(3):
-        rows, bank = patches(good[source : source + 1]), trained.model.memory_bank[trained.sources == source]
+        rows, bank = patches(good[source : source + 1]), trained.model.memory_bank[trained.groups == source]
         assert float(torch.cdist(bank, rows, compute_mode="donot_use_mm_for_euclid_dist").min(1).values.max()) < 1e-3
 
 
@@ -116,7 +118,7 @@ def test_every_row_knows_its_image_and_its_patch_there(good: torch.Tensor) -> No
     detector.fit(pool, sources)
     wanted = patches(pool).reshape(3, 16, 16, -1)
     assert detector.places.shape == (100, 3) and set(detector.places[:, 0].tolist()) == {0, 1, 2}
-    for place, source, row in zip(detector.places, detector.sources, detector.model.memory_bank, strict=True):
+    for place, source, row in zip(detector.places, detector.groups, detector.model.memory_bank, strict=True):
         torch.testing.assert_close(row, wanted[tuple(place)], rtol=1e-4, atol=1e-4)
         assert int(source) == sources[place[0]]
 
@@ -146,7 +148,7 @@ def test_a_broken_bottle_is_stranger_than_a_good_one() -> None:
 def test_a_photo_in_the_bank_scores_nothing_and_is_left_out_on_demand(good: torch.Tensor) -> None:
     both = full(good[:2], [0, 1])
     rows = both.model.memory_bank
-    own, other = both.score(good[:1]), both.score(good[:1], leave_out=0)
+    own, other = both.score(good[:1]), both.score(good[:1], exclude_group=0)
     assert float(own.scores) < 0.2 and float(other.scores) > 10 * float(own.scores)
     alone = full(good[1:2], [1]).score(good[:1])
     torch.testing.assert_close(other.scores, alone.scores, rtol=1e-4, atol=0)
@@ -157,9 +159,9 @@ def test_a_photo_in_the_bank_scores_nothing_and_is_left_out_on_demand(good: torc
 
 def test_a_generated_image_is_left_out_with_its_photo(good: torch.Tensor) -> None:
     detector = full(torch.cat([good[:2], good[:1].flip(3)]), [0, 1, 0])
-    assert detector.sources.tolist() == [0] * PATCHES + [1] * PATCHES + [0] * PATCHES
+    assert detector.groups.tolist() == [0] * PATCHES + [1] * PATCHES + [0] * PATCHES
     alone = full(good[1:2], [1]).score(good[:1])
-    torch.testing.assert_close(detector.score(good[:1], leave_out=0).scores, alone.scores, rtol=1e-4, atol=0)
+    torch.testing.assert_close(detector.score(good[:1], exclude_group=0).scores, alone.scores, rtol=1e-4, atol=0)
 
 
 def test_nothing_left_to_compare_with(good: torch.Tensor) -> None:
@@ -167,7 +169,7 @@ def test_nothing_left_to_compare_with(good: torch.Tensor) -> None:
         PatchCore(EFFICIENTNET_LITE0, SIZE).score(good[:1])
     detector = full(good[:1], [0])
     with pytest.raises(TgvigError, match="no good image"):
-        detector.score(good[:1], leave_out=0)
+        detector.score(good[:1], exclude_group=0)
     assert float(detector.score(good[:1]).scores) < 0.2  # and the bank is still there
 
 
@@ -197,11 +199,11 @@ def test_the_seed_decides_what_is_remembered(good: torch.Tensor) -> None:
 
 def test_saved_and_loaded_scores_are_equal(trained: PatchCore, strange: torch.Tensor, tmp_path: Path) -> None:
     trained.save(tmp_path / "model", {"threshold": 1.5})
-    loaded, about = PatchCore.load(tmp_path / "model")
+    loaded, about = load_detector(tmp_path / "model"), json.loads((tmp_path / "model" / "model.json").read_text())
     assert (about["threshold"], about["size"], about["detector"]) == (1.5, SIZE, "patchcore")
     assert loaded.settings == trained.settings and loaded.backbone == trained.backbone
-    for leave_out in (None, 1):
-        wanted, found = trained.score(strange, leave_out), loaded.score(strange, leave_out)
+    for exclude_group in (None, 1):
+        wanted, found = trained.score(strange, exclude_group), loaded.score(strange, exclude_group)
         assert torch.equal(found.scores, wanted.scores) and torch.equal(found.maps, wanted.maps)
 
 
@@ -211,7 +213,7 @@ def test_a_saved_detector_holds_no_code(trained: PatchCore, tmp_path: Path) -> N
     file = tmp_path / "model.safetensors"
     assert not zipfile.is_zipfile(file) and file.read_bytes()[8:9] == b"{"
     state = load_file(file)
-    assert torch.equal(state["sources"], trained.sources) and torch.equal(state["places"], trained.places)
+    assert torch.equal(state["sources"], trained.groups) and torch.equal(state["places"], trained.places)
     assert torch.equal(state["memory_bank"], trained.model.memory_bank)
 
 
@@ -245,7 +247,7 @@ def test_a_saved_detector_that_was_changed(how: str, trained: PatchCore, tmp_pat
     trained.save(tmp_path, {})
     SPOIL[how](tmp_path)
     with pytest.raises(TgvigError):
-        PatchCore.load(tmp_path)
+        load_detector(tmp_path)
 
 
 def weights(name: str, folder: Path, seed: int = 0) -> Path:
@@ -273,7 +275,7 @@ def test_a_backbone_from_a_file(tmp_path: Path, strange: torch.Tensor, good: tor
     assert torch.isfinite(scores).all() and float(scores.min()) > 0
     detector.save(tmp_path / "model", {})
     path.unlink()  # a saved detector needs no other file
-    assert torch.equal(PatchCore.load(tmp_path / "model")[0].score(strange).scores, scores)
+    assert torch.equal(load_detector(tmp_path / "model").score(strange).scores, scores)
 
 
 @pytest.mark.parametrize("other", ["efficientnet_lite0", "resnet50", "resnet34"])
@@ -309,7 +311,7 @@ def test_a_vision_transformer_sees_whole_patches_and_its_map_has_the_frames_size
     photo = photo_tensor("bottle", 1, 256)
     detector.fit(photo, [0])
     result = detector.score(photo)
-    assert detector.seen == 252 and len(detector.model.memory_bank) == 18 * 18
+    assert detector.features.seen == 252 and len(detector.model.memory_bank) == 18 * 18
     assert result.maps.shape == (1, 256, 256) and torch.isfinite(result.scores).all()
 
 
@@ -351,7 +353,7 @@ def test_a_detector_that_looks_closer_finds_the_damage_where_it_is_and_is_saved(
     row, column = divmod(int(more.argmax()), SIZE)
     assert 24 <= row < 56 and 72 <= column < 104
     detector.save(tmp_path, {})
-    again, _ = PatchCore.load(tmp_path)
+    again = load_detector(tmp_path)
     assert torch.equal(again.score(hurt).scores, after.scores) and again.settings == FINE
 
 
@@ -362,8 +364,8 @@ def test_an_image_that_is_not_finite_is_never_scored(trained: PatchCore) -> None
         trained.score(spoiled)
 
 
-def test_every_image_needs_its_source(good: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match="3 images need as many sources, not 2"):
+def test_every_image_needs_its_group(good: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="3 images need as many groups, not 2"):
         PatchCore(EFFICIENTNET_LITE0, SIZE).fit(good, [0, 1])
 
 

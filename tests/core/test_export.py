@@ -28,13 +28,15 @@ from tgvig_core.bundles.manifest import command
 from tgvig_core.bundles.runtimes import load_inspector
 from tgvig_core.bundles.writers import write_onnx
 from tgvig_core.cli.main import main
-from tgvig_core.detectors.export_graph import ScoringGraph
-from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.detectors.base import load_detector
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.generation.integrator import IntegratorSettings
 from tgvig_core.generation.latent_sampling import GeneratorSettings
 from tgvig_core.models.backbones import Backbone
 from tgvig_core.photos.images import read_normals, read_photo, to_square
 from tgvig_core.photos.views import ViewPolicy
+from tgvig_core.runs.card import load_model
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import RunContext
@@ -52,7 +54,7 @@ def squares() -> np.ndarray:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_scores_like_the_trained_detector(format, run, bundle, squares):
-    scores, maps = PatchCore.load(run / "model")[0].look(squares)
+    scores, maps = load_detector(run / "model").look(squares)
     scorer = load_inspector(open_bundle(bundle), format, "cpu").scorer
     for batch in (slice(0, 1), slice(1, 4), slice(0, 10)):
         found, found_maps = scorer.look(squares[batch])
@@ -82,14 +84,14 @@ def test_the_graph_scores_like_anomalibs_module(name, layers, neighbours, kept, 
     assert len(detector.model.memory_bank) == kept
     images = read_normals(sorted((category("bottle") / "test" / "broken_large").iterdir())[:3]).tensor(128)
     pixels = images * 0.5 + 0.5
-    side = detector.seen
+    side = detector.features.seen
     shrunk = interpolate(pixels, (side, side), mode="bilinear", antialias=True)
     seen = normalize(shrunk, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     found = detector.score(images)
     with torch.inference_mode():
         wanted = detector.model(seen)  # anomalib's own forward
         maps = interpolate(wanted.anomaly_map, (128, 128), mode="bilinear", antialias=True)[:, 0]
-        exported = ScoringGraph(detector)(pixels)
+        exported = detector.graph()(pixels)
     for scores, heat in ((found.scores, found.maps), exported):
         assert scores.numpy() == pytest.approx(wanted.pred_score.flatten().numpy(), rel=1e-4)
         assert (heat - maps).abs().max() <= 1e-3 * maps.max()
@@ -102,7 +104,7 @@ def test_the_graph_of_a_detector_that_looks_closer_scores_as_it_does(tmp_path):
     images = read_normals(sorted((category("bottle") / "test" / "broken_large").iterdir())[:3]).tensor(128)
     wanted = detector.score(images)
     detector.save(tmp_path, {})
-    write_onnx(PatchCore.load(tmp_path)[0], tmp_path / "model.onnx")
+    write_onnx(load_detector(tmp_path), tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     scores, maps = session.run(None, {"images": (images * 0.5 + 0.5).numpy()})
     assert scores == pytest.approx(wanted.scores.numpy(), rel=1e-4)
@@ -290,7 +292,7 @@ def test_a_photo_that_is_gone_is_missed_only_where_it_was_to_go_along(run, tmp_p
 
 def test_a_detector_that_remembers_every_patch_can_be_exported(run, bundle):
     """Its own photos score nothing but rounding errors, which differ from one runtime to the next."""
-    detector, card = PatchCore.load(run / "model")
+    detector, card = load_model(run / "model")
     photos = normals("bottle", 1)
     detector.model.memory_bank = detector.features(read_normals(photos).tensor(256)).flatten(0, 2)
 
@@ -324,9 +326,9 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_left(run, tmp_path):
 
 def test_an_export_that_scores_differently_is_refused_and_nothing_is_left(run, bundle, tmp_path, monkeypatch):
     """The bundle's own ONNX file beside a detector whose memory differs a little."""
-    detector, card = PatchCore.load(run / "model")
+    detector, card = load_model(run / "model")
     detector.model.memory_bank += 0.1
-    monkeypatch.setattr(exporting.PatchCore, "load", lambda folder: (detector, card))
+    monkeypatch.setattr(exporting, "load_model", lambda folder: (detector, card))
     monkeypatch.setattr(exporting, "write_onnx", lambda _, target: shutil.copy(bundle / "onnx" / "model.onnx", target))
     with pytest.raises(TgvigError, match="The onnx model scores differently"):
         export(run, tmp_path / "wrong", Wishes(("onnx",)))

@@ -7,8 +7,9 @@ import pytest
 import torch
 from photos import normals
 
-from tgvig_core.detectors.kinds import patchcore
-from tgvig_core.detectors.patchcore import PatchCore, ScoreSet
+from tgvig_core.detectors.base import ScoreSet
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.registry import detector as detectors
 from tgvig_core.detectors.score_prior import UNIT
 from tgvig_core.fitting import admission, pools
 from tgvig_core.fitting.admission import admit, dropped
@@ -29,7 +30,7 @@ SIZE = fit.SIZE
 class Brightness:
     """A detector whose distance is an image's mean brightness."""
 
-    def score(self, images, leave_out=None):
+    def score(self, images, exclude_group=None):
         level = images.mean((1, 2, 3))
         return ScoreSet(level, level[:, None, None].expand(-1, 4, 4))
 
@@ -71,8 +72,8 @@ def test_a_card_says_what_was_dropped():
 
 def test_a_set_that_is_dropped_whole_leaves_the_photos_but_a_person_may_not_throw_all_out():
     photos, made = grey(0.0, 0.1), grey(0.2, 0.3, 0.4)
-    assert pools.tgvig(photos, made, (0,), (1, 2)).sources == (0, 1)
-    assert pools.tgvig(photos, made, (), (1,)).sources == (0, 1, 0, 0)
+    assert pools.tgvig(photos, made, (0,), (1, 2)).groups == (0, 1)
+    assert pools.tgvig(photos, made, (), (1,)).groups == (0, 1, 0, 0)
     with pytest.raises(TgvigError, match="at least one"):
         pools.tgvig(photos, made, (0, 1, 2), ())
 
@@ -100,7 +101,7 @@ def test_training_keeps_the_views_and_drops_the_noise(work):
     # photos 0 and 1, then the views of photos 0 and 1
     assert set(detector.places[:, 0].tolist()) <= {0, 1, 2, 3}
     pool = fit.pool_of(work, photos, 1, "tgvig", (), dropped(card))
-    assert torch.equal(pool.images[:2], photos) and pool.sources == (0, 1, 0, 1)
+    assert torch.equal(pool.images[:2], photos) and pool.groups == (0, 1, 0, 1)
     loaded, about = fit.train(work, photos, 1)
     assert about["gate"]["words"] == card["gate"]["words"] and len(loaded.places) == len(detector.places)
 
@@ -128,7 +129,7 @@ def test_a_run_may_ask_for_the_finer_kind_and_its_threshold_is_of_that_kind(work
     held = held_out(detector, pool, detector, photos, ViewPolicy(), work.settings.seed)
     assert held.others == UNIT and limits(held, 0.05).threshold == pytest.approx(card["calibration"]["threshold"])
     with pytest.raises(TgvigError, match="patchcore, patchcore-fine"):
-        patchcore("finest", work.models.backbone, SIZE)
+        detectors.get("finest")
 
 
 def test_the_gate_can_be_stopped():

@@ -9,7 +9,9 @@ import pytest
 import torch
 from small import photo_tensor, seeded, tiny_vqgan
 
-from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.detectors.patch_features import PatchFeatures
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.generation.fine_tuning import Update, UpdateSettings
 from tgvig_core.generation.latent_sampling import GeneratorSettings
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
@@ -110,8 +112,10 @@ def detector(images) -> PatchCore:
 
 
 def test_a_detector_looks_at_fewer_images_at_once(images, monkeypatch):
-    whole, features = detector(images), PatchCore.features
-    monkeypatch.setattr(PatchCore, "features", lambda self, part: at_most(1, lambda b: features(self, b), GPU)(part))
+    whole, features = detector(images), PatchFeatures.__call__
+    monkeypatch.setattr(
+        PatchFeatures, "__call__", lambda self, part: at_most(1, lambda b: features(self, b), GPU)(part)
+    )
     again = detector(images)
     torch.testing.assert_close(again.model.memory_bank, whole.model.memory_bank, atol=1e-4, rtol=0)
 
@@ -119,8 +123,8 @@ def test_a_detector_looks_at_fewer_images_at_once(images, monkeypatch):
 def test_a_detector_scores_fewer_photos_at_once(images, monkeypatch):
     made = detector(images)
     others = images.flip(2)  # of images that it remembers the distance is nothing but rounding
-    whole, extractor = made.score(others), made.extractor
-    monkeypatch.setattr(made, "extractor", at_most(1, extractor, GPU))
+    whole, extractor = made.score(others), made.features.extractor
+    monkeypatch.setattr(made.features, "extractor", at_most(1, extractor, GPU))
     found = made.score(others)
     torch.testing.assert_close(found.scores, whole.scores, atol=1e-3, rtol=0)
     torch.testing.assert_close(found.maps, whole.maps, atol=1e-3, rtol=0)

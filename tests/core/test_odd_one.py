@@ -12,7 +12,7 @@ from photos import category, noise, normals
 from PIL import Image
 from scipy.spatial.distance import cdist
 
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patch_features import PatchFeatures
 from tgvig_core.diagnosis import outlier_photos
 from tgvig_core.diagnosis.outlier_photos import MOST_OTHERS, OddOne, left_out_maps, odd_notes, odd_ones, odd_places
 from tgvig_core.inspection.inspector import heatmap
@@ -23,11 +23,11 @@ BROKEN = category("bottle") / "test" / "broken_large" / "000.jpg"
 
 
 class Brightness:
-    """A detector whose features are the mean brightness of the four quarters of a photo: 1×2×2×1."""
+    """Features that are the mean brightness of the four quarters of a photo: 1×2×2×1."""
 
     size = 32
 
-    def features(self, images: torch.Tensor) -> torch.Tensor:
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
         assert images.shape == (1, 3, 32, 32)
         return torch.nn.functional.adaptive_avg_pool2d(images.mean(1, keepdim=True), 2).permute(0, 2, 3, 1)
 
@@ -89,14 +89,14 @@ def test_the_limit_of_being_odd_is_coloured_as_an_inspections_threshold() -> Non
 
 def test_of_two_photos_neither_is_odd(tmp_path, monkeypatch) -> None:
     """Peaks 2 and 62 over 127.5; which of the two photos is right nobody could say."""
-    monkeypatch.setattr(outlier_photos, "PatchCore", lambda backbone, size, device: Brightness())
+    monkeypatch.setattr(outlier_photos, "PatchFeatures", lambda backbone, size, device: Brightness())
     pair = NormalSet(squares(100, 102, 104).photos[1:])
     assert len(odd_ones(Brightness(), pair)) == 1
     assert odd_notes(tmp_path, EFFICIENTNET_LITE0, pair, 32) == []
 
 
 def noted(paths: list[Path]) -> list[str]:
-    found = odd_ones(PatchCore(EFFICIENTNET_LITE0), read_normals(paths))
+    found = odd_ones(PatchFeatures(EFFICIENTNET_LITE0, 256), read_normals(paths))
     return [f"{odd.photo.path.parent.name}/{odd.photo.path.name}" for odd in found]
 
 
@@ -110,7 +110,7 @@ def test_good_photos_are_not_named(name: str) -> None:
 
 
 def test_the_peak_of_a_broken_bottle_lies_in_its_mask() -> None:
-    (odd,) = odd_ones(PatchCore(EFFICIENTNET_LITE0), read_normals([*normals("bottle", 4), BROKEN]))
+    (odd,) = odd_ones(PatchFeatures(EFFICIENTNET_LITE0, 256), read_normals([*normals("bottle", 4), BROKEN]))
     mask = np.array(Image.open(category("bottle") / "ground_truth" / "broken_large" / "000_mask.png").convert("L")) > 0
     row, column = np.unravel_index(odd.map.argmax(), odd.map.shape)
     side = mask.shape[0] // odd.map.shape[0]
@@ -118,7 +118,7 @@ def test_the_peak_of_a_broken_bottle_lies_in_its_mask() -> None:
 
 
 def test_notes_and_pictures_are_kept_for_as_long_as_the_photos_are_the_same(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(outlier_photos, "PatchCore", lambda backbone, size, device: Brightness())
+    monkeypatch.setattr(outlier_photos, "PatchFeatures", lambda backbone, size, device: Brightness())
     normals = squares(100, 102, 104)
     (note,) = odd_notes(tmp_path, EFFICIENTNET_LITE0, normals, 32)
     assert note == {"path": "2.png", "kind": "odd", "text": note["text"], "heatmap": "odd/2.png"}

@@ -13,13 +13,13 @@ SET = torch.stack([torch.full((3, 8, 8), value) for value in (0.1, 0.2, 0.3, 0.4
 
 def test_real_is_the_photos_alone():
     pool = pools.real(NORMALS)
-    assert torch.equal(pool.images, NORMALS) and pool.sources == (0, 1)
+    assert torch.equal(pool.images, NORMALS) and pool.groups == (0, 1)
 
 
 def test_augment_draws_from_the_photos_in_turn_and_by_seed():
     policy = ViewPolicy(light=0.0)
     pool = pools.augment(NORMALS, 3, policy, seed=4)
-    assert pool.sources == (0, 1, 0, 1, 0)
+    assert pool.groups == (0, 1, 0, 1, 0)
     # a plain grey photo stays what it is however it is turned or shifted
     torch.testing.assert_close(pool.images, NORMALS[[0, 1, 0, 1, 0]])
     lit = [pools.augment(NORMALS, 3, ViewPolicy(), seed).images for seed in (4, 4, 5)]
@@ -28,7 +28,7 @@ def test_augment_draws_from_the_photos_in_turn_and_by_seed():
 
 def test_tgvig_leaves_out_what_was_thrown_out_and_keeps_each_images_source():
     pool = pools.tgvig(NORMALS, SET, left_out=(1, 2))
-    assert pool.sources == (0, 1, 0, 1, 0)  # set images 0, 3 and 4 come from normals 0, 1 and 0
+    assert pool.groups == (0, 1, 0, 1, 0)  # set images 0, 3 and 4 come from normals 0, 1 and 0
     assert torch.equal(pool.images, torch.cat([NORMALS, SET[[0, 3, 4]]]))
 
 

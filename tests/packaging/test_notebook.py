@@ -12,10 +12,10 @@ from tools.scripts.docs_figures import NOTEBOOK, executed
 ROOT = Path(__file__).resolve().parents[2]
 FACTS = """
 import json as _json
-from tgvig_core.detectors.patchcore import PatchCore as _PatchCore
+from tgvig_core.detectors.base import load_detector as _load_detector
 _z_t = models.encoder.encode_texts([P])[0]
 _rows = models.encoder.encode_images(chosen)
-_own = _PatchCore.load(OUT / "nut" / "model")[0]
+_own = _load_detector(OUT / "nut" / "model")
 print(_json.dumps({
     "prompt": P, "scores": [prompt.score for prompt in ranked.prompts], "d": [prompt.distance for prompt in ranked.prompts],
     "kept": [prompt.text for prompt in ranked.prompts if prompt.kept],

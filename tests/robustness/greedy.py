@@ -9,7 +9,7 @@ import torch
 from tests.robustness.not_numbers import noise, trained
 from tests.robustness.row import Row
 from tgvig_core.detectors.coreset import select
-from tgvig_core.detectors.patchcore import PatchCoreSettings
+from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.diagnosis import outlier_photos
 from tgvig_core.fitting.calibration import calibrate
 from tgvig_core.fitting.pools import real

@@ -19,7 +19,9 @@ import torch
 from torch import Tensor
 
 from tests.robustness.row import Row
-from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.detectors.base import load_detector
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.diagnosis.outlier_photos import left_out_maps
 from tgvig_core.fitting.calibration import HeldOut, limits
 from tgvig_core.generation.best_set import best_iteration
@@ -181,7 +183,7 @@ def changed(detector: PatchCore, folder: Path, bad: float) -> None:
     detector.save(folder, {})
     card = folder / "model.json"
     card.write_text(json.dumps(json.loads(card.read_text()) | {"calibration": {"threshold": bad}}))
-    PatchCore.load(folder)
+    load_detector(folder)
 
 
 @dataclasses.dataclass(frozen=True)

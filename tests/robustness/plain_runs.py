@@ -20,7 +20,7 @@ from PIL import Image
 from tests.robustness.not_numbers import strict
 from tests.robustness.row import Row
 from tgvig_core import api
-from tgvig_core.detectors.patchcore import PatchCoreSettings
+from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import read_normals
 from tgvig_core.utils.errors import TgvigError

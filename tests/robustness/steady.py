@@ -12,7 +12,8 @@ from torch import Tensor
 from tests.robustness.not_numbers import noise, trained
 from tests.robustness.row import Row
 from tgvig_core.detectors import patchcore
-from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.generation import latent_sampling
 from tgvig_core.generation.latent_sampling import GeneratorSettings
 from tgvig_core.models.encoders import image_text
@@ -96,7 +97,7 @@ def devices(scored: PatchCore) -> Row:
         return Row("scores: CPU and CPU again (no CUDA device here)", 1, int(repeats(scored)), "equal bytes", "equal")
     there = PatchCore(scored.backbone, scored.size, scored.settings, "cuda", with_weights=False)
     there.model.load_state_dict(scored.model.state_dict())
-    there.sources, there.places = scored.sources, scored.places
+    there.groups, there.places = scored.groups, scored.places
     found = apart(scored.score(NEW).scores, there.score(NEW).scores)
     figure = f"largest difference {found:.1e} of the largest value"
     return Row("scores: CPU and GPU", 1, int(found <= 1e-2), figure, "0.01 (TF32 keeps 3 digits)")

@@ -4,7 +4,8 @@ import pytest
 import torch
 from photos import normals
 
-from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.photos.images import read_normals
 from tools.benchmarks.row import Row, alternately

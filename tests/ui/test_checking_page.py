@@ -15,7 +15,7 @@ from made_parts import inspected, photo_files, server_of
 from photos import normals
 from PIL import Image
 
-from tgvig_core.detectors.patchcore import PatchCore, ScoreSet
+from tgvig_core.detectors.base import ScoreSet
 from tgvig_core.diagnosis.detectability import STRENGTHS
 from tgvig_core.photos.images import save_png
 from tgvig_core.storage.run_folder import MODEL_FORMAT, Run
@@ -241,7 +241,9 @@ def test_the_job_checks_the_detector_of_its_generation(held, part, monkeypatch, 
 
     trained(part)
     card = json.loads((part.generation(1) / "model" / "model.json").read_text())
-    monkeypatch.setattr(PatchCore, "load", lambda folder, device: (f"{folder.parent.name} on {device}", card))
+    monkeypatch.setattr(
+        "tgvig_core.runs.card.load_model", lambda folder, device: (f"{folder.parent.name} on {device}", card)
+    )
     monkeypatch.setitem(sys.modules, "tgvig_core.runs.steps.check", SimpleNamespace(check=check))
     service = SimpleNamespace(encoder=lambda: None, device=lambda: "cpu", open_run=open_run)
     Jobs(service).work["check"](part.folder, {"generation": 1, "thorough": thorough}, Watch())
@@ -350,8 +352,8 @@ def test_the_detectors_verdict_on_the_spoiled_photo(held, bottles, page, monkeyp
     good = defect_pictures.square(bottles.photos()[1], bottles.photos()[1].stat().st_mtime_ns)
     asked = []
 
-    def scored(server, model, image, leave_out):
-        asked.append((model.parent.name, leave_out))
+    def scored(server, model, image, exclude_group):
+        asked.append((model.parent.name, exclude_group))
         change = abs(image.numpy() - (np.asarray(good).transpose(2, 0, 1) / 127.5 - 1)).max(0)
         map = torch.from_numpy(change)
         if corner:

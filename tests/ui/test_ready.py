@@ -9,7 +9,7 @@ import pytest
 from browser import ROOT
 from PIL import Image
 
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.base import load_detector
 from tgvig_core.inspection.metrics import image_metrics
 from tgvig_core.photos.images import read_photo, to_square, to_tensor
 from tgvig_ui.jobs.models import ranking
@@ -83,7 +83,7 @@ def test_its_figures_are_those_of_its_scores(part):
 def test_the_detector_is_made_whole_again_and_gives_the_scores_that_are_shown(part):
     folder = part.generation(1) / "model"
     assert not (folder / "model.safetensors").exists()
-    detector, _ = PatchCore.load(folder)  # its checksum is that of the file that was trained
+    detector = load_detector(folder)  # its checksum is that of the file that was trained
     assert (folder / "model.safetensors").stat().st_size > 10_000_000
     for row in results(part).rows[::7]:
         made = detector.score(to_tensor(to_square(read_photo(row.path).pixels, detector.size))[None])
@@ -100,7 +100,7 @@ def test_the_remembered_pictures_are_the_photos_and_the_set_that_was_let_in(part
     for place, image in zip(kept, pool[5:], strict=True):
         assert (image == np.array(Image.open(files[place]))).all()
     assert (pool[0] == to_square(read_photo(part.photos()[0]).pixels, 256)).all()
-    places = PatchCore.load(part.generation(1) / "model")[0].places[:, 0]
+    places = load_detector(part.generation(1) / "model").places[:, 0]
     assert int(places.max()) < len(pool)
 
 

@@ -285,7 +285,8 @@ def model(tmp_path_factory) -> Path:
 
 
 def test_why_here_leaves_the_gpu_to_the_worker_and_is_kept_for_the_next_redraw(server, part, model, monkeypatch):
-    from tgvig_core.detectors.patchcore import PatchCore
+    from tgvig_core.detectors import base
+    from tgvig_core.detectors.patch_features import PatchFeatures
 
     inspected(part, [0.5, 1.5])
     for name in ("model", "pool"):
@@ -294,9 +295,9 @@ def test_why_here_leaves_the_gpu_to_the_worker_and_is_kept_for_the_next_redraw(s
             target.parent.mkdir(exist_ok=True)
             target.write_bytes(file.read_bytes())
     found, loaded, looked = results(part), [], []
-    load, features = PatchCore.load, PatchCore.features
-    monkeypatch.setattr(PatchCore, "load", lambda folder, device: loaded.append(device) or load(folder, device))
-    monkeypatch.setattr(PatchCore, "features", lambda own, images: looked.append(1) or features(own, images))
+    load, features = base.load_detector, PatchFeatures.__call__
+    monkeypatch.setattr(base, "load_detector", lambda folder, device: loaded.append(device) or load(folder, device))
+    monkeypatch.setattr(PatchFeatures, "__call__", lambda own, images: looked.append(1) or features(own, images))
     server.service.device = lambda: "cuda"
     pairs = [closeup._why(server, found, found.rows[place]) for place in (0, 0, 1)]
     assert loaded == ["cpu"] and len(looked) == 2

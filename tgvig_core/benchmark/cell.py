@@ -118,7 +118,7 @@ class Bench:
             with costs.step("gate"):
                 pool = self._gated(pool, detector)
         with costs.step("train"):
-            detector.fit(pool.images, pool.sources, self.seed, self.ctx)
+            detector.fit(pool.images, pool.groups, self.seed, self.ctx)
         threshold = None
         if isinstance(detector, PatchCore):
             with costs.step("threshold"):

@@ -23,10 +23,11 @@ from tgvig_core.bundles.bundle import FORMAT, FORMATS, KIND, MODELS, Bundle
 from tgvig_core.bundles.manifest import described, versions
 from tgvig_core.bundles.runtimes import load_inspector
 from tgvig_core.bundles.writers import missing, write_onnx, write_openvino
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.base import Detector
 from tgvig_core.photos.images import read_photo, to_square
 from tgvig_core.reports import pdf
 from tgvig_core.reports.audit import write_audit
+from tgvig_core.runs.card import load_model
 from tgvig_core.storage.run_folder import Run, writing
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import TgvigError
@@ -87,7 +88,7 @@ def export(
     if not (run / "config.json").is_file() or not (run / "model").is_dir():
         raise TgvigError(f"{run} holds no trained detector: give the folder of a finished run (tgvig run --out).")
     opened, config = Run.open(run)
-    detector, card = PatchCore.load(run / "model")
+    detector, card = load_model(run / "model")
     photos = _photos(config, wishes.with_normals)
     draft = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
     try:
@@ -103,7 +104,7 @@ def export(
 
 
 def _fill(
-    draft: Path, run: Run, config: dict, detector: PatchCore, card: dict, photos: list[Path], wishes: Wishes,
+    draft: Path, run: Run, config: dict, detector: Detector, card: dict, photos: list[Path], wishes: Wishes,
     ctx: RunContext,
 ) -> None:  # fmt: skip
     """All files of the bundle."""
@@ -131,7 +132,7 @@ def _fill(
     ctx.progress("Writing the bundle", steps, steps)
 
 
-def _write_format(name: str, detector: PatchCore, model: Path, draft: Path) -> None:
+def _write_format(name: str, detector: Detector, model: Path, draft: Path) -> None:
     (draft / name).mkdir(exist_ok=True)
     target = draft / MODELS[name][0]
     if name == "torch":
@@ -176,7 +177,7 @@ def _copy_normals(photos: Sequence[Path], names: Sequence[dict], draft: Path) ->
 
 
 def _agreement(
-    bundle: Bundle, detector: PatchCore, photos: Sequence[Path], wishes: Wishes
+    bundle: Bundle, detector: Detector, photos: Sequence[Path], wishes: Wishes
 ) -> dict[str, dict[str, float]]:
     """The largest differences between each format and the detector, on photos and on spoiled copies of them.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tgvig_core.bundles.bundle import MODELS
 from tgvig_core.bundles.writers import NEEDS
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.base import Detector
 from tgvig_core.generation.best_set import best_iteration
 from tgvig_core.packs import registry
 from tgvig_core.runs.settings import RunSettings
@@ -47,7 +47,7 @@ def versions(formats: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def described(run: Run, config: dict, detector: PatchCore, card: dict, wishes: Wishes) -> dict:
+def described(run: Run, config: dict, detector: Detector, card: dict, wishes: Wishes) -> dict:
     """The manifest but for the files' checksums and versions; `config` is the run's, with names in place of paths."""
     settings = RunSettings.from_json(config["settings"], run.folder)
     calibrated = card["calibration"]["threshold"]
@@ -66,7 +66,7 @@ def described(run: Run, config: dict, detector: PatchCore, card: dict, wishes: W
     return {
         "object": card["object"], "device": device,
         "detector": {"name": card["detector"], "backbone": card["backbone"], "layers": card["layers"], "size": side,
-                     "bank": len(detector.model.memory_bank), "settings": card["settings"]},
+                     "bank": detector.remembered, "settings": card["settings"]},
         "input": INPUT | {"shape": ["N", 3, side, side]}, "outputs": {"scores": ["N"], "maps": ["N", side, side]},
         "limits": limits, "meaning": MEANING,
         "models": {name: MODELS[name][0] for name in wishes.formats},

@@ -47,10 +47,10 @@ def _format(bundle: Bundle, wanted: str) -> str:
 
 def _scorer(bundle: Bundle, format: str, device: str, threads: int | None) -> Scorer:
     if format == "torch":
-        from tgvig_core.detectors.patchcore import PatchCore
+        from tgvig_core.detectors.base import read_detector
         from tgvig_core.runs.pipeline import device_of
 
-        return PatchCore.read(lambda name: bundle.read(f"torch/{name}"), str(bundle.path), device_of(device))[0]
+        return read_detector(lambda name: bundle.read(f"torch/{name}"), str(bundle.path), device_of(device))
     if device not in ("auto", "cpu"):
         raise TgvigError(
             f"The format {format} runs on the CPU here, not on {device!r}: give --format torch, or --device cpu."

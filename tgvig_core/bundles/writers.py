@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tgvig_core.utils import no_telemetry  # noqa: F401  # before either library
 
 if TYPE_CHECKING:
-    from tgvig_core.detectors.patchcore import PatchCore  # what is missing is asked before torch has loaded
+    from tgvig_core.detectors.base import Detector  # what is missing is asked before torch has loaded
 
 NEEDS = {"torch": (), "onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("onnx", "onnxscript", "openvino")}
 """Packages by format, called the same in the registry and in Python."""
@@ -23,13 +23,11 @@ def missing(format: str) -> list[str]:
     return [name for name in NEEDS[format] if find_spec(name) is None]
 
 
-def write_onnx(detector: PatchCore, target: Path) -> None:
+def write_onnx(detector: Detector, target: Path) -> None:
     """images N×3×S×S float32 in [0, 1] → scores N, maps N×S×S; any N. One file, weights inside."""
     import torch
 
-    from tgvig_core.detectors.export_graph import ScoringGraph
-
-    graph = ScoringGraph(detector).eval()
+    graph = detector.graph().eval()
     images = torch.zeros(2, 3, detector.size, detector.size)
     level = logging.getLogger("torch.onnx").level
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

@@ -66,7 +66,7 @@ def _opened(model: Path, format: str, device: str, threads: int | None) -> tuple
     if is_bundle(model):
         bundle = open_bundle(model)
         return load_inspector(bundle, format, device, threads), bundle.about["limits"]["words"]
-    from tgvig_core.detectors.patchcore import PatchCore
+    from tgvig_core.runs.card import load_model
     from tgvig_core.runs.pipeline import device_of
 
     if format not in ("auto", "torch"):
@@ -74,7 +74,7 @@ def _opened(model: Path, format: str, device: str, threads: int | None) -> tuple
             f"{model} is a run, which has no format {format!r}: export a bundle of it first (tgvig export)."
         )
     folder = model / "model" if (model / "model").is_dir() else model
-    detector, card = PatchCore.load(folder, device_of(device))
+    detector, card = load_model(folder, device_of(device))
     return Inspector(detector, Limits.of(card["calibration"])), card["calibration"]["words"]
 
 

@@ -5,71 +5,32 @@ A patch's anomaly is its distance to this very neighbour, so the two crops besid
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-from tgvig_core.detectors.patchcore import PatchCore
-from tgvig_core.utils.errors import TgvigError
+from tgvig_core.detectors.base import Box, Evidence
 
 WINDOW = 48
 """Side in px of the frame of the shown surroundings: a patch of 8 px alone says nothing to the eye."""
 
-Box = tuple[int, int, int, int]
-"""x, y, width, height in px of the S×S frame."""
 
-
-@dataclass(frozen=True)
-class Evidence:
-    """A patch of the photo and its nearest remembered patch.
-
-    Attributes:
-        image: index in the pool that the detector was fitted on.
-        box: surroundings of the remembered patch in that image.
-        own_box: surroundings of the photo's patch, of the same size.
-        distance: ≥ 0, in feature space: the raw map's value at this patch before it is blurred.
-    """
-
-    image: int
-    box: Box
-    own_box: Box
-    distance: float
-
-
-@torch.inference_mode()
-def nearest_normal(detector: PatchCore, image: Tensor, at: tuple[int, int]) -> Evidence:
-    """The patch of a photo under a point, and the remembered patch of a good image that is nearest to it.
+def nearest_remembered(bank: Tensor, places: Tensor, grid: Tensor, at: tuple[int, int], size: int) -> Evidence:
+    """The patch of a photo under a point, and the remembered patch that is nearest to it.
 
     Args:
-        detector: trained.
-        image: 3×S×S or 1×3×S×S in [-1, 1], the whole photo in the frame.
-        at: (x, y) in px of the frame, 0 to S − 1.
-
-    Raises:
-        ValueError: the image does not have the detector's size.
-        TgvigError: the point lies outside, the image is not finite, or the detector is not trained.
+        bank: R×D, R ≥ 1. places: R×3, image, row and column of each.
+        grid: rows×columns×D, the photo's patches.
+        at: (x, y) in px of the frame, 0 to S − 1. size: S.
     """
     x, y = at
-    size, bank = detector.size, detector.model.memory_bank
-    photo = image if image.ndim == 4 else image[None]
-    if photo.shape != (1, 3, size, size):
-        raise ValueError(f"One image of 3×{size}×{size} is needed, not {tuple(image.shape)}")
-    if not (0 <= x < size and 0 <= y < size):
-        raise TgvigError(f"The point ({x}, {y}) lies outside the photo: choose x and y from 0 to {size - 1}.")
-    if not torch.isfinite(photo).all():
-        raise TgvigError("An image to explain holds values that are not numbers: read the photo again.")
-    if len(bank) == 0:
-        raise TgvigError("The detector remembers no good image to compare with: train it first.")
-    grid = detector.features(photo)[0]
     rows, columns = grid.shape[:2]
     row, column = y * rows // size, x * columns // size
     # Differences, not the product form: it loses the small distances to rounding.
     apart = torch.linalg.vector_norm(bank - grid[row, column], dim=1)
     nearest = int(apart.argmin())
-    pooled, its_row, its_column = detector.places[nearest].tolist()
+    image, its_row, its_column = places[nearest].tolist()
     return Evidence(
-        pooled,
+        image,
         _around(its_row, its_column, rows, columns, size),
         _around(row, column, rows, columns, size),
         float(apart[nearest]),

@@ -6,26 +6,26 @@ import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
-from tgvig_core.detectors.nearest_neighbour import resizing
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.nearest_neighbour import BankScores, resizing
+from tgvig_core.detectors.patch_features import PatchFeatures
 
 
 class ScoringGraph(nn.Module):
     """images N×3×S×S float32 in [0, 1], RGB → scores N and maps N×S×S, raw, as PatchCore.score gives them.
 
     Args:
-        detector: trained, on the CPU; its weights and bank are taken over.
+        features: on the CPU; its weights are taken over.
+        scores: of the memory bank.
     """
 
-    def __init__(self, detector: PatchCore) -> None:
+    def __init__(self, features: PatchFeatures, scores: BankScores) -> None:
         super().__init__()
-        model = detector.model
-        self.extractor, self.joined = model.feature_extractor, detector.joined
+        self.extractor, self.joined = features.model.feature_extractor, features.joined
         self.register_buffer("mean", torch.tensor(IMAGENET_DEFAULT_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_DEFAULT_STD).view(1, 3, 1, 1))
-        whole = detector.seen == detector.size
-        self.register_buffer("resize", None if whole else resizing(detector.size, detector.seen))
-        self.scores = detector.scorer(model.memory_bank)
+        whole = features.seen == features.size
+        self.register_buffer("resize", None if whole else resizing(features.size, features.seen))
+        self.scores = scores
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         seen = (images - self.mean) / self.std

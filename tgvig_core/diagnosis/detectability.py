@@ -16,7 +16,7 @@ import torch
 from scipy.stats import binomtest
 from torch import Tensor
 
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.base import Detector
 from tgvig_core.diagnosis.detectability_words import NAMES, words_of_all, words_of_kind
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.synthetic.defects import KINDS, Defect, UnseenError, make_defect
@@ -92,7 +92,7 @@ class Detectability:
 
 
 def detectability(
-    detector: PatchCore, normals: Tensor, policy: ViewPolicy, threshold: float, seed: int = 0,
+    detector: Detector, normals: Tensor, policy: ViewPolicy, threshold: float, seed: int = 0,
     ctx: RunContext = QUIET,
 ) -> Detectability:  # fmt: skip
     """Which synthetic defects are found, by kind, strength and size.
@@ -133,7 +133,7 @@ class _Photo:
 
     image: Tensor
     part: Tensor
-    leave_out: int | None
+    exclude_group: int | None
 
 
 def _held_out(normals: Tensor, policy: ViewPolicy, seed: int) -> list[_Photo]:
@@ -148,7 +148,7 @@ def _held_out(normals: Tensor, policy: ViewPolicy, seed: int) -> list[_Photo]:
             (normals[at] if at not in own[:place] else views(normals[at], 1, policy, generator)[0], at)
             for place, at in enumerate(own)
         ]
-    return [_Photo(image, part_mask(image), leave_out) for image, leave_out in images]
+    return [_Photo(image, part_mask(image), exclude_group) for image, exclude_group in images]
 
 
 class _Search:
@@ -209,19 +209,19 @@ def _chunks(searches: Sequence[_Search]) -> Iterator[list[_Search]]:
     """Searches whose photos are compared with the same rows, CHUNK at a time."""
 
     def rows(search: _Search) -> int:
-        return -1 if search.photo.leave_out is None else search.photo.leave_out
+        return -1 if search.photo.exclude_group is None else search.photo.exclude_group
 
     for _, group in groupby(sorted(searches, key=rows), rows):
         while chunk := list(islice(group, CHUNK)):
             yield chunk
 
 
-def _try(detector: PatchCore, threshold: float, made: Sequence[tuple[_Search, Defect]]) -> int:
+def _try(detector: Detector, threshold: float, made: Sequence[tuple[_Search, Defect]]) -> int:
     """Score spoiled photos and tell their searches; returns how many were called anomalous for another spot."""
     if not made:
         return 0
     batch = torch.stack([defect.image for _, defect in made])
-    result = detector.score(batch, leave_out=made[0][0].photo.leave_out)
+    result = detector.score(batch, exclude_group=made[0][0].photo.exclude_group)
     elsewhere = 0
     for (search, defect), score, map in zip(made, result.scores, result.maps, strict=True):
         flagged, there = bool(score > threshold), on_defect(map, defect.mask)

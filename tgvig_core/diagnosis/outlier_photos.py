@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patch_features import PatchFeatures
 from tgvig_core.inspection.inspector import heatmap, heatmap_names
 from tgvig_core.models.backbones import Backbone
 from tgvig_core.photos.images import NormalSet, Photo, save_png, to_square, to_tensor
@@ -67,11 +67,11 @@ class OddOne:
         return heatmap(self.photo.pixels, self.map, ODD_FACTOR * self.usual)
 
 
-def odd_ones(detector: PatchCore, normals: NormalSet, ctx: RunContext = QUIET) -> tuple[OddOne, ...]:
+def odd_ones(features: PatchFeatures, normals: NormalSet, ctx: RunContext = QUIET) -> tuple[OddOne, ...]:
     """The photos unlike the others, in their order.
 
     Args:
-        detector: gives the features; what it remembers does not matter.
+        features: of their patches, in a square of a side of its own.
         normals: at least LEAST_PHOTOS photos.
 
     Raises:
@@ -79,9 +79,9 @@ def odd_ones(detector: PatchCore, normals: NormalSet, ctx: RunContext = QUIET) -
     """
     photos = normals.photos
     with enough_for(f"comparing {len(photos)} photos", "give fewer photos"):
-        squares = (to_tensor(to_square(photo.pixels, detector.size)) for photo in photos)
+        squares = (to_tensor(to_square(photo.pixels, features.size)) for photo in photos)
         seen = ctx.track(squares, "Looking at the photos", len(photos))
-        maps = left_out_maps(torch.cat([detector.features(square[None]) for square in seen]), ctx)
+        maps = left_out_maps(torch.cat([features(square[None]) for square in seen]), ctx)
     return tuple(OddOne(photos[at], maps[at].numpy(), usual) for at, usual in odd_places(maps.amax((1, 2))).items())
 
 
@@ -138,7 +138,7 @@ def odd_notes(
         if (kept := strict_json.loads(file.read_text(encoding="utf-8")))["photos"] == shas:
             return kept["notes"]
     few = len(shas) < LEAST_PHOTOS
-    odd = () if few else odd_ones(PatchCore(backbone, size, device=device), normals, ctx)
+    odd = () if few else odd_ones(PatchFeatures(backbone, size, device=device), normals, ctx)
     with writing(folder):
         return _keep(file, shas, odd)
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.base import Detector
 from tgvig_core.fitting import training_sets as arms
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.synthetic.defects import KINDS, assorted
@@ -125,7 +125,7 @@ def held_out(normals: Tensor, policy: ViewPolicy, seed: int = 0) -> HeldOut:
     )
 
 
-def scored(detector: PatchCore, held: HeldOut) -> Scores:
+def scored(detector: Detector, held: HeldOut) -> Scores:
     """Scores of what was held out; of several photos each is compared with the others' rows in the detector's bank.
 
     Those scores are somewhat high, in all pools alike (calibration.held_out); a bank for each photo and pool would be exact
@@ -138,7 +138,7 @@ def scored(detector: PatchCore, held: HeldOut) -> Scores:
     good, spoiled = np.empty((count, each)), np.empty((count, each, strengths))
     for place, source in enumerate(held.places):
         batch = torch.cat([held.good[place], held.spoiled[place].flatten(0, 1)])
-        scores = detector.score(batch, leave_out=None if count == 1 else source).scores.double().numpy()
+        scores = detector.score(batch, exclude_group=None if count == 1 else source).scores.double().numpy()
         good[place], spoiled[place] = scores[:each], scores[each:].reshape(each, strengths)
     return Scores(good, spoiled)
 
@@ -163,7 +163,7 @@ def compare(found: Mapping[str, Scores], seed: int = 0) -> Advice:
 
 
 def advise(
-    detectors: Mapping[str, PatchCore], normals: Tensor, policy: ViewPolicy, seed: int = 0,
+    detectors: Mapping[str, Detector], normals: Tensor, policy: ViewPolicy, seed: int = 0,
     ctx: RunContext = QUIET,
 ) -> Advice:  # fmt: skip
     """Hold out, score with every detector, compare.
@@ -236,7 +236,7 @@ class Lift:
 
 
 def lift(
-    real: PatchCore, detector: PatchCore, arm: str, normals: Tensor, policy: ViewPolicy, seed: int = 0,
+    real: Detector, detector: Detector, arm: str, normals: Tensor, policy: ViewPolicy, seed: int = 0,
     ctx: RunContext = QUIET,
 ) -> Lift:  # fmt: skip
     """The advice about two pools only, quick enough for every training.

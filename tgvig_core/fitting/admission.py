@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from tgvig_core.detectors.patchcore import BATCH, PatchCore
+from tgvig_core.detectors.base import BATCH, Detector
 from tgvig_core.utils.progress import QUIET, RunContext
 
 TOO_FAR = 2.0
@@ -54,7 +54,7 @@ class Gate:
 
 
 def admit(
-    alone: PatchCore, generated: Tensor, good: float,
+    alone: Detector, generated: Tensor, good: float,
     ctx: RunContext = QUIET,
 ) -> Gate:  # fmt: skip
     """Measure every image of a set.

@@ -1,7 +1,7 @@
 """A threshold with a known false-alarm rate from a few good photos, and what it is worth.
 
 No photo is compared with itself. With several, each is scored against a memory bank made without it (cross-fitting); with
-one, only views of it can be. From the few scores a law of good scores gives the threshold (`score_law.py`); from many it
+one, only views of it can be. From the few scores a law of good scores gives the threshold (`score_prior.py`); from many it
 is the order statistic of split conformal prediction (Vovk et al. 2005; Lei et al., JASA 2018), which asks for no law.
 """
 
@@ -15,13 +15,13 @@ from scipy.stats import beta
 from torch import Tensor
 
 from tgvig_core.detectors import score_prior
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.base import Detector
 from tgvig_core.fitting.pools import Pool
 from tgvig_core.inspection.score_scale import steepness
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import enough_for
-from tgvig_core.utils.progress import QUIET, RunContext, silent
+from tgvig_core.utils.progress import QUIET, RunContext
 
 HELD_OUT_VIEWS = 20
 ALONE, FOLDS, ONCE = 10, 5, 40
@@ -77,7 +77,7 @@ class HeldOut:
 
 
 def calibrate(
-    detector: PatchCore, pool: Pool, alone: PatchCore, normals: Tensor, policy: ViewPolicy, false_alarm: float = 0.05,
+    detector: Detector, pool: Pool, alone: Detector, normals: Tensor, policy: ViewPolicy, false_alarm: float = 0.05,
     seed: int = 0, ctx: RunContext = QUIET,
 ) -> Calibration:  # fmt: skip
     """Threshold for a wished false-alarm rate; see `held_out` and `limits`."""
@@ -87,7 +87,7 @@ def calibrate(
 
 
 def held_out(
-    detector: PatchCore, pool: Pool, alone: PatchCore, normals: Tensor, policy: ViewPolicy, seed: int = 0,
+    detector: Detector, pool: Pool, alone: Detector, normals: Tensor, policy: ViewPolicy, seed: int = 0,
     ctx: RunContext = QUIET,
 ) -> HeldOut:  # fmt: skip
     """Scores of good images that were not remembered.
@@ -96,7 +96,7 @@ def held_out(
     holes where they were. Bottles scored 13 % higher against such a bank of four than against one made of the four.
 
     Args:
-        detector: trained on the pool. pool: its images; `sources` number the normals as here.
+        detector: trained on the pool. pool: its images; `groups` number the normals as here.
         alone: trained on the normals alone; asked where there is a single one. Whatever else a detector remembers moves
             the scores of that photo's views, and hardly those of other photos.
         normals: n×3×S×S in [-1, 1].
@@ -105,7 +105,7 @@ def held_out(
     Raises:
         TgvigError: memory is too short. Stopped: the stop event was set.
     """
-    others = score_prior.UNIT if detector.settings.unit else score_prior.PLAIN
+    others = detector.prior
     if len(normals) == 1:
         return _views_held_out(alone, normals[0], policy, others, seed, ctx)
     count = len(normals)
@@ -113,19 +113,15 @@ def held_out(
     folds = [list(range(count))[start::parts] for start in range(parts if count <= ONCE else 1)]
     scores, peaks = [], []
     with enough_for(f"comparing {count} photos", "give fewer photos"):
-        grids = detector.grids(pool.images, ctx)
-        for fold in ctx.track(folds, "Finding the threshold", len(folds)):
-            kept = grids[[source not in fold for source in pool.sources]]
-            result = detector.score(
-                normals[fold], against=kept.flatten(0, 2)[detector.coreset(kept, seed, ctx.telling(silent))]
-            )
+        found = detector.cross_fitted(pool.images, pool.groups, normals, folds, seed, ctx)
+        for result in ctx.track(found, "Finding the threshold", len(folds)):
             scores.append(result.scores)
             peaks.append(result.maps.flatten(1).amax(1))
     return HeldOut(torch.cat(scores), torch.cat(peaks), count, count - count / parts, others)
 
 
 def _views_held_out(
-    alone: PatchCore, normal: Tensor, policy: ViewPolicy, others: score_prior.Others, seed: int,
+    alone: Detector, normal: Tensor, policy: ViewPolicy, others: score_prior.Others, seed: int,
     ctx: RunContext,
 ) -> HeldOut:  # fmt: skip
     """Of a single photo. A mirrored or turned view is no view of what `alone` remembers: it would score like a defect."""

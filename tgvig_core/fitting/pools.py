@@ -19,11 +19,11 @@ class Pool:
 
     Attributes:
         images: N×3×S×S in [-1, 1], the normals first.
-        sources: for each the normal that it is or comes from.
+        groups: for each the normal that it is or comes from.
     """
 
     images: Tensor
-    sources: tuple[int, ...]
+    groups: tuple[int, ...]
 
 
 def real(normals: Tensor) -> Pool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tgvig_core.detectors.kinds import KINDS
-from tgvig_core.detectors.patchcore import PatchCoreSettings
+from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
+from tgvig_core.detectors.registry import detector as detectors
 from tgvig_core.fitting import training_sets
 from tgvig_core.generation.fine_tuning import UpdateSettings
 from tgvig_core.generation.integrator import IntegratorSettings
@@ -36,7 +36,7 @@ class RunSettings:
         rule: outlier rule of Eq. 1, robust or paper.
         prompt: P itself; None lets Eq. 1 choose.
         pack: auto or a pack's name. models_dir: files brought by hand.
-        detector: see detector_kinds.py.
+        detector: see detectors/registry.py.
         seed, device ("auto", "cpu", "cuda").
         false_alarm: α of the threshold.
         arm: what the detector learns from, see arms.py.
@@ -64,7 +64,7 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         choices = (
-            ("detector", self.detector, KINDS),
+            ("detector", self.detector, detectors.names()),
             ("vocabulary", self.vocabulary, VOCABULARIES),
             ("outlier rule", self.rule, RULES),
         )

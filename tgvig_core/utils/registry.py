@@ -109,6 +109,17 @@ class Registry(Generic[T]):
             importlib.import_module(entry.module)
         return self._made[name][1]
 
+    def name_of(self, made: T) -> str:
+        """The name under which a thing was registered.
+
+        Raises:
+            TgvigError: it was not.
+        """
+        for name, (_, known) in self._made.items():
+            if known is made:
+                return name
+        raise TgvigError(f"{made!r} is no registered {self.what}: give it a name with @{self.what}(…).")
+
     @functools.cached_property
     def _written(self) -> tuple[Entry, ...]:
         """What stands in the package's files and in plugins."""

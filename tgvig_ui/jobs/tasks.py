@@ -177,15 +177,15 @@ class Jobs:
         import numpy as np
         import torch
 
-        from tgvig_core.detectors.patchcore import PatchCore
         from tgvig_core.inspection.inspector import Inspector, Limits, check_photos, inspect
         from tgvig_core.inspection.metrics import image_metrics, pixel_metrics
         from tgvig_core.photos.labelled_folder import read_mask, read_test_folder
+        from tgvig_core.runs.card import load_model
         from tgvig_core.runs.settings import SIZE
 
         part = Part(folder)
         run = part.generation(arguments["generation"])
-        detector, card = PatchCore.load(run / "model", self.service.device())
+        detector, card = load_model(run / "model", self.service.device())
         tests = read_test_folder(part.folder / "tests" / "test")
         paths = [photo.path for photo in tests]
         check_photos(paths, watch.ctx)
@@ -215,14 +215,14 @@ class Jobs:
         """What the detector would miss and what it should learn from, beside it in check.json."""
         watch.progress("Loading the models", 0, 0)
         self.service.encoder()
-        from tgvig_core.detectors.patchcore import PatchCore
+        from tgvig_core.runs.card import load_model
         from tgvig_core.runs.settings import SIZE
         from tgvig_core.runs.steps.check import check
         from tgvig_core.storage.run_lock import alone_in
 
         part, number = Part(folder), arguments["generation"]
         model = part.generation(number) / "model"
-        detector, card = PatchCore.load(model, self.service.device())
+        detector, card = load_model(model, self.service.device())
         work = self.service.open_run(
             part, number, watch, _pack_of(card["backbone"]), detector=card["detector"],
             false_alarm=card["calibration"]["false_alarm"],

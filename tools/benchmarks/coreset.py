@@ -24,7 +24,7 @@ from anomalib.models.components.sampling import KCenterGreedy
 from torch import Tensor
 
 from tgvig_core.detectors.coreset import select
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patch_features import PatchFeatures
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.photos.images import read_normals
 from tgvig_core.photos.views import ViewPolicy, views
@@ -51,7 +51,7 @@ def patches(photos: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     each = [views(part, math.ceil(photos / len(parts)), ViewPolicy(), generator) for part in parts]
     images = torch.stack(each, dim=1).flatten(0, 1)[:photos]
-    return PatchCore(EFFICIENTNET_LITE0, 256).grids(images).flatten(0, 2)
+    return PatchFeatures(EFFICIENTNET_LITE0, 256).grids(images).flatten(0, 2)
 
 
 def beside_anomalib(file: Path, photos: int = 21) -> Row:

@@ -96,7 +96,7 @@ def remembering(side: int, bank: int) -> PatchCore:
     """A detector with real features in its bank, as many as are asked for."""
     detector = PatchCore(EFFICIENTNET_LITE0, side)
     pool = views(normal(side)[0], -(-bank * 64 // side**2) + 1, ViewPolicy(), seeded())
-    detector.model.memory_bank = detector.grids(pool).flatten(0, 2)[:bank].clone()
+    detector.model.memory_bank = detector.features.grids(pool).flatten(0, 2)[:bank].clone()
     return detector
 
 

@@ -34,7 +34,7 @@ def rows() -> list[Row]:
     seen = (image * 0.5 + 0.5 - detector.mean) / detector.std
     wanted = detector.model(seen)
     wanted = float(wanted.pred_score), wanted.anomaly_map[0, 0].detach().numpy()
-    what = f"scoring one photo, EfficientNet-Lite0, bank of {len(detector.model.memory_bank):,}"
+    what = f"scoring one photo, EfficientNet-Lite0, bank of {detector.remembered:,}"
     against = "anomalib's PatchCore forward"
     with torch.inference_mode(), tempfile.TemporaryDirectory() as folder:
         found = detector.score(image)

@@ -95,8 +95,8 @@ def made(cell: Cell) -> tuple[Tensor, dict]:
 def detector_of(cell: Cell, pool: pools.Pool, seen: dict) -> PatchCore:
     """A detector trained on a pool."""
     detector = PatchCore(registry.load_backbone(cell.pack), SIZE)
-    detector.fit(pool.images, pool.sources, cell.seed)
-    detector.extractor = Remembering(detector.extractor, seen)
+    detector.fit(pool.images, pool.groups, cell.seed)
+    detector.features.extractor = Remembering(detector.features.extractor, seen)
     return detector
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patch_features import PatchFeatures
 from tgvig_core.diagnosis.outlier_photos import ODD_FACTOR, left_out_maps, odd_places
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import read_photo, to_square, to_tensor
@@ -59,13 +59,13 @@ class Features:
     """The features of photos, formed once."""
 
     def __init__(self) -> None:
-        self.detector = PatchCore(registry.load_backbone(registry.choose("embedded")[0]), SIZE)
+        self.features = PatchFeatures(registry.load_backbone(registry.choose("embedded")[0]), SIZE)
         self.kept: dict[Path, Tensor] = {}
 
     def of(self, path: Path) -> Tensor:
         """1×h×w×D."""
         if path not in self.kept:
-            self.kept[path] = self.detector.features(to_tensor(to_square(read_photo(path).pixels, SIZE))[None])
+            self.kept[path] = self.features(to_tensor(to_square(read_photo(path).pixels, SIZE))[None])
         return self.kept[path]
 
 

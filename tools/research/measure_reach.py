@@ -23,8 +23,9 @@ from tgvig_core.benchmark.cell import Bench, begun
 from tgvig_core.benchmark.plan import Plan
 from tgvig_core.benchmark.recipes import recipe
 from tgvig_core.benchmark.results.costs import Costs
-from tgvig_core.detectors.kinds import KINDS, patchcore
-from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
+from tgvig_core.detectors.registry import detector as detectors_by_name
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import to_tensor
 
@@ -52,13 +53,16 @@ def decided(detector: PatchCore, grids: Tensor, photos: int) -> tuple[Tensor, fl
 def figures(bench: Bench, kind: str) -> dict[str, list[str]]:
     """By arm, with the coreset and with all patches: image AUROC and share, in percent."""
     backbone = registry.load_backbone(registry.PACKS["embedded"])
-    detectors = [patchcore(kind, backbone, bench.plan.size, settings) for settings in (None, EVERYTHING)]
-    grids = detectors[0].grids(torch.stack([to_tensor(square) for square in bench.squares]))
+    detectors = [
+        detectors_by_name.get(kind).build(backbone, bench.plan.size, settings=settings)
+        for settings in (None, EVERYTHING)
+    ]
+    grids = detectors[0].features.grids(torch.stack([to_tensor(square) for square in bench.squares]))
     found: dict[str, list[str]] = {}
     for arm in ARMS:
         pool = bench.generated.of(recipe(arm, bench.plan.images), Costs()).pool
         for detector in detectors:
-            detector.fit(pool.images, pool.sources, bench.seed)
+            detector.fit(pool.images, pool.groups, bench.seed)
             scores, share = decided(detector, grids, len(bench.normals))
             auroc = roc_auc_score(bench.labels, scores)
             found.setdefault(arm, []).append(f"{100 * auroc:.1f} ({100 * share:.0f})")
@@ -79,7 +83,7 @@ def main() -> None:
     print("|" + "---|" * (4 + 2 * len(ARMS)))
     for draw in plan.draws():
         bench = begun(plan, draw)
-        for kind in KINDS:
+        for kind in detectors_by_name.names():
             cells = [cell for pair in figures(bench, kind).values() for cell in pair]
             print(f"| {draw.category} | {draw.shots} | {draw.seed} | {kind} | {' | '.join(cells)} |", flush=True)
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from tgvig_core.detectors.kinds import KINDS, patchcore
+from tgvig_core.detectors.registry import detector as detectors
 from tgvig_core.fitting import pools
 from tgvig_core.fitting.calibration import held_out
 from tgvig_core.packs import registry
@@ -40,7 +40,7 @@ MOST = 60
 
 def main() -> None:
     """Measure what is missing, then print the tables."""
-    print(report(measured(__doc__, measure, KINDS)))
+    print(report(measured(__doc__, measure, detectors.names())))
 
 
 def measured(about: str, measure: Callable[[Part, int, int], dict], kinds: Sequence[str]) -> list[dict]:
@@ -117,10 +117,10 @@ def measure(part: Part, shots: int, seed: int) -> dict:
     chosen = random.Random(seed).sample(part.train, shots)
     normals = read_normals(chosen).tensor(SIZE)
     pack, _ = registry.choose("embedded")
-    detector = patchcore(part.kind, registry.load_backbone(pack), SIZE)
-    detector.extractor = Remembering(detector.extractor, part.seen)
+    detector = detectors.get(part.kind).build(registry.load_backbone(pack), SIZE)
+    detector.features.extractor = Remembering(detector.features.extractor, part.seen)
     pool = pools.real(normals)
-    detector.fit(pool.images, pool.sources, seed)
+    detector.fit(pool.images, pool.groups, seed)
     held = held_out(detector, pool, detector, normals, ViewPolicy(), seed)
     good, bad = detector.score(torch.cat([part.good, part.others(chosen)])), detector.score(part.bad)
     peaks = {"good": good.maps.flatten(1).amax(1), "held": held.peaks}

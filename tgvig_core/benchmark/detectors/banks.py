@@ -13,7 +13,7 @@ from anomalib.models.image.patchcore.lightning_model import Patchcore
 from torch import Tensor, nn
 
 from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, patch_side
-from tgvig_core.detectors.patchcore import BATCH
+from tgvig_core.detectors.base import BATCH
 from tgvig_core.models.backbones import Backbone, fill, local_weights, patchcore_model
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.progress import RunContext

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, patch_side
 from tgvig_core.benchmark.detectors.training import BARE, Length, train
-from tgvig_core.detectors.patchcore import BATCH
+from tgvig_core.detectors.base import BATCH
 from tgvig_core.models.backbone_layers import spread_layers
 from tgvig_core.models.backbones import Backbone, fill, local_weights
 from tgvig_core.utils.progress import RunContext

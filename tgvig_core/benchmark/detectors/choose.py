@@ -16,8 +16,11 @@ from tgvig_core.benchmark.detectors.efficient_ad import EfficientAd
 from tgvig_core.benchmark.detectors.reverse_distillation import ReverseDistillation
 from tgvig_core.benchmark.detectors.winclip import WinClip
 from tgvig_core.benchmark.plan import BY_THEMSELVES
-from tgvig_core.detectors.kinds import patchcore
-from tgvig_core.detectors.patchcore import PatchCore, PatchCoreSettings, ScoreSet
+from tgvig_core.detectors.base import ScoreSet
+from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patchcore_fine import PatchCoreFine
+from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
+from tgvig_core.detectors.score_prior import UNIT
 from tgvig_core.models.backbone_layers import spread_layers
 from tgvig_core.models.backbones import Backbone
 from tgvig_core.utils.errors import TgvigError
@@ -61,17 +64,23 @@ class _Wanted:
     training: str
 
 
+class _Unit(PatchCore):
+    """PatchCore on features of length 1."""
+
+    prior = UNIT
+
+
 def _deep(wanted: _Wanted, unit: bool = False) -> PatchCore:
     """PatchCore on three layers in place of two."""
     backbone = replace(wanted.backbone, layers=spread_layers(wanted.backbone.name))
-    return PatchCore(backbone, wanted.size, PatchCoreSettings(unit=unit), wanted.device)
+    return (_Unit if unit else PatchCore)(backbone, wanted.size, PatchCoreSettings(unit=unit), wanted.device)
 
 
 _BUILDERS: dict[str, Callable[[_Wanted], Detector]] = {
-    "patchcore": lambda wanted: patchcore("patchcore", wanted.backbone, wanted.size, device=wanted.device),
+    "patchcore": lambda wanted: PatchCore.build(wanted.backbone, wanted.size, wanted.device),
     "patchcore-deep": _deep,
     "patchcore-deep-unit": lambda wanted: _deep(wanted, unit=True),
-    "patchcore-fine": lambda wanted: patchcore("patchcore-fine", wanted.backbone, wanted.size, device=wanted.device),
+    "patchcore-fine": lambda wanted: PatchCoreFine.build(wanted.backbone, wanted.size, wanted.device),
     "patchcore-anomalib": lambda wanted: PatchcoreAnomalib(wanted.backbone, wanted.size, wanted.device),
     "cflow": lambda wanted: Cflow(wanted.backbone, wanted.size, wanted.device, cflow.LENGTHS[wanted.training]),
     "reverse-distillation": lambda wanted: ReverseDistillation(

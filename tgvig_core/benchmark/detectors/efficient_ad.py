@@ -21,7 +21,7 @@ from torchvision.transforms.v2 import CenterCrop, Compose, RandomGrayscale
 from tgvig_core.benchmark.detectors import own_teacher
 from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform
 from tgvig_core.benchmark.detectors.training import BARE, train
-from tgvig_core.detectors.patchcore import BATCH
+from tgvig_core.detectors.base import BATCH
 from tgvig_core.models.backbones import Backbone
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.utils.progress import RunContext

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tgvig_core.detectors.base import BATCH, ScoreSet
 from tgvig_core.detectors.nearest_neighbour import resized
-from tgvig_core.detectors.patchcore import BATCH, ScoreSet
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import enough_for, in_parts
 from tgvig_core.utils.progress import QUIET, RunContext

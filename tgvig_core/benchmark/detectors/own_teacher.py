@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tgvig_core.detectors.patchcore import BATCH, PatchCore
+from tgvig_core.detectors.base import BATCH
+from tgvig_core.detectors.patch_features import PatchFeatures
 from tgvig_core.models.backbones import Backbone
 from tgvig_core.models.checkpoints import read_state
 from tgvig_core.packs.files import models_folders
@@ -125,7 +126,7 @@ def distil(
 
 def channels_of(backbone: Backbone) -> int:
     """How many channels a teacher of this backbone has."""
-    return min(CHANNELS, PatchCore(backbone, 64).features(torch.zeros(1, 3, 64, 64)).shape[-1])
+    return min(CHANNELS, PatchFeatures(backbone, 64)(torch.zeros(1, 3, 64, 64)).shape[-1])
 
 
 def targets(
@@ -138,11 +139,11 @@ def targets(
         M×channels×h×w, h and w being ⌈S / 4⌉ − 8: without padding a patch of 33 px lies within the image.
     """
     side = images.shape[-1]
-    eyes = PatchCore(backbone, 2 * side, device=str(device))
+    eyes = PatchFeatures(backbone, 2 * side, device=str(device))
     found = []
     for part in ctx.track(images.split(BATCH), "Looking with the teacher's teacher", -(-len(images) // BATCH)):
         large = F.interpolate(part * 2 - 1, size=(2 * side, 2 * side), mode="bilinear", align_corners=False)
-        grid = eyes.features(large).clone().permute(0, 3, 1, 2)  # a clone is no inference tensor any more
+        grid = eyes(large).clone().permute(0, 3, 1, 2)  # a clone is no inference tensor any more
         if grid.shape[1] > channels:
             grid = F.adaptive_avg_pool1d(grid.flatten(2).mT, channels).mT.unflatten(2, grid.shape[2:])
         cells = -(-side // 4)

@@ -15,7 +15,7 @@ from anomalib.models.image.winclip.torch_model import BACKBONE, TEMPERATURE, Win
 from torch import Tensor, nn
 
 from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform
-from tgvig_core.detectors.patchcore import BATCH
+from tgvig_core.detectors.base import BATCH
 from tgvig_core.models.encoders.clip_weights import load_clip
 from tgvig_core.packs.files import PackFile, local_file
 from tgvig_core.utils.errors import TgvigError

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.base import Detector
 from tgvig_core.diagnosis import pool_comparison
 from tgvig_core.diagnosis.detectability import detectability
 from tgvig_core.fitting import admission, pools, training_sets
 from tgvig_core.generation.best_set import best_iteration
+from tgvig_core.runs.card import load_model
 from tgvig_core.runs.pipeline import Work, opened
 from tgvig_core.runs.settings import SIZE
 from tgvig_core.runs.steps import fit
@@ -32,7 +33,7 @@ COUNTS = (5, 10)
 KEPT = "check.part.json"
 
 
-def check(work: Work, normals: Tensor, detector: PatchCore, card: dict, thorough: bool = False) -> dict:
+def check(work: Work, normals: Tensor, detector: Detector, card: dict, thorough: bool = False) -> dict:
     """Compare what could be learned from, and try synthetic defects.
 
     Args:
@@ -90,7 +91,7 @@ def check_run(
         work = opened(folder, device, ctx)
         if not (folder / "model" / "model.json").exists():
             raise TgvigError(f"{folder} has no detector yet: finish it with tgvig run --resume --out {folder}.")
-        detector, card = PatchCore.load(folder / "model", work.device)
+        detector, card = load_model(folder / "model", work.device)
         return check(work, work.normals.tensor(SIZE).to(work.device), detector, card, thorough)
 
 
@@ -148,12 +149,12 @@ class _Learners:
     work: Work
     normals: Tensor
     best: int | None
-    detector: PatchCore
+    detector: Detector
     card: dict
     gates: dict[str, str]
-    alone: tuple[PatchCore, float] | None = None
+    alone: tuple[Detector, float] | None = None
 
-    def trained(self, arm: str) -> PatchCore:
+    def trained(self, arm: str) -> Detector:
         """The run's own detector where it learned from this arm, else a new one."""
         if arm == self.card["arm"]:
             if admitted := self.card.get("gate"):
@@ -168,7 +169,7 @@ class _Learners:
         pool = fit.pool_of(self.work, self.normals, self.best, arm, left_out, out)
         return fit.detector_of(self.work, pool)
 
-    def _alone(self) -> tuple[PatchCore, float]:
+    def _alone(self) -> tuple[Detector, float]:
         """The detector of the photos alone and up to which score it calls a photo good."""
         if self.alone is None:
             plain = fit.detector_of(self.work, pools.real(self.normals))

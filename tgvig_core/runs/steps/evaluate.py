@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.base import Detector
 from tgvig_core.inspection.inspector import Inspector, Limits, Verdict, inspect
 from tgvig_core.inspection.metrics import image_metrics, pixel_metrics
 from tgvig_core.photos.labelled_folder import LabelledPhoto, read_mask
@@ -15,7 +15,7 @@ from tgvig_core.utils.progress import QUIET, RunContext
 
 
 def verdicts(
-    detector: PatchCore, card: dict, tests: tuple[LabelledPhoto, ...], folder: Path,
+    detector: Detector, card: dict, tests: tuple[LabelledPhoto, ...], folder: Path,
     ctx: RunContext = QUIET,
 ) -> dict:  # fmt: skip
     """What result.json holds of the test photos: a row for each, and the figures; heatmaps go into FOLDER/inspect.

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from tgvig_core.detectors.kinds import patchcore
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.base import Detector
+from tgvig_core.detectors.registry import detector as detectors
 from tgvig_core.diagnosis import pool_comparison
 from tgvig_core.fitting import admission, calibration, pools, training_sets
+from tgvig_core.runs.card import load_model
 from tgvig_core.runs.settings import SIZE
 from tgvig_core.storage.run_folder import writing
 from tgvig_core.utils.errors import TgvigError
@@ -47,8 +48,8 @@ def set_of(work: Work, best: int | None, arm: str) -> Tensor:
 
 def train(
     work: Work, normals: Tensor, best: int | None, arm: str = "tgvig", left_out: Sequence[int] = ()
-) -> tuple[PatchCore, dict]:
-    """PatchCore on the chosen images, its threshold, and the lift; from disk where the run had finished it.
+) -> tuple[Detector, dict]:
+    """A detector on the chosen images, its threshold, and the lift; from disk where the run had finished it.
 
     Args:
         best: the set to learn from, α or another one; None where the arm takes no set and there is none.
@@ -78,27 +79,27 @@ def train(
     return detector, card
 
 
-def _finished(folder: Path, device: str) -> tuple[PatchCore, dict] | None:
+def _finished(folder: Path, device: str) -> tuple[Detector, dict] | None:
     """The detector that lies there, None where it is to be trained: anew, if it is damaged or of another version."""
     if not (folder / "model.json").exists():
         return None
     try:
-        return PatchCore.load(folder, device)
+        return load_model(folder, device)
     except (OSError, TgvigError) as error:
         NOTES.warning("%s Training it again.", error)
         return None
 
 
-def detector_of(work: Work, pool: pools.Pool) -> PatchCore:
-    """The run's kind of PatchCore, remembering a pool."""
+def detector_of(work: Work, pool: pools.Pool) -> Detector:
+    """The run's kind of detector, fitted on a pool."""
     settings = work.settings
-    detector = patchcore(settings.detector, work.models.backbone, SIZE, settings.patchcore, work.device)
-    detector.fit(pool.images, pool.sources, work.settings.seed, work.ctx)
+    detector = detectors.get(settings.detector).build(work.models.backbone, SIZE, work.device, settings.patchcore)
+    detector.fit(pool.images, pool.groups, work.settings.seed, work.ctx)
     return detector
 
 
 def calibrated(
-    work: Work, pool: pools.Pool, detector: PatchCore, plain: PatchCore, normals: Tensor
+    work: Work, pool: pools.Pool, detector: Detector, plain: Detector, normals: Tensor
 ) -> calibration.Calibration:  # fmt: skip
     """The threshold of a detector that was trained on a pool; `plain` was on the normals alone."""
     settings = work.settings
@@ -106,7 +107,7 @@ def calibrated(
     return calibration.calibrate(detector, pool, plain, normals, policy, rate, seed, work.ctx)
 
 
-def admit(work: Work, plain: PatchCore, good: float, best: int | None, arm: str) -> admission.Gate:
+def admit(work: Work, plain: Detector, good: float, best: int | None, arm: str) -> admission.Gate:
     """What the gate says of an arm's generated images.
 
     Args:

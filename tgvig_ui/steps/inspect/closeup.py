@@ -37,22 +37,20 @@ def _why(server: Server, found: Results, row: Row) -> list:
         return list(_crops(run, row.path, row.map, (_stamp(run / "model" / "model.json"), _stamp(row.path))))
 
 
-def scored(server: Server, model: Path, image, leave_out: int | None):
-    """Score and map of one image in the detector's frame, 3×S×S in [-1, 1] (tgvig_core.detectors.patchcore.ScoreSet)."""
+def scored(server: Server, model: Path, image, exclude_group: int | None):
+    """Score and map of one image in the detector's frame, 3×S×S in [-1, 1] (tgvig_core.detectors.base.ScoreSet)."""
     server.service.pack()
     with _comparing:
-        return _detector(model, _stamp(model / "model.json")).score(image[None], leave_out=leave_out)
+        return _detector(model, _stamp(model / "model.json")).score(image[None], exclude_group=exclude_group)
 
 
 @functools.lru_cache(maxsize=64)
 def _crops(run: Path, photo: Path, map_: Path, stamps: tuple[int, int]) -> tuple:
     """Kept, because a moved threshold and a decision draw the same photo again; `stamps` tell when it is another one."""
-    from tgvig_core.detectors.explain import nearest_normal
-
     detector = _detector(run / "model", stamps[0])
     square = to_square(read_photo(photo).pixels, detector.size)
     y, x = np.unravel_index(np.load(map_).argmax(), (detector.size, detector.size))
-    evidence = nearest_normal(detector, to_tensor(square)[None], (int(x), int(y)))
+    evidence = detector.explain(to_tensor(square)[None], (int(x), int(y)))
     good = np.array(Image.open(run / "pool" / f"{evidence.image:04d}.png").convert("RGB"))
     named = f"good image {evidence.image + 1}"
     return (_crop(square, evidence.own_box), "this photo"), (_crop(good, evidence.box), named)
@@ -61,9 +59,9 @@ def _crops(run: Path, photo: Path, map_: Path, stamps: tuple[int, int]) -> tuple
 @functools.lru_cache(maxsize=1)
 def _detector(folder: Path, stamp: int):
     """On the processor: one photo takes a tenth of a second there, and a GPU's memory stays the worker's."""
-    from tgvig_core.detectors.patchcore import PatchCore
+    from tgvig_core.detectors.base import load_detector
 
-    return PatchCore.load(folder, "cpu")[0]
+    return load_detector(folder, "cpu")
 
 
 def _stamp(file: Path) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from tgvig_core.detectors.registry import detector as detectors
 from tgvig_core.fitting import training_sets
 from tgvig_core.storage.run_folder import MODEL_FORMAT
 from tgvig_core.utils.errors import TgvigError
@@ -23,10 +24,7 @@ ARMS = {
     "Photos and plain copies (slightly moved, turned, lit)": "augment",
     "Photos only": "real",
 }
-DETECTORS = {
-    "As usual": "patchcore",
-    "More closely: tells good from bad better, takes three to four times as long": "patchcore-fine",
-}
+DETECTORS = {detectors.title(name): name for name in detectors.names()}
 BACKBONES = [
     ("As the models in use", ""),
     ("EfficientNet-Lite0 (always on this machine)", "embedded"),

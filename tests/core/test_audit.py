@@ -1,4 +1,4 @@
-"""The audit report of a real run: every number is the run's own, what was left out is told, nothing is fetched."""
+"""The audit report of a real run: every number is the run's own, what was excluded is named, nothing is fetched."""
 
 import base64
 import csv
@@ -21,7 +21,8 @@ from tgvig_core.generation.latent_sampling import GeneratorSettings
 from tgvig_core.reports import pdf
 from tgvig_core.reports.audit import write_audit
 from tgvig_core.reports.audit_facts import read_facts
-from tgvig_core.reports.audit_parts import axis_svg, words_of
+from tgvig_core.reports.drawings import axis
+from tgvig_core.reports.pages import environment, words_of
 from tgvig_core.reports.pdf import write_pdf
 from tgvig_core.runs import pipeline
 from tgvig_core.runs.settings import RunSettings
@@ -168,7 +169,7 @@ def test_the_prompt_says_how_it_was_chosen(run):
     assert f"A person wrote it: it is none of {count}" in written(run).text
 
 
-def test_what_was_left_out_is_marked_with_its_reason(run):
+def test_what_was_excluded_is_marked_with_its_reason(run):
     reason = (
         "Its distance to the nearest real photo, 61.2, is above the 47.9 that is 2 times what a good photo may have."
     )
@@ -177,8 +178,8 @@ def test_what_was_left_out_is_marked_with_its_reason(run):
     change(run / "model" / "model.json", gate=card["gate"], left_out=[0, 2])
     page = written(run)
     assert "1 of 3 images were learned from" in page.text
-    assert f"Image 1. The gate dropped it: {reason} A person left it out." in page.text
-    assert "Image 3. A person left it out." in page.text and "Image 2." not in page.text
+    assert f"Image 1. The gate excluded it: {reason} A person excluded it." in page.text
+    assert "Image 3. A person excluded it." in page.text and "Image 2." not in page.text
     assert page.html.count('<figure class="out">') == 2
 
 
@@ -212,10 +213,12 @@ def test_a_moved_threshold_stands_beside_the_calibrated_one(run):
 
 
 def test_the_axis_has_its_marks_where_the_scores_are():
-    svg = axis_svg(30.0, 15.0, 4.2479)  # k = ln 19 / ln 2: half the threshold is shown as 0.05
-    low, limit = (float(x) for x in re.findall(r'<path d="M([\d.]+) ', svg))
-    assert (low - 8) / (limit - 8) == pytest.approx(0.5, abs=0.001)
-    assert (limit - 8) / (480 - 16) == pytest.approx(30 / 45, abs=0.001)
+    drawn = axis(30.0, 15.0, 4.2479)  # k = ln 19 / ln 2: half the threshold is shown as 0.05
+    assert (drawn.typical.x - 8) / (drawn.threshold.x - 8) == pytest.approx(0.5)
+    assert (drawn.threshold.x - 8) / (480 - 16) == pytest.approx(30 / 45)
+    svg = environment().get_template("drawings.html").module.axis_svg(30.0, 15.0, 4.2479)
+    ticks = [float(x) for x in re.findall(r'<path d="M([\d.]+) ', svg)]
+    assert ticks == pytest.approx([drawn.typical.x, drawn.threshold.x], abs=0.05)
     assert "shown as 0.05" in svg and "shown as 0.5<" in svg and "15.000 raw" in svg
 
 

@@ -13,12 +13,17 @@ import pytest
 from PIL import Image
 
 from tgvig_core.photos.images import save_png
-from tgvig_core.reports.parts import curve_svg
+from tgvig_core.reports.pages import environment
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.parts.report import ReportFacts, ReportPhoto, write_report
 
 HOSTILE = "<script>alert('1')<script> & \"2\".png"
 EVIL = "<i>\"M8\" & 'more'</i>"
+
+
+def drawn(similarity: list[float], best: int) -> str:
+    """The curve's SVG."""
+    return environment().get_template("drawings.html").module.curve_svg(similarity, best)
 
 
 class Page(HTMLParser):
@@ -112,7 +117,7 @@ def test_a_picture_is_that_of_its_file(tmp_path, facts):
 
 
 def test_photos_come_worst_first_with_verdict_score_decision_and_regions(written):
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", written[written.index("Photos, strangest first") :]))
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", written[written.index("Photos, highest score first") :]))
     scores = [float(score) for score in re.findall(r"raw score (\d+\.\d+)", text)]
     assert scores == [3.25, 2.0, 0.5]
     assert re.findall(r"\b(ANOMALOUS|GOOD)\b", text) == ["ANOMALOUS", "GOOD", "GOOD"]
@@ -134,14 +139,14 @@ def test_without_labels_there_is_no_section_about_them(tmp_path, facts):
 
 
 def test_the_curve_rises_where_the_similarity_does():
-    svg = curve_svg([0.2, 0.25, 0.24], best=2)
+    svg = drawn([0.2, 0.25, 0.24], 2)
     places = [tuple(map(float, pair.split(","))) for pair in re.search(r'points="([^"]+)"', svg).group(1).split()]
     (x1, y1), (x2, y2), (x3, y3) = places
     assert x1 < x2 < x3 and y2 < y3 < y1  # in SVG up is less
     assert (y1 - y3) / (y1 - y2) == pytest.approx(0.8, abs=0.01)
     assert f'cx="{x2}" cy="{y2}" r="7"' in svg
     assert ">0.200<" in svg and ">0.250<" in svg
-    assert 'r="7"' in curve_svg([0.3], best=1)
+    assert 'r="7"' in drawn([0.3], 1)
 
 
 def test_a_photo_that_is_gone_leaves_a_sentence(tmp_path, facts):

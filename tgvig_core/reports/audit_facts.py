@@ -1,14 +1,15 @@
-"""What an audit report tells of a detector, read from its run and its bundle.json; what a run lacks is told as missing."""
+"""What an audit report says of a detector, read from its run and its bundle.json, as values; templates/audit.html has the words."""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tgvig_core.fitting import training_sets
 from tgvig_core.photos.images import read_photo
-from tgvig_core.reports.parts import FIGURES, RATES
+from tgvig_core.reports.label_figures import FIGURES, RATES
 from tgvig_core.storage.run_folder import Run, detector_id
 from tgvig_core.utils.csv_safe import plain
 from tgvig_core.utils.errors import TgvigError
@@ -23,13 +24,13 @@ class AuditPhoto:
 
     Attributes:
         sha256: of the file as it was then.
-        said: empty where the file is still that one, else what has become of it.
+        state: whether the file is still that one; "gone": also where it cannot be read any more.
     """
 
     path: Path
     name: str
     sha256: str
-    said: str
+    state: Literal["same", "changed", "gone"]
 
 
 @dataclass(frozen=True)
@@ -37,27 +38,46 @@ class AuditPrompt:
     """The prompt P and where it comes from.
 
     Attributes:
-        how: how it was chosen, in sentences.
+        compared: how many prompts were compared with the photos; 0 where that is not kept with the run.
+        place: number of this one among them, best first; empty where a person wrote it.
+        best: whether it is the first one that is no outlier, which the method takes by itself.
+        lookup, sense: where the name's senses were looked up, and the one that was taken; empty where that is not known.
         ranked: rank, prompt, score in [-1, 1] and kept (yes, no) of the first of the ranked ones, as prompts.csv has them.
     """
 
     text: str
-    how: str
+    compared: int
+    place: str
+    best: bool
+    lookup: str
+    sense: str
     ranked: tuple[tuple[str, str, str, str], ...]
 
 
 @dataclass(frozen=True)
 class AuditImage:
-    """A generated image of the chosen set; `left_out` says why it was not learned from, empty where it was."""
+    """A generated image of the chosen set, and what spoke against learning from it.
+
+    Attributes:
+        number: from 1. gate: the gate's reason in a sentence, empty where it let the image pass.
+        by_person: whether a person excluded it. beyond: where only the first images were taken, and it is none: how many.
+    """
 
     path: Path
     number: int
-    left_out: str
+    gate: str
+    by_person: bool
+    beyond: int | None
+
+    @property
+    def excluded(self) -> bool:
+        """Whether it was not learned from."""
+        return bool(self.gate or self.by_person or self.beyond)
 
 
 @dataclass(frozen=True)
 class AuditFacts:
-    """What the report tells.
+    """What the report says.
 
     Attributes:
         about: bundle.json. card: model.json.
@@ -65,8 +85,9 @@ class AuditFacts:
         learned: which images the detector learned from, in words.
         prompt, similarity, chosen_set, images: None and empty where it learned from no generated image. `similarity` is the
             cosine of each set with the prompt, first iteration first; `images` are those of set `chosen_set` (from 1).
-        check: what `checking.check` found of this very detector; None where `unchecked` says why there is none.
-        figures: against labelled photos, by the keys of report_parts.FIGURES; empty where there are none.
+        check: what the check (runs/steps/check.py) found of this very detector. other_check: whether the run has one, but of
+            another detector, which says nothing of this one.
+        figures: against labelled photos, by the keys of label_figures.FIGURES; empty where there are none.
         tested: how many photos these figures rest on.
     """
 
@@ -82,7 +103,7 @@ class AuditFacts:
     chosen_set: int | None
     images: tuple[AuditImage, ...]
     check: dict | None
-    unchecked: str
+    other_check: bool
     figures: dict[str, float | None]
     tested: int
 
@@ -105,7 +126,8 @@ def read_facts(folder: Path, about: dict) -> AuditFacts:
     generated = arm.startswith("tgvig")
     chosen = (training_sets.set_of(arm)[0] if ":" in arm else card["best_iteration"]) if generated else None
     limits = about.get("limits") or card["calibration"]
-    check, unchecked = _check(run, card)
+    check = run.read_json("check.json")
+    own = check is not None and check.get("model") == detector_id(card)
     figures, tested = _figures(run)
     moved = limits["threshold"] != card["calibration"]["threshold"]
     if moved:  # the rates were measured at the calibrated threshold
@@ -116,34 +138,35 @@ def read_facts(folder: Path, about: dict) -> AuditFacts:
         photos=_photos(settings.get("photos", ()), config.get("photos_sha256", ())),
         prompt=_prompt(run, settings) if generated else None,
         similarity=tuple(row["similarity"] for row in run.iterations()) if generated else (), chosen_set=chosen,
-        images=_images(run, card, chosen) if generated else (), check=check, unchecked=unchecked, figures=figures,
-        tested=tested,
+        images=_images(run, card, chosen) if generated else (), check=check if own else None,
+        other_check=check is not None and not own, figures=figures, tested=tested,
     )  # fmt: skip
 
 
 def _photos(paths: list[str], shas: list[str]) -> tuple[AuditPhoto, ...]:
     return tuple(
-        AuditPhoto(Path(path), Path(path).name, sha, _said(Path(path), sha))
+        AuditPhoto(Path(path), Path(path).name, sha, _state(Path(path), sha))
         for path, sha in zip(paths, shas, strict=True)
     )
 
 
-def _said(path: Path, sha256: str) -> str:
+def _state(path: Path, sha256: str) -> Literal["same", "changed", "gone"]:
     try:
-        same = read_photo(path).sha256 == sha256
+        return "same" if read_photo(path).sha256 == sha256 else "changed"
     except TgvigError:
-        return "The file is no longer there, or cannot be read any more."
-    return "" if same else "The file has been changed since: what lies there now was not learned from."
+        return "gone"
 
 
 def _prompt(run: Run, settings: dict) -> AuditPrompt:
     known = run.read_json("prompt.json") or {}
     text = known.get("prompt") or settings.get("prompt") or ""
     rows = _ranked(run.folder / "prompts.csv")
-    sense = known.get("sense")
-    said = [_chosen(text, rows), known.get("lookup") or "", f"Sense of the name: {sense}." if sense else ""]
-    shown = tuple((row["rank"], row["prompt"], row["score"], row["kept"]) for row in rows[:TOP])
-    return AuditPrompt(text, " ".join(filter(None, said)), shown)
+    best = next((row["prompt"] for row in rows if row["kept"] == "yes"), None)
+    return AuditPrompt(
+        text, len(rows), next((row["rank"] for row in rows if row["prompt"] == text), ""), best == text,
+        known.get("lookup") or "", known.get("sense") or "",
+        tuple((row["rank"], row["prompt"], row["score"], row["kept"]) for row in rows[:TOP]),
+    )  # fmt: skip
 
 
 def _ranked(file: Path) -> list[dict[str, str]]:
@@ -154,38 +177,15 @@ def _ranked(file: Path) -> list[dict[str, str]]:
         return [row | {"prompt": plain(row["prompt"])} for row in csv.DictReader(lines)]
 
 
-def _chosen(text: str, rows: list[dict[str, str]]) -> str:
-    if not rows:
-        return "It was given: no ranking of prompts is kept with this run."
-    best = next((row for row in rows if row["kept"] == "yes"), None)
-    among = f"of {len(rows)} prompts that were compared with the photos"
-    if best and best["prompt"] == text:
-        return f"It fits the photos best {among}, outliers set aside (Eq. 1 of the method)."
-    place = next((row["rank"] for row in rows if row["prompt"] == text), None)
-    return f"A person chose it: number {place} {among}." if place else f"A person wrote it: it is none {among}."
-
-
 def _images(run: Run, card: dict, chosen: int) -> tuple[AuditImage, ...]:
     """Every image of the chosen set, and what spoke against it: the gate, a person, or an arm that takes the first ones."""
     count = training_sets.set_of(card["arm"])[1] if ":" in card["arm"] else None
     reasons = {row["image"]: row["reason"] for row in (card.get("gate") or {}).get("images", ()) if not row["kept"]}
-    found = []
-    for place, path in enumerate(sorted(run.set_folder(chosen).glob("*.png"))):
-        said = [f"The gate dropped it: {reasons[place]}"] if place in reasons else []
-        said += ["A person left it out."] if place in card["left_out"] else []
-        said += [f"Only the first {count} images were to be learned from."] if count and place >= count else []
-        found.append(AuditImage(path, place + 1, " ".join(said)))
-    return tuple(found)
-
-
-def _check(run: Run, card: dict) -> tuple[dict | None, str]:
-    """What the check found, or why there is none: one of another detector tells nothing of this one."""
-    found = run.read_json("check.json")
-    if found and found.get("model") == detector_id(card):
-        return found, ""
-    if not found:
-        return None, "No check was made of what this detector misses."
-    return None, "The check that lies with this run is of another detector than this one, so that it is not shown."
+    return tuple(
+        AuditImage(path, place + 1, reasons.get(place, ""), place in card["left_out"],
+                   count if count and place >= count else None)
+        for place, path in enumerate(sorted(run.set_folder(chosen).glob("*.png")))
+    )  # fmt: skip
 
 
 def _figures(run: Run) -> tuple[dict[str, float | None], int]:

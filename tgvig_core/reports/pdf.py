@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from tgvig_core.reports.parts import report_file
+from tgvig_core.reports.pages import report_file
 from tgvig_core.utils.errors import TgvigError
 
 MISSING = (
@@ -28,7 +28,7 @@ def write_pdf(html: Path, target: Path) -> None:
     """Write a report as PDF; it is there whole or not at all. Nothing is fetched: pictures lie inside the report.
 
     Args:
-        html: what report_parts.write_page wrote.
+        html: what pages.write_page wrote.
         target: the PDF file.
 
     Raises:

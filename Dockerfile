@@ -39,7 +39,7 @@ USER 1000
 # Weights are fetched while building only for a pack that is named: paper or strong. The image then runs without a network.
 ARG FETCH_PACK=""
 RUN if [ -n "$FETCH_PACK" ]; then \
-        python -c "import sys; from tgvig_core import packs; packs.load(packs.choose(sys.argv[1])[0], None, 'cpu')" "$FETCH_PACK"; \
+        python -c "import sys; from tgvig_core.packs import registry as packs; packs.load(packs.choose(sys.argv[1])[0], None, 'cpu')" "$FETCH_PACK"; \
     fi
 
 FROM base AS cpu

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import typer
 from starlette.middleware import Middleware
 
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.folders import cache_dir
+from tgvig_core.utils.folders import ASSETS, cache_dir
 from tgvig_ui.jobs import expiry, zero_gpu
 from tgvig_ui.jobs.models import Options, Service
 from tgvig_ui.jobs.queue import Executor
@@ -29,7 +30,6 @@ from tgvig_ui.security.sessions import Forgetful
 from tgvig_ui.security.visitors import Limits, on_a_space, user
 from tgvig_ui.single_server import alone, check_port
 
-ROOT = Path(__file__).resolve().parent.parent
 STYLE = Path(__file__).with_name("page") / "style.css"
 SPACE_DISK = Path("/data")
 """The lasting disk of a Space that has one."""
@@ -180,7 +180,7 @@ def make(
     service, lender = Service(options), zero_gpu.Lender() if zero_gpu.ACTIVE else None
     executor = Executor(Jobs(service, lender).work, limits)
     store = Store(runs, hours, user if login else None)
-    server = Server(store, service, executor, ROOT / "assets" / "samples", local, limits, lender)
+    server = Server(store, service, executor, ASSETS / "samples", local, limits, lender)
     server.executor.recover(server.store)
     return server
 
@@ -197,15 +197,23 @@ def main() -> None:
 def main_and_out() -> NoReturn:
     """`main`, and the end of the process with its exit code at once.
 
-    Nothing is left to tidy up by then. Python would take torch apart first, for 5 seconds and longer on a busy machine,
+    SIGINT and SIGTERM both end the app in good order. Python handles only SIGINT by itself, and not even that in a process
+    that inherited it as ignored, which is how a shell starts what it puts into the background: gradio waits for a
+    KeyboardInterrupt that would then never come.
+
+    At the end nothing is left to tidy up. Python would take torch apart first, for 5 seconds and longer on a busy machine,
     while whoever stopped the server (systemd, docker stop) waits for it, and not for ever.
     """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     code = 1
     try:
         main()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:  # before the page was there
+        code = 130
     except BaseException:
         traceback.print_exc()
     sys.stdout.flush()

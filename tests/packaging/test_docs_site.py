@@ -21,7 +21,7 @@ DOCS = ROOT / "docs"
 MESSAGES = "\n".join(
     path.read_text()
     for name in ("tgvig_core", "tgvig_ui", "tools")
-    for path in sorted((ROOT / name).glob("*.[ps][yh]"))
+    for path in sorted((ROOT / name).rglob("*.[ps][yh]"))
 )
 FETCHED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "object": "data"}
 

@@ -1,8 +1,9 @@
-"""The one folder for what can be computed or fetched again: ~/.cache/tgvig, or TGVIG_CACHE."""
+"""Where files lie that nobody chose: the cache (~/.cache/tgvig, or TGVIG_CACHE), and what ships with the project."""
 
 from __future__ import annotations
 
 import os
+from importlib import resources
 from pathlib import Path
 
 from tgvig_core.utils.atomic_write import whole
@@ -25,5 +26,17 @@ def keep(path: Path, content: bytes) -> None:
         draft.write_bytes(content)
 
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+def assets() -> Path:
+    """The folder of what ships with the project.
+
+    In a checkout, installed from or not, it is assets/ beside the package: a Space runs app.py from one without installing
+    it. A wheel brings the same files as the package tgvig_assets (setup.py).
+    """
+    beside = Path(__file__).resolve().parents[2] / "assets"
+    if (beside / "checksums.sha256").is_file():
+        return beside
+    return Path(str(resources.files("tgvig_assets")))
+
+
+ASSETS = assets()
 """What ships with the project: weights, sample parts, encoded class names."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Set-up for `make`: system packages, .venv, Python packages, WordNet. May be run again at any time; keep it to bash 3.2.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_INPUT=1
 
 NEEDED_GB=12 # 6 for .venv, the rest while packages are fetched and unpacked

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 from made_cells import ORDERS, begun, parts
+from paths import ROOT
 
 from tgvig_core.benchmark.command import _check_names, unfolded
 from tgvig_core.benchmark.plan import Plan
 from tgvig_core.cli.main import main
 from tgvig_core.utils.errors import TgvigError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +131,7 @@ def test_ctrl_c_ends_it_with_130_and_the_same_command_goes_on(here, tmp_path):
     orders(tmp_path, seconds=0.4)
     script = tmp_path / "benchmark.py"
     script.write_text(SCRIPT)
-    env = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    env = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'helpers'}"}
     command = [sys.executable, script, "benchmark", *words(tmp_path), "--shots", "1", "--workers", "2", "--quiet"]
     process = subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -9,20 +9,18 @@ import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 from made_cells import begun, diary, figure, measure, name, plan_of, todo_of
+from paths import ROOT
 
 from tgvig_core.benchmark.engines import local
 from tgvig_core.benchmark.engines.engine import Died, rows_of, spread
 from tgvig_core.benchmark.results import book
 from tgvig_core.benchmark.results.rows import COLUMNS, key_of, row_of
 from tgvig_core.utils.errors import Stopped
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def names(plan) -> set[str]:
@@ -156,7 +154,7 @@ if __name__ == "__main__":
 def test_a_benchmark_whose_parent_was_killed_goes_on_where_it_was(tmp_path):
     out, script = tmp_path / "out", tmp_path / "benchmark.py"
     script.write_text(BENCHMARK)
-    env = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    env = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'helpers'}"}
     first = subprocess.Popen([sys.executable, script, out, "0.3"], env=env, stderr=subprocess.PIPE)
     lines, deadline = out / book.LINES, time.monotonic() + 60
     while not lines.exists() or lines.read_bytes().count(b"\n") < 3:

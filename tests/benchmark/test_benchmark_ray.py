@@ -6,16 +6,14 @@ import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from made_cells import begun, diary, figure, measure, name, plan_of, todo_of
+from paths import ROOT
 
 from tgvig_core.benchmark.engines import on_ray
 from tgvig_core.benchmark.results.rows import key_of
 from tgvig_core.utils.errors import Stopped, TgvigError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def names(plan) -> list[str]:
@@ -29,7 +27,7 @@ def named(row: dict) -> str:
 @pytest.fixture(autouse=True)
 def importable(monkeypatch):
     """Ray's workers find this package and the stand-in for cell.measure."""
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'tests'}")
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'helpers'}")
 
 
 def test_a_worker_killed_in_mid_run_loses_nothing_and_doubles_nothing(tmp_path, capfd):

@@ -1,11 +1,11 @@
 """The advice: figures worked out by hand, what is compared with what, and detectors of real photos."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from paths import ROOT
 from photos import normals
 from scipy.stats import mannwhitneyu
 from sklearn.metrics import roc_auc_score
@@ -166,7 +166,7 @@ def test_the_tables_of_the_measurement_count_signs_and_gains():
 
 def test_what_the_words_say_of_themselves_is_what_was_measured():
     """A sign counts where the labelled AUROC differs by more than 0.1 points."""
-    rows = (Path(__file__).resolve().parents[2] / "docs" / "advice.jsonl").read_text().splitlines()
+    rows = (ROOT / "docs" / "advice.jsonl").read_text().splitlines()
     right = compared = 0
     for row in map(json.loads, rows):
         scores = {arm: Scores(np.array(one["good"]), np.array(one["spoiled"])) for arm, one in row["arms"].items()}

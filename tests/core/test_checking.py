@@ -22,6 +22,7 @@ from tgvig_core.runs.settings import RunSettings
 from tgvig_core.runs.steps import check, fit
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import RunContext
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,8 @@ def test_a_real_training_is_checked(tmp_path, monkeypatch):
     images, steps = found.tensor(256), []
     detector, card = fit.train(work, images, None, "augment")
     monkeypatch.setattr(check, "detectability", lambda *given: Seen((), f"Threshold {given[3]}."))
-    work = Work(settings, run, work.models, "cpu", found, lambda step, done, total: steps.append((step, done, total)))
+    ctx = RunContext(lambda step, done, total: steps.append((step, done, total)))
+    work = Work(settings, run, work.models, "cpu", found, ctx)
     seen = check.check(work, images, detector, card)
     arms = {one["arm"]: one for one in seen["advice"]["arms"]}
     assert seen["arm"] == "augment"

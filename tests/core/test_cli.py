@@ -12,12 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+from paths import NUT, ROOT
 from photos import category, normals
 
 from tgvig_core.cli.main import main
-
-ROOT = Path(__file__).resolve().parents[2]
-SAMPLE = ROOT / "assets" / "samples" / "hex_nut"
 
 
 def tgvig(*arguments: object, timeout: int = 300, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
@@ -132,11 +130,11 @@ def test_check_compares_the_pools_of_a_run_and_can_train_the_recommended_one(tra
     ("arguments", "words"),
     [
         (["run", "nowhere.jpg", "--object", "nut"], "nowhere.jpg"),
-        (["run", SAMPLE / "train/good/000.jpg", "--object", " "], "no name"),
-        (["run", SAMPLE / "train/good/000.jpg"], "--object"),
-        (["run", SAMPLE / "train/good/000.jpg", "--object", "nut", "--images", "0"], "0 images"),
-        (["run", SAMPLE / "train/good/000.jpg", "--object", "nut", "--false-alarm", "2"], "false-alarm"),
-        (["run", SAMPLE / "train/good/000.jpg", "--object", "nut", "--detector", "oracle"], "patchcore"),
+        (["run", NUT / "train/good/000.jpg", "--object", " "], "no name"),
+        (["run", NUT / "train/good/000.jpg"], "--object"),
+        (["run", NUT / "train/good/000.jpg", "--object", "nut", "--images", "0"], "0 images"),
+        (["run", NUT / "train/good/000.jpg", "--object", "nut", "--false-alarm", "2"], "false-alarm"),
+        (["run", NUT / "train/good/000.jpg", "--object", "nut", "--detector", "oracle"], "patchcore"),
         (["run", "--resume"], "holds no run"),
         (["run", "--resume", "--seed", "3", "--images", "4"], "leave out --images, --seed"),
     ],
@@ -178,7 +176,7 @@ def test_doctor_finds_the_embedded_pack_ready(here):
 
 
 def test_prompts_ranks_the_nut_of_the_hex_nut_sample(here):
-    code, out, _ = here("prompts", SAMPLE / "train" / "good", "--object", "nut", "--pack", "embedded", "--json")
+    code, out, _ = here("prompts", NUT / "train" / "good", "--object", "nut", "--pack", "embedded", "--json")
     found = json.loads(out)
     assert code == 0 and found["notes"] == []
     scores = [row["score"] for row in found["prompts"]]

@@ -24,7 +24,7 @@ from tgvig_core.models.encoders.image_text import TEXT_BATCH, ConseEncoder, Open
 from tgvig_core.models.encoders.text_cache import encode_texts_cached
 from tgvig_core.photos.images import read_normals, to_tensor
 from tgvig_core.utils.errors import Stopped, TgvigError
-from tgvig_core.utils.progress import QUIET
+from tgvig_core.utils.progress import QUIET, RunContext
 
 ARCHITECTURE = "ViT-S-32-alt"
 TEXTS = ["a bottle with cork", "x", "a metal nut with a rather long list of other things beside it", "a tile with clay"]
@@ -215,7 +215,9 @@ class CountingEncoder:
 def test_a_second_run_reads_the_cache(tmp_path):
     texts, encoder = ["a" * n for n in range(1, 2100)], CountingEncoder()
     calls: list[tuple[int, int]] = []
-    first = encode_texts_cached(encoder, texts, tmp_path, lambda _, done, total: calls.append((done, total)))
+    first = encode_texts_cached(
+        encoder, texts, tmp_path, RunContext(lambda _, done, total: calls.append((done, total)))
+    )
     assert calls[0] == (0, 2099) and calls[-1] == (2099, 2099)
     assert torch.equal(encode_texts_cached(encoder, texts, tmp_path), first)
     assert encoder.asked == 2099
@@ -248,7 +250,8 @@ def test_a_stop_keeps_the_finished_chunks(tmp_path, monkeypatch):
     monkeypatch.setattr(text_cache, "CHUNK", 4)
     texts, encoder, stop = [f"word {n}" for n in range(100)], CountingEncoder(), threading.Event()
     with pytest.raises(Stopped):
-        encode_texts_cached(encoder, texts, tmp_path, lambda _, done, __: done >= 50 and stop.set(), stop)
+        ctx = RunContext(lambda _, done, __: done >= 50 and stop.set(), stop)
+        encode_texts_cached(encoder, texts, tmp_path, ctx)
     assert 50 <= encoder.asked < 100
     assert encode_texts_cached(encoder, texts, tmp_path).shape == (100, 2)
     assert encoder.asked == 100
@@ -257,7 +260,7 @@ def test_a_stop_keeps_the_finished_chunks(tmp_path, monkeypatch):
 def test_a_stop_reaches_into_a_chunk(conse):
     stop, seen = threading.Event(), []
     with pytest.raises(Stopped):
-        conse.encode_texts(["a tile"] * 200, lambda _, done, __: (seen.append(done), stop.set()), stop)
+        conse.encode_texts(["a tile"] * 200, RunContext(lambda _, done, __: (seen.append(done), stop.set()), stop))
     assert seen == [TEXT_BATCH]
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from paths import ROOT
 from photos import category, normals
 from torch.nn.functional import interpolate
 from torchvision.transforms.v2.functional import normalize
@@ -40,8 +41,6 @@ from tgvig_core.runs.card import load_model
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import RunContext
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

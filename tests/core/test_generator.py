@@ -152,7 +152,7 @@ def test_the_seed_decides_the_set() -> None:
 def test_generating_reports_and_stops() -> None:
     model, normals, seen, stop = tiny_vqgan(), photo_tensor("bottle", 1, 64), [], threading.Event()
     settings = GeneratorSettings(images=9, views=2)
-    made = generate(model, normals, settings, seeded(), lambda *told: seen.append(told))
+    made = generate(model, normals, settings, seeded(), RunContext(lambda *told: seen.append(told)))
     assert [told[1:] for told in seen] == [(0, 3), (1, 3), (2, 3), (3, 3)]  # nine images, four at once
     assert torch.equal(made, generate(model, normals, settings, seeded()))
     stop.set()

@@ -341,9 +341,13 @@ def test_a_stop_inside_an_update_keeps_the_iterations_before(uninterrupted: list
 
 def test_a_stop_while_generating_leaves_the_set_unfinished() -> None:
     stop, running = threading.Event(), integrator(iterations=2)
-    loop = running.iterations(lambda step, done, total: stop.set() if step == "Generating images" else None, stop)
+
+    def progress(step: str, done: int, total: int) -> None:
+        if step == "Generating images":
+            stop.set()
+
     with pytest.raises(Stopped):
-        next(loop)
+        next(running.iterations(RunContext(progress, stop)))
     assert running.done == 0
 
 

@@ -15,6 +15,7 @@ from tgvig_core.inspection.inspector import MOST_PIXELS, TOGETHER, Finding, Insp
 from tgvig_core.inspection.verdict_log import COLUMNS, lines_of, opened, row_of
 from tgvig_core.photos.images import read_photo
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import RunContext
 
 LIMITS = Limits(100.0, 100.0, 5.0)
 
@@ -82,7 +83,7 @@ def test_a_stop_ends_it_and_the_photos_are_taken_as_they_are_needed(tmp_path):
             taken.append(photo)
             yield photo
 
-    found = judged(Inspector(Grey(), LIMITS), photos(), tmp_path / "out", "none", stop)
+    found = judged(Inspector(Grey(), LIMITS), photos(), tmp_path / "out", "none", RunContext(stop=stop))
     next(found)
     assert len(taken) <= 5 * TOGETHER
     stop.set()

@@ -6,17 +6,14 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import NUT, ROOT
 from PIL import Image
 
 import tgvig_core as tgvig
 from tgvig_core.runs.settings import RunSettings
-
-ROOT = Path(__file__).resolve().parents[2]
-NUT = ROOT / "assets" / "samples" / "hex_nut"
 
 
 def python(code: str) -> str:
@@ -58,10 +55,10 @@ def test_run_gives_the_pipeline_what_the_command_line_gives_it(monkeypatch, tmp_
     monkeypatch.setattr("tgvig_core.runs.pipeline.start", lambda *values: given.append(values) or {"done": True})
     monkeypatch.chdir(NUT)
     assert tgvig.run("train/good/000.jpg", "nut", "out", test="test", seed=3, words=("steel",)) == {"done": True}
-    ((settings, _, stop),) = given
+    ((settings, ctx),) = given
     assert settings == RunSettings((str(NUT / "train/good/000.jpg"),), "nut", "out", test=str(NUT / "test"), seed=3,
                                    words=("steel",))  # fmt: skip
-    assert (settings.generating.images, settings.integrating.iterations, stop) == (20, 10, None)
+    assert (settings.generating.images, settings.integrating.iterations, ctx.stop) == (20, 10, None)
     tgvig.run([NUT / "train/good"], "nut", tmp_path, images=3, iterations=2)
     assert len(given[1][0].photos) == 5 and given[1][0].generating.images == 3
     assert given[1][0].integrating.iterations == 2

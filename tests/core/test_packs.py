@@ -15,6 +15,7 @@ from tgvig_core.packs import files, registry
 from tgvig_core.packs.files import enforce, fetch, local_file
 from tgvig_core.packs.registry import PACKS, choose, load_backbone, load_encoder, load_generator
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import RunContext
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +91,7 @@ def test_a_download_is_kept_and_not_fetched_twice(tmp_path):
     source.write_bytes(b"w" * 1_000_000)
     file = replace(PACKS["paper"].generator, source=source.as_uri(), megabytes=1)
     seen = []
-    path = fetch(file, None, lambda step, done, total: seen.append((done, total)))
+    path = fetch(file, None, RunContext(lambda step, done, total: seen.append((done, total))))
     assert path.read_bytes() == source.read_bytes() and seen[-1] == (1_000_000, 1_000_000)
     source.unlink()
     assert fetch(file, None) == path
@@ -133,7 +134,7 @@ def test_a_stop_during_a_download_leaves_nothing(tmp_path):
     source.write_bytes(b"w" * 3_000_000)
     file, stop = replace(PACKS["paper"].generator, source=source.as_uri(), megabytes=3), threading.Event()
     with pytest.raises(Stopped):
-        fetch(file, None, lambda *_: stop.set(), stop)
+        fetch(file, None, RunContext(lambda *_: stop.set(), stop))
     assert [p.name for p in (tmp_path / "cache" / "models").iterdir()] == []
 
 

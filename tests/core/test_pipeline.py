@@ -143,10 +143,11 @@ def test_a_kill_9_loses_the_running_iteration_at_most(finished, tmp_path):
     out, result = finished
     run = tmp_path / "run"
     code = (
-        "import sys; sys.path[:0] = ['tests', '.']; from test_pipeline import settings; from pathlib import Path; "
-        "from tgvig_core import pipeline; pipeline.start(settings(Path(sys.argv[1])))"
+        "import sys; from test_pipeline import settings; from pathlib import Path; "
+        "from tgvig_core.runs import pipeline; pipeline.start(settings(Path(sys.argv[1])))"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(run)], cwd=Path(__file__).resolve().parents[2])
+    seen = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    process = subprocess.Popen([sys.executable, "-c", code, str(run)], env=os.environ | {"PYTHONPATH": seen})
     journal = run / "journal.jsonl"
     deadline = time.monotonic() + 240
     while not (journal.exists() and journal.read_text().count('"iteration"') >= 2):

@@ -16,7 +16,7 @@ from tgvig_core.photos.images import read_normals
 from tgvig_core.prompting.ranking import mean_embedding, prompt_map, prompt_text, rank_prompts, rank_senses, write_csv
 from tgvig_core.prompting.vocabulary import Sense, Word, senses, vocabulary
 from tgvig_core.utils.errors import Stopped, TgvigError
-from tgvig_core.utils.progress import QUIET
+from tgvig_core.utils.progress import QUIET, RunContext
 
 F = torch.tensor([1.0, 0.0])  # f(I°): a text at angle a has score cos(a) and distance 2·sin(a/2)
 
@@ -127,7 +127,8 @@ def test_a_stopped_ranking_goes_on_where_it_was(tmp_path, monkeypatch):
     encoder, stop = encoder_for("nut", {}), threading.Event()
     some = words(*(f"word{n:02d}" for n in range(40)))
     with pytest.raises(Stopped):
-        rank_prompts("nut", some, F, encoder, "robust", tmp_path, lambda _, done, __: done >= 10 and stop.set(), stop)
+        ctx = RunContext(lambda _, done, __: done >= 10 and stop.set(), stop)
+        rank_prompts("nut", some, F, encoder, "robust", tmp_path, ctx)
     before = list(encoder.asked)
     assert 10 <= len(before) < 40
     rank_prompts("nut", some, F, encoder, cache=tmp_path)

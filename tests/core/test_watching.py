@@ -10,13 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 from photos import category, normals
 
 from tgvig_core.inspection.verdict_log import lines_of
 from tgvig_core.inspection.watched_folder import arriving, heatmap_name, stamp_of
 from tgvig_core.utils.errors import TgvigError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Looks:

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 import numpy as np
+from paths import ROOT
 
-DATA = Path(os.environ.get("TGVIG_TEST_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
+DATA = Path(os.environ.get("TGVIG_TEST_DATA") or ROOT.parent / "shared" / "data")
 
 FOLDERS = {
     "bottle": "mvtec_ad_256/bottle",

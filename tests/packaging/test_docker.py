@@ -27,9 +27,9 @@ import pytest
 from browser import free_port
 from dockerfile import Step, expanded, kept, line_of, pairs, stages, steps
 from gradio_client import Client, handle_file
+from paths import ROOT
 from served import serving
 
-ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "Dockerfile").read_text()
 RULES = (ROOT / ".dockerignore").read_text()
 HADOLINT = Path(sys.executable).with_name("hadolint")

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 from browser import open_page
+from paths import ROOT
 from playwright.sync_api import expect
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 MESSAGES = "\n".join(
     path.read_text()

@@ -2,14 +2,12 @@
 
 import json
 import math
-from pathlib import Path
 
 import nbformat
 import pytest
 
 from tools.scripts.docs_figures import NOTEBOOK, executed
 
-ROOT = Path(__file__).resolve().parents[2]
 FACTS = """
 import json as _json
 from tgvig_core.detectors.base import load_detector as _load_detector

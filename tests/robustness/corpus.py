@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 
+from tests.helpers.paths import ROOT
+
 cv2.utils.logging.setLogLevel(0)  # of broken files it is meant to say nothing
 
 SEED = 8
-ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "assets" / "samples"
 
 

@@ -7,15 +7,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.helpers.paths import ROOT
 from tests.robustness import artefacts, doorbell, senders, strangers
 from tests.robustness.row import Row
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def rows() -> Iterator[Row]:
     """All trials, each mode on a server of its own."""
-    sys.path[:0] = [str(ROOT / "tests")]
+    sys.path[:0] = [str(ROOT / "tests" / "helpers")]
     from browser import running
     from made_runs import photos_run
 

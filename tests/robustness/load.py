@@ -38,7 +38,7 @@ TESTS, PARTS = 5000, 50
 
 def rows() -> Iterator[Row]:
     """All of it."""
-    sys.path[:0] = [str(ROOT / "tests")]
+    sys.path[:0] = [str(ROOT / "tests" / "helpers")]
     from browser import chromium, running
     from made_runs import photos_run
 
@@ -57,7 +57,7 @@ def together(app, folder: Path, programs: int, pages: int, seconds: float) -> It
     """Programs and pages at one server, each with photos of its own.
 
     Args:
-        app: a running tests/browser.App. folder: for the photos.
+        app: a running tests/helpers/browser.App. folder: for the photos.
     """
     log, before, end = Log(), _failures(app), time.monotonic() + seconds
     clients = [Program(app, folder / f"client{k}", k, programs, log) for k in range(programs)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.helpers.paths import ROOT
 from tests.robustness.asking import Asker
 from tests.robustness.row import Row
 from tests.robustness.steady import APART
@@ -17,7 +18,6 @@ from tests.robustness.tally import Tally
 from tests.robustness.visitors import data_of, patterned, upload, waited
 from tgvig_core.utils import strict_json
 
-ROOT = Path(__file__).resolve().parents[2]
 NORMALS = 200
 """As many photos as a part takes."""
 GIVEN = 120.0
@@ -32,7 +32,7 @@ def many_normals(app, folder: Path, count: int) -> Row:
     """As many photos of good parts as a part takes, in one call: ranked and learned from; and what one more is answered.
 
     Args:
-        app: a running tests/browser.App. folder: for the photos.
+        app: a running tests/helpers/browser.App. folder: for the photos.
     """
     tally = Tally(f"{count} photos of good parts given at once and learned from, then more than {NORMALS}")
     asker, began = Asker(app.url), time.monotonic()

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tests.helpers.paths import NUT
 from tests.robustness.not_numbers import strict
 from tests.robustness.row import Row
 from tgvig_core import api
@@ -25,7 +26,6 @@ from tgvig_core.packs import registry
 from tgvig_core.photos.images import read_normals
 from tgvig_core.utils.errors import TgvigError
 
-NUT = Path(__file__).resolve().parents[2] / "assets" / "samples" / "hex_nut"
 SEED = 0
 EVERYTHING = PatchCoreSettings(neighbours=10**6, coreset_ratio=1.0, coreset_least=10**9)
 PROMPT = "a metal nut with hole"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from tests.helpers.paths import NUT
 from tgvig_core.generation.fine_tuning import UpdateSettings
 from tgvig_core.generation.integrator import IntegratorSettings
 from tgvig_core.generation.latent_sampling import GeneratorSettings
@@ -22,7 +23,6 @@ from tgvig_core.storage.run_lock import LOCK
 from tgvig_core.utils.atomic_write import is_draft
 from tgvig_core.utils.progress import QUIET, RunContext
 
-NUT = Path(__file__).resolve().parents[2] / "assets" / "samples" / "hex_nut"
 APART = ("config.json", "result.json", "journal.jsonl")
 """What is compared by its values: times, and where the run lies."""
 ROUNDED = 1e-4

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from tests.helpers.paths import ROOT
 from tests.robustness.addresses import NEEDED, everywhere, gradios, through
 from tests.robustness.asking import Answer, Asker
 from tests.robustness.row import Row
@@ -130,7 +131,7 @@ def files(found: Scene, share: int) -> Row:
         "/etc/passwd",
         "/proc/self/environ",
         str(found.secret),
-        str(Path(__file__).resolve().parents[2] / "pyproject.toml"),
+        str(ROOT / "pyproject.toml"),
     )
     shown = found.part.folder / "photos"
     for number, target in enumerate(targets):

@@ -9,12 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from paths import ROOT
 
 from tests.robustness import app_killed, kill
 from tests.robustness.forked import ALONE, Ended
 from tests.robustness.kill import Death, deaths
-
-ROOT = Path(__file__).resolve().parents[2]
 
 TRIED = """
 import dataclasses, json, sys

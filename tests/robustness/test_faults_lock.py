@@ -3,9 +3,9 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from tgvig_core.runs import pipeline
 from tgvig_core.runs.steps import check
@@ -32,9 +32,8 @@ def run(tmp_path) -> Run:
 @pytest.fixture
 def holder(run):
     """Another process that works in the run."""
-    root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(run.folder)], cwd=root, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(run.folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout.readline() == "holding\n"
     yield process

@@ -6,7 +6,7 @@ import pytest
 from browser import App, running
 from gradio.context import LocalContext
 from made_generations import photo
-from test_public import Asking
+from made_visitors import Asking
 
 from tests.robustness import doorbell, senders, strangers
 from tests.robustness.asking import Asker

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from tests.robustness import artefacts
 from tgvig_core.models import efficientnet
 from tgvig_core.utils import checksums
 
-ROOT = Path(__file__).resolve().parents[2]
 OURS = ("tgvig_core", "tgvig_ui", "tgvig_serve", "tools", "app.py")
 MODULES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "pandas"}
 """Modules that run code of the files they read (pandas: read_pickle)."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from paths import ROOT
 from small import tiny_vqgan
 
 from tests.robustness import greedy, not_numbers, plain_runs, steady
@@ -16,7 +17,6 @@ from tgvig_core.inspection.verdict_log import opened
 from tgvig_core.models.encoders import text_cache
 from tgvig_core.utils import strict_json
 
-ROOT = Path(__file__).resolve().parents[2]
 LENIENT = {("tgvig_core", "strict_json.py"), ("tgvig_ui", "bodies.py")}
 """The one place that knows how; and what reads calls before gradio, which has to read them exactly as gradio will."""
 

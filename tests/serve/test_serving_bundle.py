@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 from photos import category, normals
 from served import get, post, soon
 
@@ -21,8 +22,6 @@ from tgvig_core.bundles.bundle import open_bundle
 from tgvig_core.bundles.runtimes import load_inspector
 from tgvig_core.inspection.regions import regions
 from tgvig_core.photos.images import from_square, read_photo
-
-ROOT = Path(__file__).resolve().parents[2]
 
 SERVE = """
 import sys

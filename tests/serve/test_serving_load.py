@@ -8,17 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import numpy as np
 import psutil
 import pytest
+from paths import ROOT
 from served import PATIENCE, connected, get, plate, png, post, serving, soon
 
 from tgvig_serve.settings import Settings
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -103,7 +101,7 @@ def test_a_client_that_left_is_not_computed_for(pool):
 
 SERVER = """
 import sys
-sys.path[:0] = ["tests"]
+sys.path[:0] = ["tests/helpers"]
 from served import ABOUT, MeanRed
 from tgvig_serve.app import build
 from tgvig_serve.running import listen, run

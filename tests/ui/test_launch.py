@@ -3,9 +3,9 @@
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from tgvig_core.packs import registry
 from tgvig_core.utils.errors import TgvigError
@@ -27,9 +27,8 @@ with alone(Path(sys.argv[1])):
 @pytest.fixture
 def other_server(tmp_path):
     """Another process that works in tmp_path/parts."""
-    root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", HOLDER, str(tmp_path / "parts")]
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "holding\n"
     yield process
     process.kill()

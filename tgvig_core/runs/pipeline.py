@@ -43,7 +43,6 @@ class Work:
     device: str
     normals: NormalSet
     ctx: RunContext = QUIET
-    ctx: RunContext = QUIET
     finish: threading.Event | None = None  # ends the generation after the running iteration
 
     @contextmanager
@@ -188,7 +187,7 @@ def _compare(work: Work) -> list[dict[str, str]]:
     if not work.run.events("compared"):
         work.run.journal("compared", odd=[note["heatmap"] for note in notes])
     for note in notes:
-        work.progress(f"Unlike the other photos, see {folder / note['heatmap']}", 1, 1)
+        work.ctx.progress(f"Unlike the other photos, see {folder / note['heatmap']}", 1, 1)
     return notes
 
 

@@ -7,6 +7,7 @@ import pytest
 from gradio.context import LocalContext
 from made_generations import Held
 from made_parts import inspected, photo_files, server_of
+from made_visitors import Asking
 from PIL import Image
 from served import soon
 
@@ -162,14 +163,6 @@ def test_jobs_of_a_former_server_are_taken_up_however_many(tmp_path):
     assert made.recover(store) == 4
     soon(lambda: len(done) == 4, what="the end of the four jobs")
     made.close()
-
-
-class Asking:
-    """A request as gradio hands it on."""
-
-    def __init__(self, host: str, **headers: str) -> None:
-        self.client = SimpleNamespace(host=host)
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 @pytest.fixture

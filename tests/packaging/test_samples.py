@@ -8,7 +8,7 @@ from paths import ROOT
 from PIL import Image, ImageFilter
 
 SAMPLES = ROOT / "assets" / "samples"
-PARTS = json.loads((ROOT / "parts.json").read_text(encoding="utf-8"))["parts"]
+PARTS = json.loads((SAMPLES / "parts.json").read_text(encoding="utf-8"))["parts"]
 NAMES = [part["name"] for part in PARTS]
 DEFECTIVE = [
     (part["name"], defect["name"], number) for part in PARTS for defect in part["defects"] for number in range(5)
@@ -23,7 +23,7 @@ def pixels(path):
 @pytest.mark.parametrize("name", NAMES)
 def test_counts(name):
     """5 normals, 5 good test photos, 3 kinds of defect with 5 photos and 5 masks each."""
-    folder = ROOT / name
+    folder = SAMPLES / name
     defects = next([d["name"] for d in part["defects"]] for part in PARTS if part["name"] == name)
     assert len(list((folder / "train" / "good").glob("*.jpg"))) == 5
     assert sorted(p.name for p in (folder / "test").iterdir()) == sorted(["good", *defects])
@@ -36,8 +36,8 @@ def test_counts(name):
 @pytest.mark.parametrize("name, defect, number", DEFECTIVE)
 def test_mask(name, defect, number):
     """Each mask is binary, of the photo's size, neither empty nor too large."""
-    photo = pixels(ROOT / name / "test" / defect / f"{number:03d}.jpg")
-    mask = pixels(ROOT / name / "ground_truth" / defect / f"{number:03d}_mask.png")
+    photo = pixels(SAMPLES / name / "test" / defect / f"{number:03d}.jpg")
+    mask = pixels(SAMPLES / name / "ground_truth" / defect / f"{number:03d}_mask.png")
     assert mask.dtype == np.uint8 and mask.shape == photo.shape[:2]
     assert set(np.unique(mask)) == {0, 255}
     assert 0.0005 <= (mask > 0).mean() <= 0.30
@@ -46,8 +46,8 @@ def test_mask(name, defect, number):
 @pytest.mark.parametrize("name, defect, number", DEFECTIVE)
 def test_mask_lies_on_the_defect(name, defect, number):
     """Inside the mask the photo has something that its near surroundings have not: colour, contrast or edges."""
-    photo = pixels(ROOT / name / "test" / defect / f"{number:03d}.jpg").astype(float)
-    mask = Image.open(ROOT / name / "ground_truth" / defect / f"{number:03d}_mask.png")
+    photo = pixels(SAMPLES / name / "test" / defect / f"{number:03d}.jpg").astype(float)
+    mask = Image.open(SAMPLES / name / "ground_truth" / defect / f"{number:03d}_mask.png")
     inside, close, wide = (np.asarray(mask.filter(ImageFilter.MaxFilter(size))) > 0 for size in (3, 5, 13))
     middle = np.median(photo[wide & ~close], axis=0)
     assert np.abs(photo[inside] - middle).mean() > 4.0
@@ -55,7 +55,7 @@ def test_mask_lies_on_the_defect(name, defect, number):
 
 def test_photos_differ():
     """No photo is shipped twice."""
-    photos = [path.read_bytes() for path in ROOT.rglob("*.jpg")]
+    photos = [path.read_bytes() for path in SAMPLES.rglob("*.jpg")]
     assert len(photos) == 25 * len(PARTS) == len(set(photos))
 
 
@@ -64,11 +64,11 @@ def test_index():
     assert len(PARTS) >= 2
     for part in PARTS:
         assert part["object"] and part["title"] and part["description"].endswith(".")
-        assert (ROOT / part["train"]).is_dir() and (ROOT / part["test"]).is_dir()
+        assert (SAMPLES / part["train"]).is_dir() and (SAMPLES / part["test"]).is_dir()
         assert all(defect["description"] for defect in part["defects"])
-    assert {path.name for path in ROOT.iterdir() if path.is_dir()} == set(NAMES)
+    assert {path.name for path in SAMPLES.iterdir() if path.is_dir()} == set(NAMES)
 
 
 def test_size():
     """The samples stay a small download."""
-    assert sum(path.stat().st_size for path in ROOT.rglob("*") if path.is_file()) < 15e6
+    assert sum(path.stat().st_size for path in SAMPLES.rglob("*") if path.is_file()) < 15e6

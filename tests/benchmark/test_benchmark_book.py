@@ -11,7 +11,7 @@ from made_cells import plan_of, todo_of
 
 from tgvig_core.benchmark.plan import Plan
 from tgvig_core.benchmark.results import book
-from tgvig_core.benchmark.results.rows import COLUMNS, failed, key_of, row_of
+from tgvig_core.benchmark.results.rows import COLUMNS, Row, failed, row_of
 from tgvig_core.utils.errors import TgvigError
 
 
@@ -46,11 +46,9 @@ def test_rows_are_on_disk_at_once_and_read_back(tmp_path, plan):
     with book.opened(out, plan) as held:
         assert keys(held.missing()) == [cells(plan)[place].key for place in (0, 1, 3)]
         assert [draw.seed for draw, _ in held.missing()] == [0, 1]
-        held.add(
-            {name: value for name, value in row_of(cells(plan)[0], plan).items() if name != "prompt"} | {"pool": 7}
-        )
+        held.add(Row(**{name: value for name, value in row_of(cells(plan)[0], plan) if name != "prompt"} | {"pool": 7}))
     found = json.loads((out / "results.json").read_text())
-    assert [key_of(row) for row in found] == [cells(plan)[0].key, cells(plan)[2].key]  # the plan's order
+    assert [Row(**row).key for row in found] == [cells(plan)[0].key, cells(plan)[2].key]  # the plan's order
     assert found[0]["prompt"] is None and found[0]["pool"] == 7 and found[1]["shots"] == "full"
 
 
@@ -86,7 +84,7 @@ def test_errors_are_tried_again_only_when_asked_and_the_later_row_counts(tmp_pat
     with book.opened(out, plan) as held:
         assert keys(held.missing(retry=True)) == [cells(plan)[2].key]
         rows = held.planned()
-    assert len(rows) == 4 and rows[0]["image_auroc"] == 0.75 and rows[2]["error"] == "It broke.\\nBadly."
+    assert len(rows) == 4 and rows[0].image_auroc == 0.75 and rows[2].error == "It broke.\\nBadly."
 
 
 def test_more_of_the_same_may_join_but_no_other_settings(tmp_path, plan):

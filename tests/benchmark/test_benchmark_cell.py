@@ -13,10 +13,11 @@ from photos import category
 from sklearn.metrics import roc_auc_score
 
 from tgvig_core.benchmark import cell as cells
+from tgvig_core.benchmark.arms import COPIES, arm
 from tgvig_core.benchmark.cell import evenly, measure
 from tgvig_core.benchmark.plan import Draw, Plan
-from tgvig_core.benchmark.recipes import COPIES, recipe, recipes
-from tgvig_core.benchmark.results.costs import Costs
+from tgvig_core.benchmark.results.costs import Costs, StepCost
+from tgvig_core.benchmark.results.rows import Row
 from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.photos.images import read_normals, read_photo, to_square, to_tensor
@@ -33,23 +34,23 @@ def plan(**others) -> Plan:
     return Plan("folder", str(folder.parent), ("hazelnut",), **given)
 
 
-def rows(asked: Plan, draw: Draw | None = None) -> dict[str, dict]:
+def rows(asked: Plan, draw: Draw | None = None) -> dict[str, Row]:
     draw = draw or next(asked.draws())
-    return {row["arm"]: row for row in measure(asked, draw, asked.cells(draw))}
+    return {row.arm: row for row in measure(asked, draw, asked.cells(draw))}
 
 
 @pytest.fixture(scope="module")
-def measured() -> dict[str, dict]:
+def measured() -> dict[str, Row]:
     return rows(plan(arms=("real", "augment", "tgvig", "tgvig-notext", "tgvig-worst", "tgvig-gated", "tgvig-n1")))
 
 
 def test_all_arms_share_photos_and_tests(measured):
-    assert all(row["error"] is None for row in measured.values()), measured
-    assert len({tuple(row["shots_used"]) for row in measured.values()}) == 1
-    assert {(row["test_good"], row["test_defective"]) for row in measured.values()} == {(4, 4)}
-    assert [measured[arm]["images"] for arm in ("real", "augment", "tgvig", "tgvig-n1")] == [None, 2, 2, 1]
-    assert {(row["size"], row["most_tests"], row["object"]) for row in measured.values()} == {(SIZE, 4, "hazelnut")}
-    assert [measured[arm]["pool"] for arm in ("real", "augment", "tgvig", "tgvig-n1")] == [1, 3, 3, 2]
+    assert all(row.error is None for row in measured.values()), measured
+    assert len({tuple(row.shots_used) for row in measured.values()}) == 1
+    assert {(row.test_good, row.test_defective) for row in measured.values()} == {(4, 4)}
+    assert [measured[arm].images for arm in ("real", "augment", "tgvig", "tgvig-n1")] == [None, 2, 2, 1]
+    assert {(row.size, row.most_tests, row.object) for row in measured.values()} == {(SIZE, 4, "hazelnut")}
+    assert [measured[arm].pool for arm in ("real", "augment", "tgvig", "tgvig-n1")] == [1, 3, 3, 2]
 
 
 def test_the_real_arm_is_what_patchcore_gives_by_hand(measured):
@@ -60,35 +61,35 @@ def test_the_real_arm_is_what_patchcore_gives_by_hand(measured):
     tests = evenly(read_test_folder(folder / "test"), 4)
     photos = torch.stack([to_tensor(to_square(read_photo(test.path).pixels, SIZE)) for test in tests])
     wanted = roc_auc_score([test.defective for test in tests], detector.score(photos).scores)
-    assert measured["real"]["image_auroc"] == pytest.approx(wanted)
-    assert measured["real"]["shots_used"] == [chosen.name]
+    assert measured["real"].image_auroc == pytest.approx(wanted)
+    assert measured["real"].shots_used == (chosen.name,)
 
 
 def test_arms_of_one_generator_share_their_sets(measured):
     tgvig, last, worst = (measured[arm] for arm in ("tgvig", "tgvig-notext", "tgvig-worst"))
-    assert tgvig["similarity"] == last["similarity"] and len(tgvig["similarity"]) == 2
-    assert last["best_iteration"] == 2
-    assert tgvig["best_iteration"] == 1 + tgvig["similarity"].index(max(tgvig["similarity"]))
-    assert tgvig["steps"]["prompts"] == worst["steps"]["prompts"]  # ranked once, told of both
-    assert worst["prompt"] != tgvig["prompt"] and worst["similarity"] != tgvig["similarity"]
-    assert tgvig["steps"]["generate"] == last["steps"]["generate"]  # made once, told of both
+    assert tgvig.similarity == last.similarity and len(tgvig.similarity) == 2
+    assert last.best_iteration == 2
+    assert tgvig.best_iteration == 1 + tgvig.similarity.index(max(tgvig.similarity))
+    assert tgvig.steps["prompts"] == worst.steps["prompts"]  # ranked once, told of both
+    assert worst.prompt != tgvig.prompt and worst.similarity != tgvig.similarity
+    assert tgvig.steps["generate"] == last.steps["generate"]  # made once, told of both
 
 
 def test_quality_and_costs_are_told(measured):
-    assert measured["real"]["quality"] is None
-    found = measured["tgvig"]["quality"]
-    assert -1 <= found["ssim"] <= 1 and found["inception_score"] >= 1 and "EfficientNet" in found["trunk"]
-    steps = measured["tgvig"]["steps"]
+    assert measured["real"].quality is None
+    found = measured["tgvig"].quality
+    assert -1 <= found.ssim <= 1 and found.inception_score >= 1 and "EfficientNet" in found.trunk
+    steps = measured["tgvig"].steps
     assert set(steps) == {"prompts", "generate", "train", "threshold", "score"}
-    assert measured["tgvig"]["seconds"] == pytest.approx(sum(step["seconds"] for step in steps.values()), abs=0.01)
-    assert all(step["peak_mb"] > 100 for step in steps.values())  # torch alone takes more
+    assert measured["tgvig"].seconds == pytest.approx(sum(step.seconds for step in steps.values()), abs=0.01)
+    assert all(step.peak_mb > 100 for step in steps.values())  # torch alone takes more
 
 
 def test_false_alarms_and_misses_stand_at_the_threshold(measured):
     row = measured["tgvig"]
-    assert row["threshold"] > 0
-    assert row["false_alarm"] * 4 == pytest.approx(round(row["false_alarm"] * 4))
-    assert 0 <= row["miss"] <= 1
+    assert row.threshold > 0
+    assert row.false_alarm * 4 == pytest.approx(round(row.false_alarm * 4))
+    assert 0 <= row.miss <= 1
 
 
 def test_a_cell_that_fails_is_a_row_and_the_rest_goes_on(monkeypatch):
@@ -103,13 +104,13 @@ def test_a_cell_that_fails_is_a_row_and_the_rest_goes_on(monkeypatch):
     asked = plan(arms=("real",), detectors=("cflow", "patchcore"))
     draw = next(asked.draws())
     first, second = measure(asked, draw, asked.cells(draw))
-    assert "no such layer" in first["error"] and first["image_auroc"] is None
-    assert second["error"] is None and 0 <= second["image_auroc"] <= 1
+    assert "no such layer" in first.error and first.image_auroc is None
+    assert second.error is None and 0 <= second.image_auroc <= 1
 
 
 def test_more_shots_than_photos_is_an_error_of_every_cell():
     found = rows(plan(shots=(1000,), arms=("real", "augment")))
-    assert [row["error"] for row in found.values()] == ["hazelnut has 28 good photos to learn from, not 1000."] * 2
+    assert [row.error for row in found.values()] == ["hazelnut has 28 good photos to learn from, not 1000."] * 2
 
 
 def test_a_photo_may_be_there_twice(tmp_path):
@@ -121,7 +122,7 @@ def test_a_photo_may_be_there_twice(tmp_path):
     shutil.copy(good[0], good[0].with_stem("again"))
     asked = replace(plan(shots=(None,), arms=("real",), most_tests=1), root=str(tmp_path))
     (row,) = rows(asked).values()
-    assert row["error"] is None and row["pool"] == 2 and row["shots"] == "full"
+    assert row.error is None and row.pool == 2 and row.shots == "full"
 
 
 def test_stop_ends_it_without_a_row():
@@ -141,23 +142,23 @@ def test_evenly_takes_both_kinds_at_even_distances():
     assert len(evenly(tests, None)) == len(tests)
 
 
-def test_recipes_differ_where_their_names_say():
-    known = recipes(20)
-    assert {f"tgvig-n{count}" for count in COPIES} <= set(known)
-    assert (
-        not recipe("tgvig-novariance", 20).generating.variance and recipe("tgvig-view", 20).generating.anchor == "view"
-    )
-    assert recipe("tgvig-n50", 20).generating.images == 50 and recipe("tgvig", 7).generating.images == 7
-    with pytest.raises(TgvigError, match="There is no arm 'magic'"):
-        recipe("magic", 20)
+def test_arms_differ_where_their_names_say():
+    made = {name: arm.get(name).generating(20) for name in arm.names()}
+    assert {f"tgvig-n{count}" for count in COPIES} | {f"augment-n{count}" for count in COPIES} <= set(made)
+    assert not made["tgvig-novariance"].variance and made["tgvig-view"].anchor == "view"
+    assert made["tgvig"].variance and made["tgvig"].anchor == "mean"
+    assert made["tgvig-n50"].images == 50 and arm.get("tgvig").generating(7).images == 7
+    assert [name for name in made if arm.get(name).last or arm.get(name).gated] == ["tgvig-notext", "tgvig-gated"]
+    with pytest.raises(TgvigError, match="There is no arm 'magic': choose one of real, augment"):
+        arm.get("magic")
 
 
 def test_costs_add_up_and_keep_the_largest_peak():
     costs = Costs()
-    costs.take("score", {"seconds": 1.0, "peak_mb": 200.0, "gpu_mb": None})
-    costs.take("score", {"seconds": 2.5, "peak_mb": 150.0, "gpu_mb": None})
-    assert costs.steps["score"] == {"seconds": 3.5, "peak_mb": 200.0, "gpu_mb": None}
+    costs.take("score", StepCost(seconds=1.0, peak_mb=200.0))
+    costs.take("score", StepCost(seconds=2.5, peak_mb=150.0))
+    assert costs.steps["score"] == StepCost(seconds=3.5, peak_mb=200.0)
     with costs.step("train"):
         held = torch.zeros(40_000_000)  # 160 MB
-    assert costs.steps["train"]["peak_mb"] > 160 and held.numel()
-    assert costs.seconds == pytest.approx(3.5 + costs.steps["train"]["seconds"])
+    assert costs.steps["train"].peak_mb > 160 and held.numel()
+    assert costs.seconds == pytest.approx(3.5 + costs.steps["train"].seconds)

@@ -13,36 +13,23 @@ import pytest
 from made_cells import ORDERS, begun, parts
 from paths import ROOT
 
-from tgvig_core.benchmark.command import _check_names, unfolded
+from tgvig_core.benchmark.arms import arm
+from tgvig_core.benchmark.data.category import layout
+from tgvig_core.benchmark.detectors.catalogue import detectors
 from tgvig_core.benchmark.plan import Plan
+from tgvig_core.benchmark.run import check_names
 from tgvig_core.cli.main import main
 from tgvig_core.utils.errors import TgvigError
 
 
-@pytest.mark.parametrize(
-    ("words", "meant"),
-    [
-        ("--shots 1 5 full --seeds 3", "--shots 1 --shots 5 --shots full --seeds 3"),
-        ("--seeds 3 --shots 1", "--seeds 3 --shots 1"),
-        ("--shots 1 --shots 5 full", "--shots 1 --shots 5 --shots full"),
-        ("--arms=real augment --json", "--arms=real --arms augment --json"),
-        ("--shots 1 5 --arms real tgvig", "--shots 1 --shots 5 --arms real --arms tgvig"),
-        ("--seeds 3 4", "--seeds 3 4"),  # one value only: what is too many stays so
-        ("stray --shots", "stray --shots"),
-    ],
-)
-def test_several_values_after_one_name(words, meant):
-    assert unfolded(words.split(), {"--shots", "--arms"}) == meant.split()
-
-
 def test_a_part_without_words_is_told_before_anything_is_measured(tmp_path):
     plan = Plan("visa", str(tmp_path), ("pcb1", "candle"), arms=("real", "tgvig-notext"))
-    with pytest.raises(TgvigError, match="no words for 'pcb1', and tgvig-notext needs some.* --names pcb1="):
-        _check_names(plan)
-    _check_names(replace(plan, names=("pcb1=circuit board",)))
-    _check_names(replace(plan, arms=("real", "augment")))  # nobody asks for a prompt
+    with pytest.raises(TgvigError, match="no words for 'pcb1', and tgvig-notext needs some.*such as pcb1="):
+        check_names(plan)
+    check_names(replace(plan, names=("pcb1=circuit board",)))
+    check_names(replace(plan, arms=("real", "augment")))  # nobody asks for a prompt
     with pytest.raises(TgvigError, match="no training 'long': choose one of short, published"):
-        _check_names(replace(plan, arms=("real",), training="long"))
+        check_names(replace(plan, arms=("real",), training="long"))
 
 
 @pytest.fixture
@@ -75,20 +62,20 @@ def orders(folder: Path, seconds: float = 0.0, **die: int) -> None:
 
 
 def test_it_measures_and_goes_on_with_what_is_new(here, tmp_path):
-    more = ("--category", "nut", "--shots", 1, "full", "--seeds", 1, "--arms", "real", "augment")
+    more = ("--category", "nut", "--shots", 1, "--shots", "full", "--seeds", 1, "--arms", "real", "--arms", "augment")
     code, out, err = here(*more, "--json")
     assert code == 0, err
     found = json.loads(out)
     assert (found["cells"], found["errors"], len(found["rows"])) == (4, 0, 4)
     assert begun(tmp_path) == [f"nut/{shots}/0/{arm}" for shots in (1, "full") for arm in ("real", "augment")]
-    code, out, err = here(*more[:4], "--seeds", 1, "--arms", "real", "tgvig", "--workers", 2, "--quiet")
+    code, out, err = here(*more[:4], "--seeds", 1, "--arms", "real", "--arms", "tgvig", "--workers", 2, "--quiet")
     assert code == 0 and "2 of 2 cells have figures." in out, err
     assert sorted(begun(tmp_path)[4:]) == ["nut/1/0/tgvig"]
     assert (tmp_path / "out" / "report.md").read_text() == "5 rows"
 
 
 def test_an_error_is_shown_and_leaves_2_until_it_is_measured_again(here, tmp_path):
-    more = ("--category", "nut", "--shots", 1, "--seeds", 1, "--arms", "real", "augment", "--quiet")
+    more = ("--category", "nut", "--shots", 1, "--seeds", 1, "--arms", "real", "--arms", "augment", "--quiet")
     orders(tmp_path, nut_1_0_real=2)
     code, out, err = here(*more)
     assert code == 2 and "nut/1/0/real/patchcore" in out and "died (signal 9), twice" in out, err
@@ -101,20 +88,31 @@ def test_an_error_is_shown_and_leaves_2_until_it_is_measured_again(here, tmp_pat
     ("more", "said"),
     [
         (("--engine", "spark"), "no engine 'spark'"),
-        (("--address", "auto"), "--engine ray"),
+        (("--address", "auto"), "take the engine ray"),
         (("--shots", "two"), "'two' is no number of photos"),
-        (("--shots", 1, 1), "name each once"),
-        (("--arms", "real", "oracle"), "no arm 'oracle'"),
+        (("--shots", 1, "--shots", 1), "name each once"),
+        (("--arms", "real", "--arms", "oracle"), "no arm 'oracle'"),
         (("--detectors", "oracle"), "no detector 'oracle'"),
         (("--pack", "oracle"), "oracle"),
         (("--seeds", 0), "0 seeds"),
+        (("--training", "long"), "no training 'long'"),
         (("--seeds", 3, 4), "unexpected extra argument"),
+        (("--shots", 1, 5, "full"), "extra arguments (5 full): an option takes one value; give it again"),
     ],
 )
 def test_bad_words_are_one_sentence_and_leave_nothing(here, tmp_path, more, said):
     code, out, err = here(*more)
-    assert code == 2 and said in err and "Traceback" not in err and out == ""
+    plain = " ".join(err.replace("│", " ").split())  # typer draws a box around its own
+    assert code == 2 and said in plain and "Traceback" not in err and out == ""
     assert not (tmp_path / "out").exists()
+
+
+def test_the_help_lists_what_the_registries_hold(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["tgvig", "benchmark", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    said = set(capsys.readouterr().out.replace("│", " ").replace(",", " ").replace(":", " ").split())
+    assert {*arm.names(), *detectors(), *layout.names()} <= said
 
 
 SCRIPT = """

@@ -11,7 +11,8 @@ from anomalib.data.datasets.image.mvtecad import make_mvtec_ad_dataset
 from photos import DATA, category
 from PIL import Image
 
-from tgvig_core.benchmark.data.datasets import _SOURCES, DATASETS, read
+from tgvig_core.benchmark.data.category import layout
+from tgvig_core.benchmark.data.datasets import read
 from tgvig_core.photos.labelled_folder import read_mask
 from tgvig_core.utils.errors import TgvigError
 
@@ -179,7 +180,7 @@ def test_the_wanted_categories_come_once_each_in_their_order(tmp_path):
 
 
 def test_what_is_not_there_is_named(tmp_path):
-    with pytest.raises(TgvigError, match="no data set mvtek: choose one of mvtec, loco, btad, visa, folder"):
+    with pytest.raises(TgvigError, match="no layout 'mvtek': choose one of mvtec, loco, btad, visa, folder"):
         read("mvtek", tmp_path)
     with pytest.raises(TgvigError, match="no folder .*absent"):
         read("mvtec", tmp_path / "absent")
@@ -240,7 +241,7 @@ BUILD = {"mvtec": mvtec, "loco": loco, "btad": btad, "visa": mvtec}
 
 @pytest.mark.parametrize("dataset", MODULES)
 def test_anomalib_is_asked_to_download_exactly_when_it_is_wanted(tmp_path, asked, dataset):
-    names = _SOURCES[dataset].categories
+    names = layout.entry(dataset).facts["categories"]
     for name in names:
         BUILD[dataset](tmp_path / name)
     assert len(read(dataset, tmp_path)) == len(names) and asked == []
@@ -263,9 +264,9 @@ def test_what_anomalib_knows_is_what_can_be_asked_for():
 
     theirs = dict(zip(MODULES, (mvtecad, mvtec_loco, btech, visa), strict=True))
     assert {name: set(module.CATEGORIES) for name, module in theirs.items()} == {
-        name: set(_SOURCES[name].categories) for name in MODULES
+        name: set(layout.entry(name).facts["categories"]) for name in MODULES
     }
-    assert set(DATASETS) == {*MODULES, "folder"}
+    assert set(layout.names()) == {*MODULES, "folder"}
 
 
 def test_a_misspelt_category_is_not_downloaded_nor_a_folder_of_ones_own(tmp_path, asked):

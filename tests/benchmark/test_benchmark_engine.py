@@ -1,6 +1,5 @@
 """Draws spread over processes: every cell once, whoever dies; and the rule that both engines share, without a process."""
 
-import json
 import math
 import os
 import signal
@@ -19,16 +18,17 @@ from paths import ROOT
 from tgvig_core.benchmark.engines import local
 from tgvig_core.benchmark.engines.engine import Died, rows_of, spread
 from tgvig_core.benchmark.results import book
-from tgvig_core.benchmark.results.rows import COLUMNS, key_of, row_of
+from tgvig_core.benchmark.results.rows import COLUMNS, Row, read_row, row_of
 from tgvig_core.utils.errors import Stopped
+from tgvig_core.utils.progress import RunContext
 
 
 def names(plan) -> set[str]:
     return {name(cell) for _, cells in todo_of(plan) for cell in cells}
 
 
-def named(row: dict) -> str:
-    return "/".join(str(part) for part in key_of(row)[1:5])
+def named(row: Row) -> str:
+    return "/".join(str(part) for part in row.key[1:5])
 
 
 class Script:
@@ -60,16 +60,16 @@ def test_a_death_costs_one_cell_and_two_deaths_in_it_give_it_up(four):
     rows = list(spread(four, todo_of(four), crew))
     assert crew.given == [["nut/1/0/a", "nut/1/0/b", "nut/1/0/c", "nut/1/0/d"],
                           ["nut/1/0/b", "nut/1/0/c", "nut/1/0/d"], ["nut/1/0/c", "nut/1/0/d"]]  # fmt: skip
-    assert [(row["arm"], bool(row["error"])) for row in rows] == [("a", False), ("b", True), ("c", False), ("d", False)]
-    assert rows[1]["error"].startswith("The process that measured it died (signal 9), twice:")
-    assert list(rows[1]) == list(COLUMNS) and rows[1]["image_auroc"] is None
+    assert [(row.arm, bool(row.error)) for row in rows] == [("a", False), ("b", True), ("c", False), ("d", False)]
+    assert rows[1].error.startswith("The process that measured it died (signal 9), twice:")
+    assert list(rows[1].as_json()) == list(COLUMNS) and rows[1].image_auroc is None
 
 
 def test_deaths_in_two_cells_of_a_draw_give_neither_up(four):
     killed = Died("signal 9")
     crew = Script(four, (killed,), (0, killed), (0, 1, 2, killed))  # the last one after its last row
     rows = list(spread(four, todo_of(four), crew))
-    assert [row["arm"] for row in rows] == ["a", "b", "c", "d"] and not any(row["error"] for row in rows)
+    assert [row.arm for row in rows] == ["a", "b", "c", "d"] and not any(row.error for row in rows)
 
 
 def test_a_draw_that_cannot_be_begun_is_a_row_with_its_sentence_for_each_cell_left(tmp_path):
@@ -77,41 +77,41 @@ def test_a_draw_that_cannot_be_begun_is_a_row_with_its_sentence_for_each_cell_le
     ((draw, cells),) = todo_of(plan)
     rows = list(rows_of(measure, plan, draw, cells))
     damaged = "The photo x.png is damaged: replace it."
-    assert [(row["arm"], row["error"]) for row in rows] == [("real", None), ("broken", damaged), ("augment", damaged)]
+    assert [(row.arm, row.error) for row in rows] == [("real", None), ("broken", damaged), ("augment", damaged)]
 
 
 def test_a_cell_without_a_row_and_a_bug_are_rows_that_say_so(four, capsys):
     ((draw, cells),) = todo_of(four)
     silent = list(rows_of(lambda *given: iter(()), four, draw, cells))
-    assert len(silent) == 4 and all("without a row" in row["error"] for row in silent)
+    assert len(silent) == 4 and all("without a row" in row.error for row in silent)
 
     def faulty(*given):
         yield row_of(cells[0], four)
         raise IndexError("list index out of range")
 
     rows = list(rows_of(faulty, four, draw, cells))
-    assert [row["arm"] for row in rows] == ["a", "b", "c", "d"]
-    assert [bool(row["error"]) for row in rows] == [False, True, True, True]
-    assert "IndexError: list index out of range" in rows[1]["error"] and "Traceback" in capsys.readouterr().err
+    assert [row.arm for row in rows] == ["a", "b", "c", "d"]
+    assert [bool(row.error) for row in rows] == [False, True, True, True]
+    assert "IndexError: list index out of range" in rows[1].error and "Traceback" in capsys.readouterr().err
 
 
 def test_a_figure_that_is_no_number_costs_its_cell_only(four):
     ((draw, cells),) = todo_of(four)
 
     def odd(*given):
-        for cell, value in zip(cells, (0.5, math.nan, np.float32(0.5), 1.0), strict=True):
+        for cell, value in zip(cells, (np.float32(0.5), math.nan, "0.5", 1.0), strict=True):
             yield row_of(cell, four, image_auroc=value)
 
     rows = list(rows_of(odd, four, draw, cells))
-    assert [row["image_auroc"] for row in rows] == [0.5, None, None, 1.0]
-    assert [bool(row["error"]) for row in rows] == [False, True, True, False]
+    assert [row.image_auroc for row in rows] == [0.5, None, None, 1.0]
+    assert [bool(row.error) for row in rows] == [False, True, True, False]
 
 
 def test_two_processes_measure_every_cell_once_with_their_share_of_the_cores(tmp_path):
     plan = plan_of(tmp_path, seconds=0.1)
     rows = list(local.run(plan, todo_of(plan), 2, measure))
     assert sorted(map(named, rows)) == sorted(begun(tmp_path)) == sorted(names(plan))
-    assert all(row["image_auroc"] == figure(key_of(row)) and row["error"] is None for row in rows)
+    assert all(row.image_auroc == figure(row.key) and row.error is None for row in rows)
     lines = diary(tmp_path)
     assert len({line["pid"] for line in lines}) == 2
     assert {line["threads"] for line in lines} == {max(1, local.cores() // 2)}
@@ -122,7 +122,7 @@ def test_a_process_killed_once_or_always_costs_no_other_cell(tmp_path):
     plan = plan_of(tmp_path, die={"tile/1/0/real": 1, "nut/full/0/real": 2})
     rows = list(local.run(plan, todo_of(plan), 2, measure))
     assert sorted(map(named, rows)) == sorted(names(plan))
-    errors = {named(row): row["error"] for row in rows if row["error"]}
+    errors = {named(row): row.error for row in rows if row.error}
     assert list(errors) == ["nut/full/0/real"] and "died (signal 9), twice" in errors["nut/full/0/real"]
     expected = Counter(names(plan)) + Counter(["tile/1/0/real", "nut/full/0/real"])
     assert Counter(begun(tmp_path)) == expected
@@ -131,7 +131,7 @@ def test_a_process_killed_once_or_always_costs_no_other_cell(tmp_path):
 def test_a_stop_ends_all_processes(tmp_path):
     plan, stop = plan_of(tmp_path, seconds=0.3), threading.Event()
     with pytest.raises(Stopped):
-        for _ in local.run(plan, todo_of(plan), 2, measure, stop):
+        for _ in local.run(plan, todo_of(plan), 2, measure, RunContext(stop=stop)):
             stop.set()
     pids = {line["pid"] for line in diary(tmp_path)}
     assert pids and not pids & set(psutil.pids()) and len(begun(tmp_path)) < 16
@@ -141,7 +141,8 @@ BENCHMARK = """
 import json, sys
 from pathlib import Path
 from made_cells import measure, plan_of
-from tgvig_core.benchmark import book, local
+from tgvig_core.benchmark.engines import local
+from tgvig_core.benchmark.results import book
 if __name__ == "__main__":
     out = Path(sys.argv[1])
     plan = plan_of(out.parent / "diary", float(sys.argv[2]))
@@ -166,7 +167,7 @@ def test_a_benchmark_whose_parent_was_killed_goes_on_where_it_was(tmp_path):
     _, left = psutil.wait_procs([psutil.Process(pid) for pid in workers if psutil.pid_exists(pid)], timeout=10)
     assert not left and not (out / book.TABLE).exists()
     kept = lines.read_bytes()
-    done = {named(json.loads(line)) for line in kept.split(b"\n")[:-1]}
+    done = {named(read_row(line)) for line in kept.split(b"\n")[:-1]}
     assert 3 <= len(done) < 16
     again = subprocess.run([sys.executable, script, out, "0"], env=env, capture_output=True, text=True, timeout=60)
     assert again.returncode == 0, again.stderr

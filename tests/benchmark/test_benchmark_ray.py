@@ -12,16 +12,17 @@ from made_cells import begun, diary, figure, measure, name, plan_of, todo_of
 from paths import ROOT
 
 from tgvig_core.benchmark.engines import on_ray
-from tgvig_core.benchmark.results.rows import key_of
+from tgvig_core.benchmark.results.rows import Row
 from tgvig_core.utils.errors import Stopped, TgvigError
+from tgvig_core.utils.progress import RunContext
 
 
 def names(plan) -> list[str]:
     return sorted(name(cell) for _, cells in todo_of(plan) for cell in cells)
 
 
-def named(row: dict) -> str:
-    return "/".join(str(part) for part in key_of(row)[1:5])
+def named(row: Row) -> str:
+    return "/".join(str(part) for part in row.key[1:5])
 
 
 @pytest.fixture(autouse=True)
@@ -42,9 +43,9 @@ def test_a_worker_killed_in_mid_run_loses_nothing_and_doubles_nothing(tmp_path, 
             killed = found
             os.kill(found[0], signal.SIGKILL)
     assert killed and sorted(map(named, rows)) == names(plan)
-    errors = {named(row): row["error"] for row in rows if row["error"]}
+    errors = {named(row): row.error for row in rows if row.error}
     assert list(errors) == [lost] and "died (killed or crashed), twice" in errors[lost]
-    assert all(row["image_auroc"] == figure(key_of(row)) for row in rows if not row["error"])
+    assert all(row.image_auroc == figure(row.key) for row in rows if not row.error)
     assert Counter(begun(tmp_path)) == Counter([*names(plan), hung, lost])  # a death costs the cell it was in
     out, err = capfd.readouterr()
     assert out == "" and "A worker died" in err  # where Ray says it: standard output is for the document of --json
@@ -54,7 +55,7 @@ def test_a_stop_ends_the_cluster_and_its_tasks(tmp_path):
     plan, stop = plan_of(tmp_path, seconds=0.5), threading.Event()
     asked = signal.getsignal(signal.SIGTERM)
     with pytest.raises(Stopped):
-        for _ in on_ray.run(plan, todo_of(plan), 2, measure, stop):
+        for _ in on_ray.run(plan, todo_of(plan), 2, measure, RunContext(stop=stop)):
             assert signal.getsignal(signal.SIGTERM) is asked  # a command's own, not Ray's
             stop.set()
     count = len(begun(tmp_path))

@@ -7,17 +7,18 @@ import re
 import numpy as np
 import pytest
 from browser import open_page
-from made_rows import made_quality, made_row
+from made_rows import changed, made_quality, made_row
 from PIL import Image
 
 from tgvig_core.benchmark.report import figures, report
+from tgvig_core.benchmark.results.rows import Row
 from tgvig_core.utils.errors import TgvigError
 
 CURVE = [0.2, 0.25, 0.24, 0.27, 0.26]
 CATEGORIES = "bottle cable capsule hazelnut metal_nut".split()
 
 
-def many_rows() -> list[dict]:
+def many_rows() -> list[Row]:
     """Two data sets, two detectors, one and five photos, three seeds, most arms; a figure grows with its arm."""
     arms = "real augment vqgan-clip tgvig-word tgvig-worst tgvig-notext tgvig-novariance tgvig tgvig-n10".split()
     rows = []
@@ -34,7 +35,8 @@ def many_rows() -> list[dict]:
                         similarity=[value + 0.01 * seed for value in CURVE] if made else None,
                         prompt=f"a {category} with {arm}" if made else None,
                     ))  # fmt: skip
-    rows[-1] |= {"image_auroc": None, "pixel_auroc": None, "error": "Memory is short | <b>close</b> other programs."}
+    said = "Memory is short | <b>close</b> other programs."
+    rows[-1] = changed(rows[-1], image_auroc=None, pixel_auroc=None, error=said)
     return rows
 
 
@@ -98,7 +100,7 @@ def test_rows_that_all_failed_make_a_report_of_their_errors(tmp_path):
 
 
 def test_figure_8_draws_every_seed_once_and_marks_its_best():
-    rows = [row for row in many_rows() if row["dataset"] == "btad" and row["shots"] == 1 and not row["error"]]
+    rows = [row for row in many_rows() if row.dataset == "btad" and row.shots == 1 and not row.error]
     ((name, figure, *_),) = figures._similarity(rows)
     assert name == "figure-8-btad-1"
     first = figure.axes[0].lines
@@ -120,7 +122,7 @@ def test_figure_4_shows_what_gains_most():
 
 def test_figure_4_leaves_out_a_detector_that_saw_no_generated_set():
     rows = [made_row("a", seed, arm, 0.5) for seed in (0, 1) for arm in ("real", "tgvig")]
-    alone = [made_row("a", seed, "real", 0.5) | {"detector": "patchcore-anomalib"} for seed in (0, 1)]
+    alone = [made_row("a", seed, "real", 0.5, detector="patchcore-anomalib") for seed in (0, 1)]
     ((_, figure, _, caption),) = figures._gains(rows + alone)
     assert len(figure.axes) == 2 and "anomalib" not in caption
     assert list(figures._gains(alone)) == []
@@ -154,7 +156,7 @@ def test_the_settings_say_what_the_figures_rest_on():
     assert said["Side of the frame, px"] == "256" and said["TGVIG"] == "1.2.0" and said["Training"] == "short (cflow)"
     assert said["Backbones"] == "resnet18 (patchcore, cflow), – (winclip)"
     assert tested.rows == (("mvtec", "bottle", "20", "63"), ("mvtec", "screw", "41", "119")) and tested.note == ""
-    about, tested = report.sections([row | {"most_tests": 30, "training": None} for row in rows], [])[0].parts
+    about, tested = report.sections([changed(row, most_tests=30, training=None) for row in rows], [])[0].parts
     assert "At most 30 good and as many defective" in tested.note and "Training" not in dict(about.rows)
 
 

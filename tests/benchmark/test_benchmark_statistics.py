@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from made_rows import made_quality
 
-from tgvig_core.benchmark.results.statistics import over_seeds, paired, shared, spread, value
+from tgvig_core.benchmark.results.rows import Row
+from tgvig_core.benchmark.results.statistics import over_seeds, paired, shared, spread
 
 
-def row(category: str, seed: int, arm: str, auroc: float | None, **more) -> dict:
-    return {"dataset": "mvtec", "category": category, "shots": 1, "seed": seed, "arm": arm, "detector": "patchcore",
-            "backbone": "b", "image_auroc": auroc, "error": None} | more  # fmt: skip
+def row(category: str, seed: int, arm: str, auroc: float | None, **more) -> Row:
+    return Row(**{"dataset": "mvtec", "category": category, "shots": 1, "seed": seed, "arm": arm, "detector": "patchcore",
+                  "backbone": "b", "image_auroc": auroc, "error": None} | more)  # fmt: skip
 
 
 def test_the_spread_is_of_a_sample():
@@ -37,7 +39,7 @@ def test_all_arms_are_averaged_over_the_same_categories():
             rows.append(row(category, seed, "tgvig", level, error="Memory is short." if category in "cd" else None))
     both = {arm: over_seeds(rows, arm, "image_auroc") for arm in ("real", "tgvig")}
     assert both["real"] == both["tgvig"] and both["real"].mean == pytest.approx(0.9)  # and not 0.7 of the photos alone
-    assert {found["category"] for found in shared(rows, "image_auroc")} == {"a", "b"}
+    assert {found.category for found in shared(rows, "image_auroc")} == {"a", "b"}
 
 
 def test_draws_that_one_arm_lacks_count_for_no_arm():
@@ -53,10 +55,11 @@ def test_draws_that_one_arm_lacks_count_for_no_arm():
 
 
 def test_a_figure_of_a_row_with_an_error_or_none_is_no_number():
-    assert value(row("a", 0, "real", 0.5, error="Memory is short."), "image_auroc") is None
-    assert value(row("a", 0, "real", float("nan")), "image_auroc") is None
-    assert value(row("a", 0, "real", 0.5, quality={"ssim": 0.25}), "quality.ssim") == 0.25
-    assert value(row("a", 0, "real", 0.5, quality=None), "quality.ssim") is None
+    assert row("a", 0, "real", 0.5, error="Memory is short.").figure("image_auroc") is None
+    assert row("a", 0, "real", 0.5).figure("image_auroc") == 0.5
+    assert row("a", 0, "real", None).figure("image_auroc") is None
+    assert row("a", 0, "real", 0.5, quality=made_quality(0.25)).figure("quality.ssim") == 0.25
+    assert row("a", 0, "real", 0.5, quality=None).figure("quality.ssim") is None
 
 
 def test_only_the_same_draw_of_the_same_detector_makes_a_pair():

@@ -1,13 +1,13 @@
 """The report's tables against means worked out by hand."""
 
 import pytest
-from made_rows import made_quality, made_row
+from made_rows import changed, made_quality, made_row
 
+from tgvig_core.benchmark.detectors.catalogue import detectors
 from tgvig_core.benchmark.report import authors
 from tgvig_core.benchmark.report.category_tables import all_figures, by_category
 from tgvig_core.benchmark.report.paper_tables import ablation, image_quality, one_image
 from tgvig_core.benchmark.report.tables import (
-    DETECTORS,
     arm_name,
     arms_of,
     change,
@@ -17,10 +17,11 @@ from tgvig_core.benchmark.report.tables import (
     settings,
     shots_of,
 )
+from tgvig_core.benchmark.results.rows import Row
 from tgvig_core.benchmark.results.statistics import Difference, Spread
 
 
-def of_arms(category: str, arms: dict[str, tuple], **more) -> list[dict]:
+def of_arms(category: str, arms: dict[str, tuple], **more) -> list[Row]:
     """A row for every arm and seed."""
     return [
         made_row(category, seed, arm, level, **more)
@@ -47,18 +48,23 @@ def test_arms_shots_and_detectors_have_their_order():
     rows = of_arms(
         "nut", dict.fromkeys(("tgvig-n100", "own", "tgvig", "tgvig-n20", "augment", "real", "tgvig-n1"), (0.5,))
     )
-    assert arms_of(rows) == ["real", "augment", "tgvig", "own", "tgvig-n1", "tgvig-n20", "tgvig-n100"]
+    assert arms_of(rows) == ["real", "augment", "tgvig", "tgvig-n1", "tgvig-n20", "tgvig-n100", "own"]
     assert arm_name("tgvig-n20") == "+ TGVIG, 20 images" and arm_name("tgvig-n1") == "+ TGVIG, 1 image"
     assert (
         arm_name("augment-n20") == "+ 20 plain augmented views" and arm_name("augment-n1") == "+ 1 plain augmented view"
     )
-    assert shots_of([{"shots": shots} for shots in ("full", 5, 10, 1)]) == [1, 5, 10, "full"]
+    assert shots_of([made_row("nut", 0, "real", 0.5, shots=shots) for shots in ("full", 5, 10, 1)]) == [
+        1,
+        5,
+        10,
+        "full",
+    ]
     rows = [made_row("nut", 0, "real", 0.5, detector=name) for name in ("own", "winclip", "cflow", "patchcore")]
     assert list(settings(rows, "detector")) == [("patchcore",), ("cflow",), ("winclip",), ("own",)]
 
 
 def test_a_detector_is_named_by_what_it_is():
-    assert [DETECTORS[f"patchcore-{kind}"] for kind in ("deep", "deep-unit", "fine")] == [
+    assert [detectors()[f"patchcore-{kind}"].title for kind in ("deep", "deep-unit", "fine")] == [
         "PatchCore, three layers", "PatchCore, three layers of unit length", "PatchCore, fine",
     ]  # fmt: skip
     assert detector_name("patchcore", "resnet18") == "PatchCore on resnet18"
@@ -182,9 +188,8 @@ def test_averages_of_failed_categories_are_of_the_others_for_every_arm():
     for category, level in {"a": 0.9, "b": 0.9, "c": 0.5, "d": 0.5}.items():
         rows += of_arms(category, {"real": (level, level), "tgvig": (level, level)})
         rows += of_arms(category, {"tgvig-notext": (level, level)}, pixel_auroc=None if category == "a" else 0.9)
-    for row in rows:
-        if row["category"] in "cd" and row["arm"] == "tgvig":
-            row |= {"image_auroc": None, "pixel_auroc": None, "error": "Memory is short."}
+    short = {"image_auroc": None, "pixel_auroc": None, "error": "Memory is short."}
+    rows = [changed(row, **short) if row.category in "cd" and row.arm == "tgvig" else row for row in rows]
     (image, pixel) = by_category(rows)
     for table, column in ((image, "Average"), (*ablation(rows), "Image AUROC")):
         for name in ("Original photos", "+ TGVIG"):
@@ -199,7 +204,7 @@ def test_averages_of_failed_categories_are_of_the_others_for_every_arm():
     )
     assert line(image, "1 photo", "Original photos")["c"] == "50.0 ± 0.0"
     assert line(image, "1 photo", "+ TGVIG")["c"] == "–"
-    (table,) = all_figures([row | {"miss": row["image_auroc"]} for row in rows])
+    (table,) = all_figures([changed(row, miss=row.image_auroc) for row in rows])
     assert table.rows[1][:3] == ("Original photos", "2", "90.0 ± 0.0") and "a, b" in table.note
 
 
@@ -213,8 +218,7 @@ def test_where_no_draw_has_every_arm_there_is_no_average():
     assert image.note.startswith(
         "Mean over no category (bottle, cable are left out, as no seed has all of them in every arm)."
     )
-    for row in rows:
-        row |= {"arm": "tgvig-notext", "error": "Memory is short."}
+    rows = [changed(row, arm="tgvig-notext", error="Memory is short.") for row in rows]
     (table,) = ablation(rows)
     assert table.note.startswith("Mean over no category. ")
 
@@ -245,7 +249,7 @@ def test_the_authors_of_other_detectors_give_averages_and_of_other_parts_nothing
     assert line(image, "1 photo", "Authors' TGVIG")["Average"] == "84.2"
     assert line(image, "1 photo", "Authors' TGVIG")["bottle"] == "–"
     for more in ({"detector": "winclip"}, {"category": "nut"}):
-        (image, _) = by_category([row | more for row in of_arms("bottle", {"real": (0.8,)})])
+        (image, _) = by_category([changed(row, **more) for row in of_arms("bottle", {"real": (0.8,)})])
         assert len(image.rows) == 1
 
 
@@ -283,6 +287,6 @@ def test_all_other_figures_have_their_unit():
 
 def test_a_failed_cell_is_in_no_mean():
     rows = of_arms("bottle", {"real": (0.8, 0.8), "tgvig": (0.9, 0.1)})
-    rows[-1]["error"] = "Memory is short."
+    rows[-1] = changed(rows[-1], error="Memory is short.")
     (image, _) = by_category(rows)
     assert line(image, "1 photo", "+ TGVIG")["Average"] == "90.0"

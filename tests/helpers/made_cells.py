@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 from tgvig_core.benchmark.plan import Cell, Draw, Plan
-from tgvig_core.benchmark.results.rows import row_of
+from tgvig_core.benchmark.results.rows import Row, row_of
 from tgvig_core.utils.errors import TgvigError
 
 DIARY, ORDERS = "diary.jsonl", "orders.json"
@@ -63,7 +63,7 @@ def begun(folder: Path) -> list[str]:
     return [line["cell"] for line in diary(folder)] if (folder / DIARY).exists() else []
 
 
-def measure(plan: Plan, draw: Draw, cells: Sequence[Cell], progress: object, stop: object) -> Iterator[dict]:
+def measure(plan: Plan, draw: Draw, cells: Sequence[Cell], ctx: object) -> Iterator[Row]:
     """A row for each cell; an arm called "broken" raises as a whole draw would."""
     import torch
 
@@ -82,7 +82,7 @@ def measure(plan: Plan, draw: Draw, cells: Sequence[Cell], progress: object, sto
         yield row_of(cell, plan, image_auroc=figure(cell.key))
 
 
-def _write(rows: list[dict], out: Path) -> None:
+def _write(rows: list[Row], out: Path) -> None:
     (out / "report.md").write_text(f"{len(rows)} rows")
 
 
@@ -90,10 +90,9 @@ def parts() -> dict[str, ModuleType]:
     """What the command is made of, by the name it is imported by: measure, and a stand-in for all else that takes photos."""
     contents = {
         "cell": {"measure": measure},
-        "datasets": {"read": lambda dataset, root, names=None, download=False: [
+        "data.datasets": {"read": lambda dataset, root, names=None, download=False: [
             SimpleNamespace(name=category) for category in names or ("nut", "tile")]},
-        "detectors": {"DETECTORS": ("patchcore", "cflow"), "TRAININGS": ("short", "published")},
-        "report": {"write": _write},
+        "report.report": {"write": _write},
     }  # fmt: skip
     found = {}
     for part, values in contents.items():

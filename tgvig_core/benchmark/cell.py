@@ -12,31 +12,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tgvig_core.benchmark.arms import arm
 from tgvig_core.benchmark.backbones import backbone_of
 from tgvig_core.benchmark.data import datasets
-from tgvig_core.benchmark.detectors.choose import Detector, build
+from tgvig_core.benchmark.detectors import base
+from tgvig_core.benchmark.detectors.catalogue import build
 from tgvig_core.benchmark.generated import Generated
 from tgvig_core.benchmark.plan import NO_BACKBONE, Cell, Draw, Plan
-from tgvig_core.benchmark.recipes import recipe
 from tgvig_core.benchmark.results.costs import Costs
-from tgvig_core.benchmark.results.rows import failed, row_of, sentence_of
-from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.benchmark.results.rows import Row, failed, row_of, sentence_of
+from tgvig_core.detectors.base import Detector
 from tgvig_core.fitting import admission, calibration, pools
 from tgvig_core.inspection.metrics import image_metrics, pixel_metrics
-from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.photos.images import read_photo, to_square, to_tensor
 from tgvig_core.photos.labelled_folder import LabelledPhoto, read_mask
+from tgvig_core.photos.views import ViewPolicy
 from tgvig_core.runs.pipeline import device_of
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import QUIET, RunContext
 
 BATCH = 8
 LIBRARIES = ("torch", "anomalib", "timm", "scikit-learn")
+USUAL = ("patchcore", "efficientnet_lite0")
+"""Who gates and scores the photos alone for detectors without a threshold."""
 FALSE_ALARM = 0.05
 """α of the threshold whose false alarms and misses are counted."""
 
 
-def measure(plan: Plan, draw: Draw, cells: Sequence[Cell], ctx: RunContext = QUIET) -> Iterator[dict]:
+def measure(plan: Plan, draw: Draw, cells: Sequence[Cell], ctx: RunContext = QUIET) -> Iterator[Row]:
     """A row for each cell as it ends (docs/benchmark.md names its fields). A cell that fails gets a row with its error.
 
     Raises:
@@ -104,25 +107,25 @@ class Bench:
         self.labels = [bool(test.defective) for test in tests]
         self.masks = torch.stack([read_mask(test, plan.size) for test in tests])
         name = plan.called(draw.category)
-        self._alones: dict = {}
+        self._alones: dict[tuple[str, str], Detector] = {}
         self.generated = Generated(plan, photos, self.normals, name, draw.seed, ctx)
 
     def figures(self, cell: Cell) -> dict:
         """The rest of a cell's row."""
-        costs, wanted = Costs(), recipe(cell.arm, self.plan.images)
-        backbone = None if cell.backbone == NO_BACKBONE else backbone_of(cell.backbone, self._folder)
-        detector = build(cell.detector, backbone, self.plan.size, self._folder, self.device, self.plan.training)
+        costs, wanted = Costs(), arm.get(cell.arm)
+        detector = self._built(cell.detector, cell.backbone)
         made = self.generated.of(wanted, costs)
         pool = made.pool
         if wanted.gated:
             with costs.step("gate"):
-                pool = self._gated(pool, detector)
+                pool = self._gated(pool, self._alone(cell, detector))
         with costs.step("train"):
             detector.fit(pool.images, pool.groups, self.seed, self.ctx)
         threshold = None
-        if isinstance(detector, PatchCore):
+        if isinstance(detector, Detector):
             with costs.step("threshold"):
-                threshold = self._threshold(detector, pool)
+                alone = self._alone(cell, detector) if len(self.normals) == 1 else detector  # of several nobody asks it
+                threshold = self._threshold(detector, pool, alone)
         with costs.step("score"):
             scores, maps = self._scored(detector)
         row = self._judged(scores, maps, threshold) | made.facts
@@ -133,32 +136,34 @@ class Bench:
     def _folder(self) -> Path | None:
         return Path(self.plan.models_dir) if self.plan.models_dir else None
 
-    def _alone(self, detector: Detector) -> PatchCore:
-        """What knows the photos alone: PatchCore, and of the detector's own kind where that is one."""
-        kind = (EFFICIENTNET_LITE0, None)
-        if isinstance(detector, PatchCore):
-            kind = (detector.backbone, detector.settings)
-        if kind not in self._alones:
-            alone = PatchCore(kind[0], self.plan.size, kind[1], self.device)
+    def _alone(self, cell: Cell, detector: base.Detector) -> Detector:
+        """What knows the photos alone: of the detector's own kind where that has thresholds, else the app's usual one."""
+        own = (cell.detector, cell.backbone) if isinstance(detector, Detector) else USUAL
+        if own not in self._alones:
+            alone = self._built(*own)
             alone.fit(self.normals, range(len(self.normals)), self.seed, self.ctx)
-            self._alones[kind] = alone
-        return self._alones[kind]
+            self._alones[own] = alone
+        return self._alones[own]
 
-    def _threshold(self, detector: PatchCore, pool: pools.Pool) -> float:
-        policy = recipe("real", 1).generating.policy
-        alone = self._alone(detector) if len(self.normals) == 1 else detector  # of several photos nobody asks it
+    def _built(self, name: str, backbone: str) -> base.Detector:
+        """A detector that has learned nothing yet."""
+        found = None if backbone == NO_BACKBONE else backbone_of(backbone, self._folder)
+        return build(name, found, self.plan.size, self._folder, self.device, self.plan.training)
+
+    def _threshold(self, detector: Detector, pool: pools.Pool, alone: Detector) -> float:
+        policy = ViewPolicy()
         found = calibration.calibrate(detector, pool, alone, self.normals, policy, FALSE_ALARM, self.seed, self.ctx)
         return found.threshold
 
-    def _gated(self, pool: pools.Pool, detector: Detector) -> pools.Pool:
-        """Without the generated images that the app would leave out."""
-        alone, count = self._alone(detector), len(self.normals)
-        good = self._threshold(alone, pools.real(self.normals))
+    def _gated(self, pool: pools.Pool, alone: Detector) -> pools.Pool:
+        """Without the generated images that the app would exclude."""
+        count = len(self.normals)
+        good = self._threshold(alone, pools.real(self.normals), alone)
         admitted = admission.admit(alone, pool.images[count:], good, self.ctx)
         dropped = [image.image for image in admitted.images if not image.kept]
         return pools.tgvig(self.normals, pool.images[count:], dropped=dropped)
 
-    def _scored(self, detector: Detector) -> tuple[Tensor, Tensor]:
+    def _scored(self, detector: base.Detector) -> tuple[Tensor, Tensor]:
         """Raw scores N and maps N×S×S of all test photos."""
         parts = np.array_split(self.squares, range(BATCH, len(self.squares), BATCH))
         results = [

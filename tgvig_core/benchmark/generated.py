@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tgvig_core.benchmark.arms import Recipe
 from tgvig_core.benchmark.plan import Plan
-from tgvig_core.benchmark.recipes import Recipe
-from tgvig_core.benchmark.results.costs import Costs
+from tgvig_core.benchmark.results.costs import Costs, StepCost
 from tgvig_core.benchmark.vqgan_clip import VqganClipSettings, vqgan_clip
 from tgvig_core.fitting import pools
 from tgvig_core.generation.best_set import best_iteration
@@ -29,7 +29,7 @@ from tgvig_core.runs.steps.prompt import choose_prompt
 from tgvig_core.utils.progress import RunContext
 
 TRUNK = "EfficientNet-Lite0 in place of Inception v3 and VGG"
-"""What IS and the perceptual distance rest on, named in every row (quality.py)."""
+"""What IS and the perceptual distance rest on, named in every row (set_quality.py)."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Rounds:
 
     sets: tuple[np.ndarray, ...]
     embeddings: tuple[Tensor, ...]
-    cost: dict[str, float | None]
+    cost: StepCost
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Generated:
             return Made(pools.real(self.normals), {"images": None})
         if recipe.kind == "augment":
             with costs.step("generate"):
-                generating = recipe.generating
+                generating = recipe.generating(self.plan.images)
                 pool = pools.augment(self.normals, generating.images, generating.policy, self.seed)
             made = pool.images[len(self.normals) :]
             return Made(pool, {"images": len(made), "quality": self._quality(made)})
@@ -113,7 +113,7 @@ class Generated:
         return self._encoder
 
     def _prompt(self, which: str) -> str:
-        """Eq. 1 ranks them once; see recipes.PROMPTS."""
+        """Eq. 1 ranks them once; see arms.Recipe."""
         if not self._prompts:
             settings = RunSettings(tuple(map(str, self.photos)), self.name, "")
             with self._asked.step("prompts"):
@@ -125,7 +125,7 @@ class Generated:
 
     def _chosen(self, recipe: Recipe, prompt: str, costs: Costs) -> tuple[Tensor, dict]:
         """α of the sets (Eq. 5), or the last one."""
-        rounds = self._made(recipe.generating)
+        rounds = self._made(recipe.generating(self.plan.images))
         costs.take("generate", rounds.cost)
         z_t = self.encoder.encode_texts([prompt])[0]
         similarity = [set_similarity(embeddings, z_t) for embeddings in rounds.embeddings]  # Eq. 4

@@ -6,10 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from tgvig_core import __version__
+from tgvig_core.benchmark.detectors.catalogue import takes_backbone
 from tgvig_core.utils.errors import TgvigError
 
 FULL = "full"
 """All good photos of a category; None in a Cell."""
+KEY = ("dataset", "category", "shots", "seed", "arm", "detector", "backbone")
+Key = tuple[str, str, int | str, int, str, str, str]
+"""The values of KEY, which tell a cell from all others."""
 SHARED = ("dataset", "root", "pack", "size", "images", "iterations", "training", "most_tests", "version")
 """Settings that every cell of one results folder shares: figures under others could not be compared."""
 
@@ -39,7 +43,7 @@ class Cell:
     backbone: str
 
     @property
-    def key(self) -> tuple[str, str, int | str, int, str, str, str]:
+    def key(self) -> Key:
         """What tells its row from all others."""
         draw = self.draw
         shots = FULL if draw.shots is None else draw.shots
@@ -51,9 +55,7 @@ class Cell:
 
 
 NO_BACKBONE = "–"
-BY_THEMSELVES = ("winclip",)
-"""Detectors with weights of their own: they have one cell, whatever the backbones."""
-KEY = ("dataset", "category", "shots", "seed", "arm", "detector", "backbone")
+"""Of a detector with weights of its own: it has one cell, whatever the backbones."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,13 @@ class Plan:
     """All that is to be measured.
 
     Attributes:
-        dataset, root, categories: see datasets.py; the categories are named one by one.
+        dataset, root, categories: see data/datasets.py; the categories are named one by one.
         shots: None for all good photos.
         seeds: 0 to seeds − 1.
-        arms, detectors, backbones: names, see recipes.py and detectors.py.
+        arms, detectors, backbones: names in their registries.
         images, iterations: M and L of every generated set but those of the arms that vary M.
         size: side of the square frame in px.
-        training: short, or published: how long the detectors that are trained step by step are, see detectors.py.
+        training: short, or published: how long the detectors that are trained step by step are.
         pack: whose encoder and generator make the images. models_dir: files brought by hand.
         device: auto, cpu or cuda.
         most_tests: at most so many good and so many defective test photos of a category, evenly picked; None for all.
@@ -127,7 +129,7 @@ class Plan:
             Cell(draw, arm, detector, backbone)
             for arm in self.arms
             for detector in self.detectors
-            for backbone in ((NO_BACKBONE,) if detector in BY_THEMSELVES else self.backbones)
+            for backbone in (self.backbones if takes_backbone(detector) else (NO_BACKBONE,))
         )
 
     def as_json(self) -> dict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from tgvig_core.utils.errors import one_line
 from tgvig_core.utils.progress import Progress, RunContext, silent
 
 if TYPE_CHECKING:
+    from tgvig_core.benchmark.results.rows import Row
     from tgvig_core.inspection.inspector import Limits
 
 
@@ -205,13 +206,12 @@ def show_check(found: dict, folder: Path) -> None:
     console.print(f"Detectability   {seen['words']}\nAll figures     {folder / 'check.json'}")
 
 
-def show_benchmark(rows: list[dict], out: Path) -> None:
+def show_benchmark(rows: Sequence[Row], out: Path) -> None:
     """The summary of `tgvig benchmark`."""
     console = _plain_console()
-    failures = [row for row in rows if row["error"]]
+    failures = [row for row in rows if row.error]
     for row in failures:
-        place = "/".join(str(row[name]) for name in ("category", "shots", "seed", "arm", "detector", "backbone"))
-        console.print(f"tgvig: {one_line(place)}: {row['error']}")
+        console.print(f"tgvig: {one_line('/'.join(map(str, row.key[1:])))}: {row.error}")
     console.print(f"{len(rows) - len(failures)} of {len(rows)} cells have figures.")
     console.print(
         f"Look at         {out / 'report.html'} (or report.md), {out / 'results.csv'}, {out / 'results.json'}"

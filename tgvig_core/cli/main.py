@@ -15,8 +15,8 @@ from typing import Annotated
 
 import typer
 
-from tgvig_core.benchmark import command as benchmarking
 from tgvig_core.cli import line_commands
+from tgvig_core.cli.commands import benchmark as benchmarking
 from tgvig_core.cli.console import running, show_check, show_doctor, show_prompts, show_result
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import Stopped, TgvigError
@@ -138,7 +138,7 @@ def run(
 app.command()(line_commands.inspect)
 app.command()(line_commands.export)
 app.command()(line_commands.serve)
-app.command(cls=benchmarking.Several)(benchmarking.benchmark)
+app.command(context_settings=benchmarking.SETTINGS)(benchmarking.benchmark)
 
 
 @app.command()

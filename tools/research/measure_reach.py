@@ -19,9 +19,10 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tgvig_core.benchmark.arms import arm
 from tgvig_core.benchmark.cell import Bench, begun
 from tgvig_core.benchmark.plan import Plan
-from tgvig_core.benchmark.recipes import recipe
 from tgvig_core.benchmark.results.costs import Costs
 from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
@@ -59,13 +60,13 @@ def figures(bench: Bench, kind: str) -> dict[str, list[str]]:
     ]
     grids = detectors[0].features.grids(torch.stack([to_tensor(square) for square in bench.squares]))
     found: dict[str, list[str]] = {}
-    for arm in ARMS:
-        pool = bench.generated.of(recipe(arm, bench.plan.images), Costs()).pool
+    for name in ARMS:
+        pool = bench.generated.of(arm.get(name), Costs()).pool
         for detector in detectors:
             detector.fit(pool.images, pool.groups, bench.seed)
             scores, share = decided(detector, grids, len(bench.normals))
             auroc = roc_auc_score(bench.labels, scores)
-            found.setdefault(arm, []).append(f"{100 * auroc:.1f} ({100 * share:.0f})")
+            found.setdefault(name, []).append(f"{100 * auroc:.1f} ({100 * share:.0f})")
     return found
 
 
@@ -79,7 +80,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=40)
     o = parser.parse_args()
     plan = Plan("folder", str(o.data.absolute()), tuple(o.categories), tuple(o.shots), o.seeds, ARMS, most_tests=o.most)
-    print(f"| part | photos | seed | detector | {' | '.join(f'{arm} | all patches' for arm in ARMS)} |")
+    print(f"| part | photos | seed | detector | {' | '.join(f'{name} | all patches' for name in ARMS)} |")
     print("|" + "---|" * (4 + 2 * len(ARMS)))
     for draw in plan.draws():
         bench = begun(plan, draw)

@@ -12,6 +12,7 @@ from anomalib.models.image.patchcore.anomaly_map import AnomalyMapGenerator
 from anomalib.models.image.patchcore.lightning_model import Patchcore
 from torch import Tensor, nn
 
+from tgvig_core.benchmark.detectors.base import Materials, benchmark_detector
 from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, patch_side
 from tgvig_core.detectors.base import BATCH
 from tgvig_core.models.backbones import Backbone, fill, local_weights, patchcore_model
@@ -37,13 +38,19 @@ class PatchcoreAnomalib(AnomalibDetector):
         side = patch_side(self._model.feature_extractor, size)
         self._shown = Patchcore.configure_pre_processor((side, side)).transform
 
-    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, groups: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector."""
         model = self._model.to(self.device).train()
         model.feature_extractor.eval()  # as anomalib does
         _remember(model, images, self._shown, self.device, ctx)
         model.subsample_embedding(CORESET)
         return model, self._shown
+
+
+@benchmark_detector("patchcore-anomalib", title="PatchCore (anomalib's defaults)", order=-1)
+def patchcore_anomalib(given: Materials) -> PatchcoreAnomalib:
+    """See PatchcoreAnomalib."""
+    return PatchcoreAnomalib(given.backbone, given.size, given.device)
 
 
 class AnomalyDino(AnomalibDetector):
@@ -63,13 +70,19 @@ class AnomalyDino(AnomalibDetector):
         side = patch_side(self._model.feature_encoder, size)
         self._shown = AnomalyDINO.configure_pre_processor((side, side)).transform
 
-    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, groups: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector."""
         model = self._model.to(self.device).train()
         model.feature_encoder.eval()
         _remember(model, images, self._shown, self.device, ctx)
         model.fit()
         return model, self._shown
+
+
+@benchmark_detector("anomaly-dino", title="AnomalyDINO", order=2)
+def anomaly_dino(given: Materials) -> AnomalyDino:
+    """See AnomalyDino."""
+    return AnomalyDino(given.backbone, given.size, given.device)
 
 
 class _LocalDino(AnomalyDINOModel):

@@ -15,6 +15,7 @@ from anomalib.models.image.cflow.lightning_model import Cflow as Module
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tgvig_core.benchmark.detectors.base import Materials, benchmark_detector
 from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, patch_side
 from tgvig_core.benchmark.detectors.training import BARE, Length, train
 from tgvig_core.detectors.base import BATCH
@@ -54,7 +55,7 @@ class Cflow(AnomalibDetector):
         self.layers = spread_layers(backbone.name)
         self._state = local_weights(backbone)
 
-    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, groups: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector."""
         module = Module(self.backbone.name, self.layers, pre_trained=False, **BARE)
         model = module.model
@@ -71,6 +72,12 @@ class Cflow(AnomalibDetector):
             model(transform(part.to(self.device)))
         scaled.learning = False
         return model, transform
+
+
+@benchmark_detector("cflow", title="CFlow", order=-1)
+def build(given: Materials) -> Cflow:
+    """See Cflow."""
+    return Cflow(given.backbone, given.size, given.device, LENGTHS[given.training])
 
 
 class TrainedScale(AnomalyMapGenerator):

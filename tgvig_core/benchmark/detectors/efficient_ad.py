@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import CenterCrop, Compose, RandomGrayscale
 
 from tgvig_core.benchmark.detectors import own_teacher
+from tgvig_core.benchmark.detectors.base import Materials, benchmark_detector
 from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform
 from tgvig_core.benchmark.detectors.training import BARE, train
 from tgvig_core.detectors.base import BATCH
@@ -85,7 +86,7 @@ class EfficientAd(AnomalibDetector):
         self._teacher = own_teacher.published(models_dir)
         self._channels = own_teacher.CHANNELS if self._teacher else own_teacher.channels_of(backbone)
 
-    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, groups: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector."""
         side = max(SMALLEST, self.size)
         shown = Module.configure_pre_processor((side, side))
@@ -97,7 +98,7 @@ class EfficientAd(AnomalibDetector):
         module.imagenet_iterator = iter(module.imagenet_loader)
         self.losses = train(module, "EfficientAD", images, self.settings.steps, 1, self.device, ctx)
         model.to(self.device).eval()
-        model.quantiles.update(map_scale(model, self._held_out(images, sources), shown.transform, self.device))
+        model.quantiles.update(map_scale(model, self._held_out(images, groups), shown.transform, self.device))
         return model, shown.transform
 
     def _teach(
@@ -115,13 +116,19 @@ class EfficientAd(AnomalibDetector):
             self.device, ctx,
         )  # fmt: skip
 
-    def _held_out(self, images: Tensor, sources: Sequence[int]) -> Tensor:
-        """Views of each normal that training did not see, in [0, 1]; a normal is the first image of its source."""
-        normals = images[[list(sources).index(source) for source in dict.fromkeys(sources)]]
+    def _held_out(self, images: Tensor, groups: Sequence[int]) -> Tensor:
+        """Views of each normal that training did not see, in [0, 1]; a normal is the first image of its group."""
+        normals = images[[list(groups).index(group) for group in dict.fromkeys(groups)]]
         each = max(1, min(self.settings.views, self.settings.most_views // len(normals)))
         seed = torch.default_generator
         seen = [views(normal * 2 - 1, each, ViewPolicy(), seed) for normal in normals[: self.settings.most_views]]
         return torch.cat(seen) * 0.5 + 0.5
+
+
+@benchmark_detector("efficient-ad", title="EfficientAD")
+def build(given: Materials) -> EfficientAd:
+    """See EfficientAd."""
+    return EfficientAd(given.backbone, given.size, given.models_dir, given.device, LENGTHS[given.training])
 
 
 class _Offline(Module):

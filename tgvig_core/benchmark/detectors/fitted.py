@@ -41,7 +41,7 @@ class AnomalibDetector(ABC):
         self.losses: list[float] = []
 
     @abstractmethod
-    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, groups: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """The fitted model and what it wants done to images first; random numbers come from torch's and NumPy's own.
 
         Args:
@@ -49,25 +49,25 @@ class AnomalibDetector(ABC):
         """
 
     def fit(
-        self, images: Tensor, sources: Sequence[int], seed: int = 0,
+        self, images: Tensor, groups: Sequence[int], seed: int = 0,
         ctx: RunContext = QUIET,
     ) -> None:  # fmt: skip
         """Learn from good images; the same seed gives the same detector on a CPU.
 
         Args:
             images: N×3×S×S in [-1, 1], real and generated.
-            sources: for each image the normal photo that it is or comes from.
+            groups: for each image the normal photo that it is or comes from.
 
         Raises:
-            ValueError: not one source for each image.
+            ValueError: not one group for each image.
             TgvigError: an image or a loss is not finite, or memory is too short. Stopped: the stop event was set.
         """
-        if len(sources) != len(images):
-            raise ValueError(f"{len(images)} images need as many sources, not {len(sources)}")
+        if len(groups) != len(images):
+            raise ValueError(f"{len(images)} images need as many groups, not {len(groups)}")
         if not images.isfinite().all():
             raise TgvigError("An image to train on holds values that are not numbers: start the run anew.")
         with enough_for(f"learning from {len(images)} images", "generate fewer images"), seeded(seed):
-            network, self._transform = self.learn(images.cpu() * 0.5 + 0.5, sources, ctx)
+            network, self._transform = self.learn(images.cpu() * 0.5 + 0.5, groups, ctx)
         self.network = network.to(self.device).eval()
 
     @torch.inference_mode()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from anomalib.models.image.reverse_distillation.lightning_model import ReverseDistillation as Module
 from torch import Tensor, nn
 
+from tgvig_core.benchmark.detectors.base import Materials, benchmark_detector
 from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform
 from tgvig_core.benchmark.detectors.training import BARE, Length, train
 from tgvig_core.models.backbones import Backbone, fill, local_weights
@@ -58,7 +59,7 @@ class ReverseDistillation(AnomalibDetector):
             )
         self._state = local_weights(backbone)
 
-    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, groups: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector."""
         side = max(2, round(self.size / STRIDE)) * STRIDE
         shown = Module.configure_pre_processor((side, side))
@@ -67,3 +68,9 @@ class ReverseDistillation(AnomalibDetector):
         steps, batch = self.settings.of(len(images))
         self.losses = train(module, "Reverse Distillation", images, steps, batch, self.device, ctx)
         return module.model, shown.transform
+
+
+@benchmark_detector("reverse-distillation", title="Reverse Distillation", order=-1)
+def build(given: Materials) -> ReverseDistillation:
+    """See ReverseDistillation."""
+    return ReverseDistillation(given.backbone, given.size, given.device, LENGTHS[given.training])

@@ -14,6 +14,7 @@ from anomalib.models.image.winclip.lightning_model import WinClip as Module
 from anomalib.models.image.winclip.torch_model import BACKBONE, TEMPERATURE, WinClipModel
 from torch import Tensor, nn
 
+from tgvig_core.benchmark.detectors.base import Materials, benchmark_detector
 from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform
 from tgvig_core.detectors.base import BATCH
 from tgvig_core.models.encoders.clip_weights import load_clip
@@ -56,7 +57,7 @@ class WinClip(AnomalibDetector):
         self._model = _LocalWinClip(clip)
         self._shown = Module.configure_pre_processor().transform
 
-    def learn(self, images: Tensor, sources: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
+    def learn(self, images: Tensor, groups: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector. All images are references."""
         model = self._model.to(self.device).eval()
         model.setup(NAME)
@@ -70,6 +71,12 @@ class WinClip(AnomalibDetector):
     def _encoded(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """The windows of each scale and the patches of images, N×3×S×S in [0, 1]."""
         return self._model.encode_image(self._shown(images.to(self.device)))[1:]
+
+
+@benchmark_detector("winclip", title="WinCLIP", backbone=False, order=1)
+def build(given: Materials) -> WinClip:
+    """See WinClip."""
+    return WinClip(given.size, given.models_dir, given.device)
 
 
 class _LocalWinClip(WinClipModel):

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tgvig_core.benchmark.plan import Cell, Draw, Plan
-from tgvig_core.benchmark.results.rows import failed, key_of, sentence_of
-from tgvig_core.utils import strict_json
+from tgvig_core.benchmark.results.rows import Row, failed, sentence_of
 from tgvig_core.utils.errors import Stopped
 from tgvig_core.utils.progress import QUIET, RunContext, silent
 
 Todo = Sequence[tuple[Draw, tuple[Cell, ...]]]
 """Draws, and those of their cells that are to be measured."""
-Measure = Callable[[Plan, Draw, Sequence[Cell], RunContext], Iterator[dict]]
+Measure = Callable[[Plan, Draw, Sequence[Cell], RunContext], Iterator[Row]]
 """Yields the rows of a draw's cells in their order. Workers import it by its name: it is a function of a module."""
 
 DEATHS = 2
@@ -43,11 +42,11 @@ class Crew(Protocol):
     def begin(self, draw: Draw, cells: Sequence[Cell]) -> Hashable:
         """Let a worker measure these cells; what it will be called in `heard`."""
 
-    def heard(self, seconds: float) -> Iterator[tuple[Hashable, dict | Died | None]]:
+    def heard(self, seconds: float) -> Iterator[tuple[Hashable, Row | Died | None]]:
         """What workers say within some seconds: a row, that they died, or (None) that they are done."""
 
 
-def spread(plan: Plan, todo: Todo, crew: Crew, ctx: RunContext = QUIET) -> Iterator[dict]:
+def spread(plan: Plan, todo: Todo, crew: Crew, ctx: RunContext = QUIET) -> Iterator[Row]:
     """Rows of all cells in `todo` as they end, one for each, in no order.
 
     Raises:
@@ -61,7 +60,7 @@ def spread(plan: Plan, todo: Todo, crew: Crew, ctx: RunContext = QUIET) -> Itera
             share = waiting.popleft()
             measured[crew.begin(share.draw, tuple(share.missing.values()))] = share
         for name, said in crew.heard(PATIENCE):
-            if isinstance(said, dict):
+            if isinstance(said, Row):
                 measured[name].took(said)
                 yield said
                 continue
@@ -80,10 +79,10 @@ class _Share:
         self.missing = {cell.key: cell for cell in cells}
         self.deaths: Counter = Counter()
 
-    def took(self, row: dict) -> None:
-        del self.missing[key_of(row)]
+    def took(self, row: Row) -> None:
+        del self.missing[row.key]
 
-    def died(self, how: str) -> Iterator[dict]:
+    def died(self, how: str) -> Iterator[Row]:
         """The row of the cell that the worker was in, where it is given up."""
         if not self.missing:  # it had only to say that it is done
             return
@@ -91,11 +90,11 @@ class _Share:
         self.deaths[key] += 1
         if self.deaths[key] == DEATHS:
             del self.missing[key]
-            remedy = "give fewer --workers if memory was short, and try it again with --retry-errors"
+            remedy = "measure fewer draws at once if memory was short, and try it again"
             yield failed(cell, self.plan, f"The process that measured it died ({how}), twice: {remedy}.")
 
 
-def rows_of(measure: Measure, plan: Plan, draw: Draw, cells: Sequence[Cell], ctx: RunContext = QUIET) -> Iterator[dict]:
+def rows_of(measure: Measure, plan: Plan, draw: Draw, cells: Sequence[Cell], ctx: RunContext = QUIET) -> Iterator[Row]:
     """What a worker does with a draw: a row for every cell, come what may.
 
     Raises:
@@ -104,20 +103,11 @@ def rows_of(measure: Measure, plan: Plan, draw: Draw, cells: Sequence[Cell], ctx
     missing = {cell.key: cell for cell in cells}
     try:
         for row in measure(plan, draw, cells, ctx.telling(silent)):
-            yield _plain(missing.pop(key_of(row)), plan, row)
+            del missing[row.key]
+            yield row
         problem = "Its draw ended without a row for it: this is a bug, please report it."
     except Stopped:
         raise
     except Exception as error:  # a whole draw that cannot be begun, such as a photo of it that cannot be read
         problem = sentence_of(error)
     yield from (failed(cell, plan, problem) for cell in missing.values())
-
-
-def _plain(cell: Cell, plan: Plan, row: dict) -> dict:
-    """The row if it can be written down; one with a figure that is no number would end the whole benchmark."""
-    try:
-        return strict_json.loads(strict_json.dumps(row))
-    except (TypeError, ValueError) as error:
-        return failed(
-            cell, plan, f"Its row holds what is no number or plain value ({error}): this is a bug, please report it."
-        )

@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 
 from tgvig_core.benchmark.engines.engine import Died, Measure, Todo, rows_of, spread
 from tgvig_core.benchmark.plan import Cell, Draw, Plan
+from tgvig_core.benchmark.results.rows import Row
 from tgvig_core.utils.errors import Stopped
 from tgvig_core.utils.progress import QUIET, RunContext
 
@@ -27,7 +28,7 @@ GRACE = 5.0
 
 def run(
     plan: Plan, todo: Todo, workers: int, measure: Measure, ctx: RunContext = QUIET
-) -> Generator[dict]:  # fmt: skip
+) -> Generator[Row]:  # fmt: skip
     """Rows as they come from `workers` processes, which share this machine's cores.
 
     Raises:
@@ -62,7 +63,7 @@ class _Processes:
             pipe.send((draw, cells))
         return pipe
 
-    def heard(self, seconds: float) -> Iterator[tuple[Connection, dict | Died | None]]:
+    def heard(self, seconds: float) -> Iterator[tuple[Connection, Row | Died | None]]:
         for pipe in wait([pipe for pipe in self.all if pipe not in self.idle], seconds):
             try:
                 said = pipe.recv()

@@ -19,6 +19,7 @@ from types import ModuleType
 from tgvig_core.benchmark.engines.engine import Died, Measure, Todo, rows_of, spread
 from tgvig_core.benchmark.engines.local import cores
 from tgvig_core.benchmark.plan import Cell, Draw, Plan
+from tgvig_core.benchmark.results.rows import Row
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.progress import QUIET, RunContext
 
@@ -34,7 +35,7 @@ WORDS = {
 
 def run(
     plan: Plan, todo: Todo, workers: int, measure: Measure, ctx: RunContext = QUIET, address: str | None = None
-) -> Generator[dict]:  # fmt: skip
+) -> Generator[Row]:  # fmt: skip
     """Rows as they come from at most `workers` tasks at once.
 
     Args:
@@ -65,7 +66,7 @@ class _Tasks:
         self.running.append(rows)
         return rows
 
-    def heard(self, seconds: float) -> Iterator[tuple[object, dict | Died | None]]:
+    def heard(self, seconds: float) -> Iterator[tuple[object, Row | Died | None]]:
         ready, _ = self.ray.wait(self.running, num_returns=len(self.running), timeout=seconds)
         for rows in ready:
             try:
@@ -74,7 +75,7 @@ class _Tasks:
                 said = None
             except self.ray.exceptions.RayError as error:
                 said = Died(WORDS.get(type(error).__name__) or str(error).strip().splitlines()[-1])
-            if not isinstance(said, dict):
+            if not isinstance(said, Row):
                 self.running.remove(rows)
             yield rows, said
 
@@ -93,7 +94,7 @@ def takes(nodes: Sequence[dict[str, float]], workers: int) -> tuple[int, float]:
     return next(fitting, 1), 1 / math.ceil(workers / gpus) if gpus else 0
 
 
-def _measured(plan: Plan, draw: Draw, cells: Sequence[Cell], measure: Measure, threads: int) -> Iterator[dict]:
+def _measured(plan: Plan, draw: Draw, cells: Sequence[Cell], measure: Measure, threads: int) -> Iterator[Row]:
     """The task."""
     import torch
 

@@ -22,7 +22,8 @@ from tgvig_core.benchmark.report.tables import (
     shots_name,
     shots_of,
 )
-from tgvig_core.benchmark.results.statistics import Row, over_seeds
+from tgvig_core.benchmark.results.rows import Row
+from tgvig_core.benchmark.results.statistics import over_seeds
 
 BY_CATEGORY = {"image_auroc": "Image AUROC", "pixel_auroc": "Pixel AUROC", "pro": "PRO"}
 OTHERS = {
@@ -48,11 +49,11 @@ def by_category(rows: Sequence[Row]) -> list[Table]:
 
 
 def _by_category(title: str, figure: str, rows: list[Row]) -> Table:
-    categories = sorted({row["category"] for row in rows})
-    detector = rows[0]["detector"]
+    categories = sorted({row.category for row in rows})
+    detector = rows[0].detector
     beside = figure == "image_auroc" and is_mvtec(rows) and detector in authors.AVERAGES
     lines: list[tuple[str, ...]] = []
-    by_shots = {shots: [row for row in rows if row["shots"] == shots] for shots in shots_of(rows)}
+    by_shots = {shots: [row for row in rows if row.shots == shots] for shots in shots_of(rows)}
     for shots, here in by_shots.items():
         lines += [_line(here, arm, figure, categories) for arm in arms_of(here)]
         if beside and shots in authors.AVERAGES[detector]:
@@ -71,8 +72,8 @@ def _by_category(title: str, figure: str, rows: list[Row]) -> Table:
 
 
 def _line(rows: list[Row], arm: str, figure: str, categories: list[str]) -> tuple[str, ...]:
-    each = (number(over_seeds([row for row in rows if row["category"] == name], arm, figure)) for name in categories)
-    shots = shots_name(rows[0]["shots"])
+    each = (number(over_seeds([row for row in rows if row.category == name], arm, figure)) for name in categories)
+    shots = shots_name(rows[0].shots)
     return shots, arm_name(arm), seeds(rows, arm, figure), *measured(rows, arm, figure), *each
 
 

@@ -22,7 +22,8 @@ from tgvig_core.benchmark.report.tables import (
     shots_name,
     shots_of,
 )
-from tgvig_core.benchmark.results.statistics import Row, over_seeds, spread
+from tgvig_core.benchmark.results.rows import Row
+from tgvig_core.benchmark.results.statistics import over_seeds, spread
 from tgvig_core.utils.atomic_write import whole
 
 TGVIG = "tgvig"
@@ -56,7 +57,7 @@ def draw(rows: Sequence[Row], folder: Path) -> list[Picture]:
         OSError: a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    whole_rows = [row for row in rows if not row["error"]]
+    whole_rows = [row for row in rows if not row.error]
     found = []
     for drawer in (_gains, _one_shot, _prompts, _similarity):
         for name, figure, title, caption in drawer(whole_rows):
@@ -81,7 +82,7 @@ def _gains(rows: Sequence[Row]) -> Drawn:
         figure = Figure((8, 2.8 * len(detectors)), layout="constrained")
         axes = figure.subplots(len(detectors), 2, squeeze=False, width_ratios=(2, 3))
         for line, ((detector, backbone), own) in zip(axes, detectors.items(), strict=True):
-            by_shots = {shots_name(one): [row for row in own if row["shots"] == one] for one in shots_of(own)}
+            by_shots = {shots_name(one): [row for row in own if row.shots == one] for one in shots_of(own)}
             _bars(line[0], by_shots, "image_auroc")
             words |= {
                 f"{detector_name(detector, backbone)}, {name}": averaged(_compared(some), "image_auroc")
@@ -89,7 +90,7 @@ def _gains(rows: Sequence[Row]) -> Drawn:
             }
             fewest_name, fewest = next(iter(by_shots.items()))
             names = _most_improved(fewest)
-            _bars(line[1], {name: [row for row in fewest if row["category"] == name] for name in names}, "image_auroc")
+            _bars(line[1], {name: [row for row in fewest if row.category == name] for name in names}, "image_auroc")
             line[0].set_title(detector_name(detector, backbone).replace(" on ", "\non "), loc="left")
             line[1].set_title(f"largest gains, {fewest_name}", loc="left")
         _legend(figure, axes[0, 0])
@@ -113,7 +114,7 @@ def _most_improved(rows: Sequence[Row]) -> list[str]:
 def _one_shot(rows: Sequence[Row]) -> Drawn:
     """Fig. 5 (BTAD) and 6 (LOCO): detection and segmentation by category from one photo."""
     numbers = {"btad": "Figure 5", "loco": "Figure 6"}
-    single = [row for row in rows if row["shots"] == 1 and row["detector"] == "patchcore"]
+    single = [row for row in rows if row.shots == 1 and row.detector == "patchcore"]
     for (dataset, backbone), group in settings(single, "dataset", "backbone").items():
         if dataset == "mvtec" or not _both(group):
             continue
@@ -134,12 +135,12 @@ def _one_shot(rows: Sequence[Row]) -> Drawn:
 
 def _both(rows: Sequence[Row]) -> bool:
     """Whether there is something to compare: a detector may have been measured on the photos alone."""
-    return {TGVIG, REAL} <= {row["arm"] for row in rows}
+    return {TGVIG, REAL} <= {row.arm for row in rows}
 
 
 def _compared(rows: Sequence[Row]) -> list[Row]:
     """Of the arms that are drawn: another one that failed takes no draw from them."""
-    return [row for row in rows if row["arm"] in COLOURS]
+    return [row for row in rows if row.arm in COLOURS]
 
 
 def _bars(axes: Axes, groups: dict[str, list[Row]], figure: str) -> None:
@@ -170,7 +171,7 @@ def _calm(axes: Axes) -> None:
 
 def _prompts(rows: Sequence[Row]) -> Drawn:
     """Fig. 7: how near the best set of each prompt comes to its prompt."""
-    asked = [row for row in rows if row["arm"] in (*PROMPTS, TGVIG) and row.get("similarity")]
+    asked = [row for row in rows if row.arm in (*PROMPTS, TGVIG) and row.similarity]
     for (dataset, category, shots), group in settings(asked, "dataset", "category", "shots").items():
         arms = arms_of(group)
         if len(arms) < 2:
@@ -178,7 +179,7 @@ def _prompts(rows: Sequence[Row]) -> Drawn:
         figure = Figure((8, 0.35 * len(arms) + 0.8), layout="constrained")
         axes = figure.subplots()
         for y, arm in enumerate(reversed(arms)):
-            best = {row["seed"]: max(row["similarity"]) for row in group if row["arm"] == arm}
+            best = {row.seed: max(row.similarity) for row in group if row.arm == arm}
             axes.plot(list(best.values()), [y] * len(best), "o", color=COLOURS[TGVIG], alpha=0.4, ms=4)
             axes.plot(spread(best.values()).mean, y, "|", color=ORANGE, ms=16, mew=2)
         axes.set_yticks(range(len(arms)), [arm_name(arm).removeprefix("+ ") for arm in reversed(arms)])
@@ -195,14 +196,14 @@ def _prompts(rows: Sequence[Row]) -> Drawn:
 
 def _similarity(rows: Sequence[Row]) -> Drawn:
     """Fig. 8: similarity of the set to the best prompt by iteration."""
-    curves = [row for row in rows if row["arm"] == TGVIG and row.get("similarity")]
+    curves = [row for row in rows if row.arm == TGVIG and row.similarity]
     for (dataset, shots), group in settings(curves, "dataset", "shots").items():
         parts = settings(group, "category")
         down, across = -(-len(parts) // ACROSS), min(ACROSS, len(parts))
         figure = Figure((2.7 * across + 0.6, 2.1 * down + 0.3), layout="constrained")
         axes = figure.subplots(down, across, squeeze=False).ravel()
         for panel, ((category,), own) in zip(axes, parts.items(), strict=False):
-            for curve in {row["seed"]: row["similarity"] for row in own}.values():  # the same for every detector
+            for curve in {row.seed: row.similarity for row in own}.values():  # the same for every detector
                 best = max(range(len(curve)), key=curve.__getitem__)
                 panel.plot(range(1, len(curve) + 1), curve, color=COLOURS[TGVIG], lw=1, alpha=0.7)
                 panel.plot(best + 1, curve[best], "o", color=ORANGE, ms=5)

@@ -24,7 +24,8 @@ from tgvig_core.benchmark.report.tables import (
     settings,
     shots_name,
 )
-from tgvig_core.benchmark.results.statistics import Row, over_seeds
+from tgvig_core.benchmark.results.rows import Row
+from tgvig_core.benchmark.results.statistics import over_seeds
 
 PROMPTS = ("tgvig-word", "tgvig-naive", "tgvig-worst")
 DRAWN_TO = ("vqgan-clip-word", "vqgan-clip-naive", "vqgan-clip")
@@ -37,7 +38,7 @@ _AUROCS = tuple(column for name in AUROCS.values() for column in (name, "− rea
 
 def one_image(rows: Sequence[Row]) -> list[Table]:
     """Table 1: one photo of one category, original against every way to generate more of it."""
-    single = [row for row in rows if row["shots"] == 1 and row["arm"] in OF_ONE]
+    single = [row for row in rows if row.shots == 1 and row.arm in OF_ONE]
     found = []
     for key, group in settings(single, "dataset", "category", "detector", "backbone").items():
         arms = arms_of(group)
@@ -68,10 +69,10 @@ def _one_image(dataset: str, category: str, detector: str, backbone: str, rows: 
 def image_quality(rows: Sequence[Row]) -> list[Table]:
     """Table 2: quality of the generated images by prompt."""
     arms = [arm for arm in OF_ONE if arm != REAL]
-    made = [row for row in rows if row["arm"] in (*arms, REAL)]
+    made = [row for row in rows if row.arm in (*arms, REAL)]
     found = []
     for key, group in settings(made, "dataset", "category", "shots").items():
-        with_quality = [row for row in group if row.get("quality") and not row["error"]]
+        with_quality = [row for row in group if row.quality and not row.error]
         if with_quality:
             found.append(_image_quality(*key, group, arms_of(with_quality)))
     return found
@@ -79,7 +80,7 @@ def image_quality(rows: Sequence[Row]) -> list[Table]:
 
 def _image_quality(dataset: str, category: str, shots: int | str, rows: list[Row], arms: list[str]) -> Table:
     (detector, backbone), judged = next(iter(settings(rows, "detector", "backbone").items()))
-    trunks = sorted({row["quality"]["trunk"] for row in rows if row.get("quality")})
+    trunks = sorted({row.quality.trunk for row in rows if row.quality})
     beside = category == authors.HAZELNUT and shots == 1 and is_mvtec(rows)
     lines = [
         (arm_name(arm), _prompt(rows, arm), *_quality(rows, arm), *measured(judged, arm, "image_auroc"),
@@ -105,7 +106,7 @@ def _quality(rows: list[Row], arm: str) -> tuple[str, ...]:
 
 
 def _prompt(rows: list[Row], arm: str) -> str:
-    prompts = sorted({row["prompt"] for row in rows if row["arm"] == arm and row.get("prompt")})
+    prompts = sorted({row.prompt for row in rows if row.arm == arm and row.prompt})
     return " · ".join(prompts) if len(prompts) < 4 else f"{' · '.join(prompts[:2])} and {len(prompts) - 2} others"
 
 
@@ -131,7 +132,7 @@ def _ablation(
         "4) Around the views' mean or around single views": {"tgvig-view": "tgvig-view", "tgvig": ""},
     }
     shown = {arm for block in blocks.values() for arm in block}
-    rows = [row for row in rows if row["arm"] in shown]
+    rows = [row for row in rows if row.arm in shown]
     lines: list[tuple[str, ...]] = []
     for title, block in blocks.items():
         here = {arm: theirs for arm, theirs in block.items() if arm in arms}

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tgvig_core.benchmark.plan import KEY
 from tgvig_core.benchmark.report import page
 from tgvig_core.benchmark.report.category_tables import all_figures, by_category
 from tgvig_core.benchmark.report.figures import Picture, draw
 from tgvig_core.benchmark.report.page import Section
 from tgvig_core.benchmark.report.paper_tables import ablation, image_quality, one_image
 from tgvig_core.benchmark.report.tables import NOTHING, Table, arm_name, arms_of, settings, shots_name, shots_of
-from tgvig_core.benchmark.results.statistics import Row
+from tgvig_core.benchmark.results.rows import Row
 from tgvig_core.utils.atomic_write import whole
 from tgvig_core.utils.errors import TgvigError
 
-CELL = ("dataset", "category", "shots", "seed", "arm", "detector", "backbone")
 SETTINGS = {
     "Data sets": "dataset",
     "Categories": "category",
@@ -119,14 +119,14 @@ def _or_missing(title: str, parts: Sequence[Table | Picture], fills: str) -> Sec
 
 
 def _errors(rows: Sequence[Row]) -> list[Table]:
-    failed = [(*(str(row[name]) for name in CELL), row["error"]) for row in rows if row["error"]]
-    return [Table(f"{len(failed)} of {len(rows)} cells", (*CELL, "error"), tuple(failed), "")] if failed else []
+    failed = [(*map(str, row.key), row.error or "") for row in rows if row.error]
+    return [Table(f"{len(failed)} of {len(rows)} cells", (*KEY, "error"), tuple(failed), "")] if failed else []
 
 
 def _about(rows: Sequence[Row]) -> Table:
     """What the rows have in common and what differs."""
-    failed = sum(bool(row["error"]) for row in rows)
-    days = [str(row.get("date", "unknown"))[:10] for row in rows]
+    failed = sum(bool(row.error) for row in rows)
+    days = [(row.date or "unknown")[:10] for row in rows]
     arms = "; ".join(f"{arm_name(arm)} ({arm})" for arm in arms_of(rows))
     lines = [
         ("Cells", f"{len(rows) - failed} measured, {failed} failed"),
@@ -144,7 +144,7 @@ def _tested(rows: Sequence[Row]) -> Table:
     fields = ("test_good", "test_defective")
     groups = settings(rows, "dataset", "category").items()
     lines = tuple((*key, *(_all(own, field, NOTHING) for field in fields)) for key, own in groups)
-    most = ", ".join(dict.fromkeys(str(row["most_tests"]) for row in rows if row.get("most_tests")))
+    most = ", ".join(dict.fromkeys(str(row.most_tests) for row in rows if row.most_tests))
     note = f"At most {most} good and as many defective photos of a category were taken, evenly picked." if most else ""
     return Table("Test photos", ("Data set", "Category", "Good", "Defective"), lines, note)
 
@@ -153,14 +153,14 @@ def _whose(rows: Sequence[Row], field: str, owner: str) -> str:
     """`20 (augment, tgvig), 100 (tgvig-n100)`: the different values of a field, and whose they are."""
     owners: dict[object, dict[str, None]] = {}
     for row in rows:
-        if row.get(field) is not None:
-            owners.setdefault(row[field], {})[row[owner]] = None
+        if (value := getattr(row, field)) is not None:
+            owners.setdefault(value, {})[getattr(row, owner)] = None
     return ", ".join(f"{value} ({', '.join(names)})" for value, names in owners.items())
 
 
 def _all(rows: Sequence[Row], field: str, none: str = "unknown") -> str:
     """The different values of a field, in the rows' order; `none` where no row has it."""
-    values = (row.get(field) for row in rows)
+    values = (getattr(row, field) for row in rows)
     named = (
         ", ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, dict) else str(value)
         for value in values

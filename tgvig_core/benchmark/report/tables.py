@@ -2,44 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tgvig_core.benchmark import arms
+from tgvig_core.benchmark.detectors.catalogue import detectors
 from tgvig_core.benchmark.report.authors import DATASET, MVTEC
-from tgvig_core.benchmark.results.statistics import Difference, Row, Spread, over_seeds, paired, shared, value
+from tgvig_core.benchmark.results.statistics import Difference, Row, Spread, over_seeds, paired, shared
 
 NOTHING = "–"
 REAL, AUGMENT = "real", "augment"
-ARMS = {
-    REAL: "Original photos",
-    AUGMENT: "+ plain augmented views",
-    "vqgan-clip-word": "+ VQGAN-CLIP, only the word",
-    "vqgan-clip-naive": "+ VQGAN-CLIP, naïve prompt",
-    "vqgan-clip": "+ VQGAN-CLIP, ranked prompt",
-    "tgvig-word": "+ TGVIG, only the word",
-    "tgvig-naive": "+ TGVIG, naïve prompt",
-    "tgvig-worst": "+ TGVIG, worst prompt",
-    "tgvig-notext": "+ TGVIG without text",
-    "tgvig-novariance": "+ TGVIG without variance",
-    "tgvig-view": "+ TGVIG around single views",
-    "tgvig-gated": "+ TGVIG, odd images left out",
-    "tgvig": "+ TGVIG",
-}
-"""What the detector learns from, in the order of the tables."""
-DETECTORS = {
-    "patchcore": "PatchCore",
-    "patchcore-deep": "PatchCore, three layers",
-    "patchcore-deep-unit": "PatchCore, three layers of unit length",
-    "patchcore-fine": "PatchCore, fine",
-    "patchcore-anomalib": "PatchCore (anomalib's defaults)",
-    "cflow": "CFlow",
-    "reverse-distillation": "Reverse Distillation",
-    "efficient-ad": "EfficientAD",
-    "winclip": "WinCLIP",
-    "anomaly-dino": "AnomalyDINO",
-}
-_COPIES = re.compile(r"(?:tgvig|augment)-n(\d+)")
 
 
 @dataclass(frozen=True)
@@ -60,56 +32,50 @@ class Table:
 
 def copies(arm: str) -> int | None:
     """How many images an arm takes that bears their number, generated ones or plain views; None of any other arm."""
-    found = _COPIES.fullmatch(arm)
-    return int(found[1]) if found else None
+    entry = arms.arm.entries().get(arm)
+    return entry.facts.get("copies") if entry else None
 
 
 def arm_name(arm: str) -> str:
-    """An arm in words."""
-    if (count := copies(arm)) is None:
-        return ARMS.get(arm, arm)
-    several = "s" if count > 1 else ""
-    return f"+ {count} plain augmented view{several}" if arm.startswith(AUGMENT) else f"+ TGVIG, {count} image{several}"
+    """An arm in words; one of another version by its name."""
+    entry = arms.arm.entries().get(arm)
+    return entry.title if entry else arm
 
 
 def plain_views(arm: str) -> str | None:
     """The arm that adds as many plain views as this one adds generated images; None of arms that generate none.
 
     An arm that bears a number has a partner of that number; VQGAN-CLIP makes one image; all others make as many as
-    `augment` has views (before odd ones are left out).
+    `augment` has views (before outliers are excluded).
     """
-    if arm.startswith("vqgan-clip"):
-        return f"{AUGMENT}-n1"
-    if not arm.startswith("tgvig"):
-        return None
-    count = copies(arm)
-    return AUGMENT if count is None else f"{AUGMENT}-n{count}"
+    entry = arms.arm.entries().get(arm)
+    return entry.facts.get("beside") if entry else None
 
 
 def arms_of(rows: Iterable[Row]) -> list[str]:
-    """The arms there are, in the order of the tables; strangers last."""
-    known = list(ARMS)
-    order = {arm: place for place, arm in enumerate(known)}
-    return sorted({row["arm"] for row in rows}, key=lambda arm: (order.get(arm, len(known)), copies(arm) or 0, arm))
+    """The arms there are, in the order of their registry; strangers last."""
+    order = {arm: place for place, arm in enumerate(arms.arm.names())}
+    return sorted({row.arm for row in rows}, key=lambda arm: (order.get(arm, len(order)), arm))
 
 
 def shots_of(rows: Iterable[Row]) -> list[int | str]:
     """The numbers of photos there are, `full` last."""
-    return sorted({row["shots"] for row in rows}, key=lambda shots: (isinstance(shots, str), shots))
+    return sorted({row.shots for row in rows}, key=lambda shots: (isinstance(shots, str), shots))
 
 
 def settings(rows: Iterable[Row], *names: str) -> dict[tuple, list[Row]]:
     """The rows by the fields named, smallest number of photos and best known detector first."""
     found: dict[tuple, list[Row]] = {}
     for row in rows:
-        found.setdefault(tuple(row[name] for name in names), []).append(row)
-    return {key: found[key] for key in sorted(found, key=lambda key: [_rank(part) for part in key])}
+        found.setdefault(tuple(getattr(row, name) for name in names), []).append(row)
+    order = {name: place for place, name in enumerate(detectors())}
+    return {key: found[key] for key in sorted(found, key=lambda key: [_rank(part, order) for part in key])}
 
 
-def _rank(part: object) -> tuple[int, int, str]:
-    """Of a field: a detector by its place in DETECTORS, a number by its value, any other text by the alphabet."""
-    if part in DETECTORS:
-        return 0, list(DETECTORS).index(part), ""
+def _rank(part: int | str, order: Mapping[str, int]) -> tuple[int, int, str]:
+    """Of a field: a detector by its place, a number by its value, any other text by the alphabet."""
+    if part in order:
+        return 0, order[str(part)], ""
     return (2, 0, part) if isinstance(part, str) else (1, part, "")
 
 
@@ -120,13 +86,14 @@ def shots_name(shots: int | str) -> str:
 
 def detector_name(detector: str, backbone: str) -> str:
     """A detector with its backbone, in words; one without a backbone has a dash for it."""
-    name = DETECTORS.get(detector, detector)
+    entry = detectors().get(detector)
+    name = entry.title if entry else detector
     return name if backbone in ("", NOTHING) else f"{name} on {backbone}"
 
 
 def is_mvtec(rows: Iterable[Row]) -> bool:
     """Whether all rows are of MVTec AD's categories, so that the authors' figures may stand beside."""
-    return all(row["dataset"] == DATASET and row["category"] in MVTEC for row in rows)
+    return all(row.dataset == DATASET and row.category in MVTEC for row in rows)
 
 
 def number(found: Spread | None, scale: float = 100, digits: int = 1) -> str:
@@ -166,13 +133,13 @@ def seeds(rows: Sequence[Row], arm: str, figure: str) -> str:
 
 def over_any(rows: Iterable[Row], figure: str) -> bool:
     """Whether any row has the figure."""
-    return any(value(row, figure) is not None for row in rows)
+    return any(row.figure(figure) is not None for row in rows)
 
 
 def averaged(rows: Sequence[Row], figure: str) -> str:
     """The categories that the arms' means of a figure are of, in words, and those that are left out."""
-    used = {row["category"] for row in shared(rows, figure)}
-    lost = {row["category"] for row in rows if value(row, figure) is not None} - used
+    used = {row.category for row in shared(rows, figure)}
+    lost = {row.category for row in rows if row.figure(figure) is not None} - used
     names, others = (", ".join(sorted(some)) for some in (used, lost))
     words = {0: "no category", 1: f"the category {names} alone"}.get(len(used), f"the {len(used)} categories {names}")
     if not lost:

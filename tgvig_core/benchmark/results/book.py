@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tgvig_core.benchmark.plan import SHARED, Cell, Draw, Plan
-from tgvig_core.benchmark.results.rows import COLUMNS, Key, key_of
+from tgvig_core.benchmark.plan import SHARED, Cell, Draw, Key, Plan
+from tgvig_core.benchmark.results.rows import COLUMNS, Row, read_row
 from tgvig_core.storage.run_folder import LOCK, writing
 from tgvig_core.storage.run_lock import alone_in
 from tgvig_core.utils import strict_json
@@ -32,15 +32,14 @@ class Book:
         self.folder, self.plan = folder, plan
         self._rows = _read(folder / LINES)
 
-    def add(self, row: dict) -> None:
+    def add(self, row: Row) -> None:
         """Keep a row and wait until it is on disk."""
-        row = dict.fromkeys(COLUMNS) | row
-        line = strict_json.dumps(row).encode() + b"\n"
+        line = strict_json.dumps(row.as_json()).encode() + b"\n"
         with writing(self.folder, AGAIN), (self.folder / LINES).open("ab") as file:
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
-        self._rows[key_of(row)] = row
+        self._rows[row.key] = row
 
     def check_names(self) -> None:
         """Refuse a plan that calls a part otherwise than the rows there do: their prompts are of another name.
@@ -49,11 +48,10 @@ class Book:
             TgvigError: named after the category.
         """
         for row in self._rows.values():
-            category, called = row["category"], row.get("object")
-            if category in self.plan.categories and called != self.plan.called(category):
+            if row.category in self.plan.categories and row.object != self.plan.called(row.category):
                 raise TgvigError(
-                    f"{self.folder} holds figures of {category} called {called!r}: choose another --out, or say "
-                    f"--names {category}={called!r}."
+                    f"{self.folder} holds figures of {row.category} called {row.object!r}: choose another folder, or call "
+                    f"it so again, {row.category}={row.object!r}."
                 )
 
     def missing(self, retry: bool = False) -> list[tuple[Draw, tuple[Cell, ...]]]:
@@ -68,19 +66,19 @@ class Book:
                 found.append((draw, cells))
         return found
 
-    def planned(self) -> list[dict]:
+    def planned(self) -> list[Row]:
         """The rows of the plan's cells, in its order."""
         cells = (cell for draw in self.plan.draws() for cell in self.plan.cells(draw))
         return [self._rows[cell.key] for cell in cells if cell.key in self._rows]
 
-    def rows(self) -> list[dict]:
+    def rows(self) -> list[Row]:
         """All rows: those of the plan, then those of other plans that shared its settings."""
-        planned = {key_of(row): row for row in self.planned()}
+        planned = {row.key: row for row in self.planned()}
         return [*planned.values(), *(row for key, row in self._rows.items() if key not in planned)]
 
     def close(self) -> None:
         """Write results.json and results.csv; a list or an object is JSON in its cell of the latter."""
-        rows = self.rows()
+        rows = [row.as_json() for row in self.rows()]
         columns = list(dict.fromkeys([*COLUMNS, *(name for row in rows for name in row)]))
         with writing(self.folder, AGAIN):
             with whole(self.folder / TABLE) as draft:
@@ -95,7 +93,7 @@ class Book:
 
     def _has(self, key: Key, retry: bool) -> bool:
         row = self._rows.get(key)
-        return row is not None and not (retry and row["error"])
+        return row is not None and not (retry and row.error)
 
 
 @contextmanager
@@ -128,16 +126,16 @@ def _check(folder: Path, plan: Plan) -> None:
         held = {name: former[name] for name in SHARED}
     except FileNotFoundError:
         if folder.exists() and any(path.name != LOCK and not is_draft(path) for path in folder.iterdir()):
-            raise TgvigError(f"{folder} holds something else than a benchmark: choose another --out.") from None
+            raise TgvigError(f"{folder} holds something else than a benchmark: choose another folder.") from None
         return
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TgvigError(f"{folder / PLAN} cannot be read ({error}): choose another --out.") from error
+        raise TgvigError(f"{folder / PLAN} cannot be read ({error}): choose another folder.") from error
     wanted = strict_json.loads(strict_json.dumps(plan.as_json()))  # lists, as they were read
     if other := [f"{name} {held[name]}, not {wanted[name]}" for name in SHARED if held[name] != wanted[name]]:
-        raise TgvigError(f"{folder} holds figures of {', '.join(other)}: choose another --out, or give it as it was.")
+        raise TgvigError(f"{folder} holds figures of {', '.join(other)}: choose another folder, or give it as it was.")
 
 
-def _read(file: Path) -> dict[Key, dict]:
+def _read(file: Path) -> dict[Key, Row]:
     """The rows in a file of lines; what a kill left of its last line is cut off, so that the next one begins anew."""
     text = file.read_bytes() if file.exists() else b""
     *lines, torn = text.split(b"\n")
@@ -145,9 +143,9 @@ def _read(file: Path) -> dict[Key, dict]:
         os.truncate(file, len(text) - len(torn))
     rows = {}
     for line in lines:
-        with suppress(ValueError, KeyError, TypeError):  # somebody edited it: that cell is measured again
-            row = strict_json.loads(line)
-            rows[key_of(row)] = row
+        with suppress(ValueError):  # somebody edited it: that cell is measured again
+            row = read_row(line)
+            rows[row.key] = row
     return rows
 
 

@@ -8,17 +8,15 @@ that category alone. Of a few units the interval is too narrow rather than too w
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
 import numpy as np
 from scipy.stats import bootstrap
 
-Row = Mapping[str, object]
-"""A row of results.json."""
+from tgvig_core.benchmark.results.rows import Row
 
 DRAW = ("dataset", "category", "shots", "seed")
 """What rows share whose detectors learned from the same photos."""
@@ -58,15 +56,6 @@ class Difference:
     units: str
 
 
-def value(row: Row, figure: str) -> float | None:
-    """A figure of a row, None where it is missing, not a number, or the row has an error. `quality.ssim` looks inside."""
-    found: object = row
-    for part in figure.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    usable = isinstance(found, int | float) and math.isfinite(found) and not row.get("error")
-    return float(found) if usable else None
-
-
 def spread(values: Iterable[float]) -> Spread | None:
     """Mean ± sample standard deviation; None of nothing."""
     found = list(values)
@@ -84,14 +73,14 @@ def shared(rows: Sequence[Row], figure: str) -> list[Row]:
         rows: of the arms that are compared, of one number of photos and one detector (or of a figure that is the same
             for every detector).
     """
-    usable = [row for row in rows if value(row, figure) is not None]
+    usable = [row for row in rows if row.figure(figure) is not None]
     by_arm: dict[object, set[tuple]] = defaultdict(set)
     for row in usable:
-        by_arm[row["arm"]].add(_draw(row))
+        by_arm[row.arm].add(_draw(row))
     draws = set.intersection(*by_arm.values()) if by_arm else set()
     seeds = Counter(seed for *_, seed in draws)
     most = len({draw[:-1] for draw in draws})
-    return [row for row in usable if _draw(row) in draws and seeds[row["seed"]] == most]
+    return [row for row in usable if _draw(row) in draws and seeds[row.seed] == most]
 
 
 def over_seeds(rows: Sequence[Row], arm: str, figure: str) -> Spread | None:
@@ -105,8 +94,8 @@ def over_seeds(rows: Sequence[Row], arm: str, figure: str) -> Spread | None:
     """
     by_seed: dict[object, dict[object, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in shared(rows, figure):
-        if row["arm"] == arm:
-            by_seed[row["seed"]][row["category"]].append(value(row, figure))
+        if row.arm == arm:
+            by_seed[row.seed][row.category].append(row.figure(figure))
     return spread(fmean(map(fmean, seed.values())) for seed in by_seed.values())
 
 
@@ -114,7 +103,7 @@ def paired(rows: Sequence[Row], arm: str, against: str, figure: str, seed: int =
     """What `arm` has over `against` where both were measured on the same draw with the same detector.
 
     Args:
-        figure: a field of a row, see `value`. seed: of the resampling.
+        figure: see Row.figure. seed: of the resampling.
 
     Returns:
         None for fewer than two pairs.
@@ -133,11 +122,11 @@ def paired(rows: Sequence[Row], arm: str, against: str, figure: str, seed: int =
 
 
 def _draw(row: Row) -> tuple:
-    return tuple(row[name] for name in DRAW)
+    return tuple(getattr(row, name) for name in DRAW)
 
 
 def _by_pair(rows: Sequence[Row], arm: str, figure: str) -> dict[tuple, float]:
-    found = {tuple(row[name] for name in PAIR): value(row, figure) for row in rows if row["arm"] == arm}
+    found = {tuple(getattr(row, name) for name in PAIR): row.figure(figure) for row in rows if row.arm == arm}
     return {key: number for key, number in found.items() if number is not None}
 
 

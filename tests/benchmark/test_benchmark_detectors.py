@@ -15,6 +15,8 @@ from tgvig_core.benchmark.detectors.fitted import AnomalibDetector
 from tgvig_core.benchmark.detectors.reverse_distillation import ReverseDistillation
 from tgvig_core.detectors.base import ScoreSet
 from tgvig_core.detectors.patchcore import PatchCore
+from tgvig_core.detectors.patchcore_fine import PatchCoreFine
+from tgvig_core.detectors.score_prior import PLAIN, UNIT
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0, Backbone
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import RunContext
@@ -38,11 +40,13 @@ def remembered() -> PatchcoreAnomalib:
 def test_names_build_what_they_name(tmp_path):
     resnet = random_resnet(tmp_path)
     kinds = {
-        "patchcore": PatchCore, "patchcore-deep": PatchCore, "patchcore-deep-unit": PatchCore, "patchcore-fine": PatchCore,
+        "patchcore": PatchCore, "patchcore-deep": PatchCore, "patchcore-deep-unit": PatchCore, "patchcore-fine": PatchCoreFine,
         "patchcore-anomalib": PatchcoreAnomalib, "cflow": Cflow,
         "reverse-distillation": ReverseDistillation, "efficient-ad": EfficientAd,
     }  # fmt: skip
-    assert {name: type(build(name, resnet, SIZE, tmp_path)) for name in kinds} == kinds
+    found = {name: build(name, resnet, SIZE, tmp_path) for name in kinds}
+    assert all(isinstance(found[name], kind) for name, kind in kinds.items())
+    assert found["patchcore-deep-unit"].prior is UNIT and found["patchcore-deep"].prior is PLAIN
     assert set(detectors()) - set(kinds) == {"winclip", "anomaly-dino"}
 
 
@@ -52,7 +56,7 @@ def test_each_of_our_patchcores_changes_one_thing_more():
     layers = {name: detector.backbone.layers for name, detector in made.items()}
     three = ("blocks.2", "blocks.4", "blocks.6")
     assert layers.pop("patchcore") == ("blocks.2", "blocks.4") and set(layers.values()) == {three}
-    assert [(d.settings.unit, d.seen, d.settings.grid) for d in made.values()] == [
+    assert [(d.settings.unit, d.features.seen, d.settings.grid) for d in made.values()] == [
         (False, 256, None), (True, 448, 28), (False, 256, None), (True, 256, None),
     ]  # fmt: skip
 
@@ -110,7 +114,8 @@ def test_anomalibs_patchcore_scores_as_ours_does_over_the_same_bank(remembered):
     _, shown = bottles(SIZE)
     assert len(remembered.network.memory_bank) == 2 * 16 * 16 // 10  # a tenth, no fewer and no more
     ours = PatchCore(EFFICIENTNET_LITE0, SIZE)
-    expected = ours.score(shown, against=remembered.network.memory_bank)
+    ours.model.memory_bank = remembered.network.memory_bank
+    expected = ours.score(shown)
     found = remembered.score(shown)
     assert torch.allclose(found.scores, expected.scores, rtol=1e-3)
     assert torch.allclose(found.maps, expected.maps, rtol=1e-2, atol=1e-2)
@@ -148,7 +153,7 @@ class Constant(AnomalibDetector):
         super().__init__(8)
         self.value = value
 
-    def learn(self, images, sources, ctx):
+    def learn(self, images, groups, ctx):
         assert images.min() >= 0 and images.max() <= 1
 
         class Same(torch.nn.Module):
@@ -168,7 +173,7 @@ def test_what_is_not_finite_is_never_scored_nor_learned():
         detector.score(good)
     with pytest.raises(TgvigError, match="start the run anew"):
         detector.fit(spoiled, [0, 1])
-    with pytest.raises(ValueError, match="2 images need as many sources, not 1"):
+    with pytest.raises(ValueError, match="2 images need as many groups, not 1"):
         detector.fit(good, [0])
     detector.fit(good, [0, 1])
     found = detector.score(good)

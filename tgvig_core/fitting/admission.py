@@ -16,7 +16,7 @@ from tgvig_core.utils.progress import QUIET, RunContext
 
 TOO_FAR = 2.0
 """The limit, in thresholds of the detector of the photos alone. Sets of up to 1.9 were as good in the bank as out of it
-(docs/advice.md); noise lies beyond (tests/test_gate.py)."""
+(docs/advice.md); noise lies beyond (tests/core/fitting/test_admission.py)."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""whole.py: what is written appears whole, and an error leaves what was there and nothing beside it."""
+"""Atomic writes: what is written appears whole, and an error leaves what was there and nothing beside it."""
 
 from __future__ import annotations
 

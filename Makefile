@@ -13,7 +13,7 @@ help:
 	@echo "make test    set up, then run the tests (ARGS='-k coreset' for some of them)"
 	@echo "make bench   set up, then measure how much faster than the obvious way (ARGS='scoring run' for some of it)"
 	@echo "make torture set up, then do to the tool what a factory will (ARGS='input faults' for some of it)"
-	@echo "make lint    set up, then check the style with ruff"
+	@echo "make lint    set up, then check the style with ruff and who imports whom with import-linter"
 	@echo "make docs    set up, then build the documentation as a site (site/index.html)"
 	@echo "make setup   set up only: .venv, packages, WordNet"
 	@echo "make clean   remove .venv, runs/demo, site and caches"
@@ -49,6 +49,7 @@ torture: $(READY)
 
 lint: $(READY)
 	.venv/bin/ruff check .
+	.venv/bin/lint-imports --no-cache --no-logo
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict

@@ -18,7 +18,8 @@ RUN apt-get update \
 ARG TORCH_INDEX=""
 ARG EXTRAS="serve"
 COPY requirements.txt pyproject.toml ./
-RUN python -c "import sys, tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; print(*(line for name in sys.argv[1].split() for line in extras[name]), sep='\n')" "$EXTRAS" > /tmp/extras.txt \
+COPY tools/scripts/make_requirements.py ./tools/scripts/
+RUN python tools/scripts/make_requirements.py --print $EXTRAS > /tmp/extras.txt \
     && grep -E '^torch(vision)?[<>=]' requirements.txt > /tmp/torch.txt \
     && pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} -r /tmp/torch.txt \
     && pip install --no-cache-dir -r requirements.txt -r /tmp/extras.txt \

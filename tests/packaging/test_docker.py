@@ -134,8 +134,9 @@ def copy(image: Image, step: Step) -> None:
         chosen = [path for path in allowed if source in (".", str(path))]
         assert chosen, f"COPY {source}: .dockerignore leaves it out"
         for path in chosen:
-            (into / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / path, into / path)
+            placed = into / (path if source == "." else path.name)  # a file that is named goes right into the target
+            placed.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / path, placed)
 
 
 @pytest.fixture(scope="module")
@@ -192,8 +193,9 @@ def test_the_image_holds_every_package_and_asset_and_nothing_private(image):
     tops = {path.parts[0] for path in held}
     packages = {path.name for path in ROOT.glob("tgvig_*") if (path / "__init__.py").is_file()}
     assert len(packages) >= 2
-    project = {"app.py", "assets", "LICENSE", "packages.txt", "pyproject.toml", "requirements.txt", "setup.py"}
-    assert tops == packages | project
+    project = {"README.md", "LICENSE", "packages.txt", "pyproject.toml", "requirements.txt", "setup.py"}
+    assert tops == packages | project | {"app.py", "assets", "tools"}
+    assert {str(path) for path in held if path.parts[0] == "tools"} == {"tools/scripts/make_requirements.py"}
     for name in packages | {"assets"}:
         inside = {path.relative_to(ROOT) for path in (ROOT / name).rglob("*") if path.is_file()}
         assert {path for path in inside if "__pycache__" not in path.parts} == {p for p in held if p.parts[0] == name}

@@ -113,7 +113,7 @@ def show_doctor(found: dict) -> None:
     about = device.get("gpu") or f"{device['cores']} CPU cores"
     out.print(f"Python {found['python']}, device {device['name']} ({about}), {found['free_gb']} GB of disk free")
     for name, version in found["libraries"].items():
-        out.print(f"  {'ok     ' if version else 'MISSING'} {name} {version or '— run: make setup'}")
+        out.print(f"  {'ok     ' if version else 'MISSING'} {name} {version or '— run: ' + found['install']}")
     for name, corpus in found["corpora"].items():
         out.print(f"  {'ok     ' if corpus['here'] else 'MISSING'} {name}: {corpus.get('where') or corpus['remedy']}")
     for name, pack in found["packs"].items():
@@ -123,8 +123,12 @@ def show_doctor(found: dict) -> None:
             out.print(f"  {state} {file['name']}, {file['megabytes']} MB, {file['licence']}, from {file['source']}")
             if "problem" in file:
                 out.print(f"          {file['problem']}")
-    out.print(f"--pack auto takes {found['auto']['pack']}: {found['auto']['reason']}.")
-    out.print("Ready." if found["ready"] else "Not ready: run `make setup`.")
+    if found["auto"]:
+        out.print(f"--pack auto takes {found['auto']['pack']}: {found['auto']['reason']}.")
+    formats = " or ".join(found["inspects"])
+    none = 'No bundle can be inspected here: pip install "tgvig[openvino]" or "tgvig[onnx]".'
+    out.print(f"Bundles can be inspected here as {formats}." if formats else none)
+    out.print("Ready." if found["ready"] else f"Not ready to train: run {found['install']}.")
 
 
 def show_prompts(choice, where: dict, notes: list, pack: str, caveat: str, top: int, as_json: bool) -> None:

@@ -1,4 +1,7 @@
-"""What is here and what is missing: device, packs, WordNet, versions, and the one command that brings what lacks."""
+"""What is here and what is missing: device, packs, WordNet, versions, and the one command that brings what lacks.
+
+It also runs where only bundles are inspected, without torch.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +9,46 @@ import os
 import platform
 import shutil
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tgvig_core.packs import registry
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.utils.folders import cache_dir
+from tgvig_core.utils.folders import ASSETS, cache_dir
+
+if TYPE_CHECKING:
+    from tgvig_core.packs import registry
 
 LIBRARIES = ("torch", "torchvision", "anomalib", "timm", "open_clip_torch", "taming-transformers-rom1504", "nltk",
              "transformers", "pillow")  # fmt: skip
 
 
+RUNTIMES = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
+"""What runs each format of a bundle."""
+INSTALL = "make setup" if (ASSETS.parent / "Makefile").is_file() else 'pip install "tgvig[train]"'
+"""What brings the libraries: in a checkout, and elsewhere."""
+
+
 def examine(models_dir: Path | None = None) -> dict:
-    """All findings as plain values. `ready` is True where the embedded pack can run."""
+    """All findings as plain values. `ready` is True where the embedded pack can run; `inspects` names the formats of bundles
+    that can be inspected here."""
     libraries = {name: _version(name) for name in LIBRARIES}
-    corpora = {"wordnet": _corpus("ensure_wordnet"), "words": _corpus("ensure_words")}
-    found = {name: _pack(pack, models_dir) for name, pack in registry.PACKS.items()}
-    ready = (
-        all(libraries.values()) and corpora["wordnet"]["here"] and all(f["here"] for f in found["embedded"]["files"])
-    )
-    chosen, reason = registry.choose("auto", models_dir)
-    return {
-        "python": platform.python_version(), "device": _device(), "libraries": libraries, "corpora": corpora,
-        "packs": found, "auto": {"pack": chosen.name, "reason": reason}, "cache": str(cache_dir()),
-        "free_gb": round(shutil.disk_usage(Path.cwd()).free / 1e9, 1), "ready": ready,
+    found = {
+        "python": platform.python_version(), "libraries": libraries, "cache": str(cache_dir()),
+        "free_gb": round(shutil.disk_usage(Path.cwd()).free / 1e9, 1),
+        "inspects": [name for name, library in RUNTIMES.items() if find_spec(library)], "install": INSTALL,
     }  # fmt: skip
+    if not all(libraries.values()):
+        device = {"name": "cpu", "cores": len(os.sched_getaffinity(0))}
+        return found | {"device": device, "corpora": {}, "packs": {}, "auto": None, "ready": False}
+    from tgvig_core.packs import registry
+
+    corpora = {"wordnet": _corpus("ensure_wordnet"), "words": _corpus("ensure_words")}
+    packs = {name: _pack(pack, models_dir) for name, pack in registry.PACKS.items()}
+    ready = corpora["wordnet"]["here"] and all(file["here"] for file in packs["embedded"]["files"])
+    chosen, reason = registry.choose("auto", models_dir)
+    auto = {"pack": chosen.name, "reason": reason}
+    return found | {"device": _device(), "corpora": corpora, "packs": packs, "auto": auto, "ready": ready}
 
 
 def _version(name: str) -> str | None:
@@ -76,6 +95,8 @@ def _pack(pack: registry.Pack, models_dir: Path | None) -> dict:
 
 
 def _is_here(pack: registry.Pack, file: registry.PackFile, models_dir: Path | None) -> bool:
+    from tgvig_core.packs import registry
+
     if file.source.startswith("package "):
         return _version(file.source.removeprefix("package ")) is not None
     if file is pack.clip_file and pack.clip:

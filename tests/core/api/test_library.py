@@ -1,4 +1,4 @@
-"""The project as a library: what `import tgvig_core` offers and costs, and the README's example as it stands there."""
+"""The project as a library: what `import tgvig_core` offers and costs, and the docs' example as it stands there."""
 
 import json
 import re
@@ -69,16 +69,16 @@ def test_run_gives_the_pipeline_what_the_command_line_gives_it(monkeypatch, tmp_
 
 
 def example() -> str:
-    """The block below "As a library" in the README."""
-    section = (ROOT / "README.md").read_text().split("## As a library")[1]
+    """The block below "From Python" in the quick start."""
+    section = (ROOT / "docs" / "quick_start.md").read_text().split("## From Python")[1]
     return re.search(r"```python\n(.*?)```", section, re.S)[1]
 
 
-def test_the_readmes_example_is_about_ten_lines():
+def test_the_docs_example_is_about_ten_lines():
     assert 8 <= sum(bool(line.strip()) for line in example().splitlines()) <= 12
 
 
-def test_the_readmes_example_runs(tmp_path):
+def test_the_docs_example_runs(tmp_path):
     shutil.copytree(ROOT / "assets" / "samples", tmp_path / "assets" / "samples")
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", example()], cwd=tmp_path, capture_output=True, text=True,
                           env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path / "home")})  # fmt: skip

@@ -191,9 +191,9 @@ def test_help_answers_quickly():
     assert time.perf_counter() - start < 5  # far above the usual third of a second: only catches heavy imports
 
 
-def test_the_readmes_commands_run(tmp_path, here, monkeypatch):
-    """Every tgvig command of the README, in its order, with fewer images so that it takes seconds."""
-    text = (ROOT / "README.md").read_text()
+def test_the_docs_commands_run(tmp_path, here, monkeypatch):
+    """Every tgvig command of the quick start, in its order, with fewer images so that it takes seconds."""
+    text = (ROOT / "docs" / "quick_start.md").read_text()
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     commands = [line.strip() for line in lines if line.strip().startswith("tgvig ")]

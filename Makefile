@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses an interpreter; otherwise tools/scripts/setup.sh finds one.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app demo test bench torture lint docs clean
+.PHONY: help setup app demo quick test test-all bench torture lint docs clean
 
 READY := .venv/.ready
 SAMPLE := assets/samples/hex_nut
@@ -10,7 +10,9 @@ SAMPLE := assets/samples/hex_nut
 help:
 	@echo "make app     set up, then open the web app at http://127.0.0.1:7860 (ARGS='--port 7870' for another port)"
 	@echo "make demo    set up, then inspect the sample part hex_nut from one photo (results in runs/demo)"
-	@echo "make test    set up, then run the tests (ARGS='-k coreset' for some of them)"
+	@echo "make test    set up, then run the tests, about ten minutes on two cores (ARGS='-k coreset' for some of them)"
+	@echo "make quick   set up, then run those that take a minute: no browser, no training, no photos beside the checkout"
+	@echo "make test-all  set up, then run every test: full-length robustness, speed, all benchmark detectors, the Docker build"
 	@echo "make bench   set up, then measure how much faster than the obvious way (ARGS='scoring run' for some of it)"
 	@echo "make torture set up, then do to the tool what a factory will (ARGS='input faults' for some of it)"
 	@echo "make lint    set up, then check the style with ruff and who imports whom with import-linter"
@@ -38,8 +40,17 @@ demo: $(READY)
 	@echo "  runs/demo/prompts.csv   which prompts describe the part"
 	@echo "  runs/demo/result.json   scores, threshold, expected false alarms, seconds"
 
+# Two workers with a thread each, file by file: tests/EVIDENCE.md says which test is in which suite, and why.
+PYTEST := .venv/bin/python -m pytest -n 2 --dist loadfile
+
 test: $(READY)
-	.venv/bin/python -m pytest $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
+
+quick: $(READY)
+	$(PYTEST) -m quick $(ARGS)
+
+test-all: $(READY)
+	$(PYTEST) $(ARGS)
 
 bench: $(READY)
 	.venv/bin/python -m tools.benchmarks $(ARGS)

@@ -1,26 +1,62 @@
-"""What the tests share: a detector with its bundle; one running app, one browser, one page that walks through the steps.
+"""What all tests share: one thread each, a cache of their own, a detector with its bundle, one running app, one browser."""
 
-Each fixture takes the page one stage further: uploaded, ranked, generating, generated, trained, inspected.
-"""
+from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 
-import made_runs
 import pytest
-from browser import App, chromium, open_page, running
-from made_generations import Held
-from photos import category, normals
-from playwright.sync_api import Page, expect
-from walking import cells, entry, part_of, photos, start, status, step
+import suites
+from shared import made_once
 
-from tgvig_core.bundles.export import Wishes, export
+# Before torch is imported, and for the programs that tests start: two workers on two cores have a thread each, and glibc
+# does not hand memory back to the system only to ask for it again (half of the time of torch's many small tensors).
+for name, value in {
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_TRIM_THRESHOLD_": "1000000000",
+    "MALLOC_MMAP_THRESHOLD_": "1000000000",
+}.items():
+    os.environ.setdefault(name, value)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The first process makes a cache for itself, its workers and the programs they start: what lies at home plays no part."""
+    if not hasattr(config, "workerinput"):
+        config.tgvig_cache = tempfile.mkdtemp(prefix="tgvig-tests-")
+        os.environ["TGVIG_CACHE"] = config.tgvig_cache
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Nobody needs it any more."""
+    if hasattr(config, "tgvig_cache"):
+        shutil.rmtree(config.tgvig_cache, ignore_errors=True)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m quick` imports no file without a quick test."""
+    if config.option.markexpr == "quick" and collection_path.name.startswith("test_"):
+        return not suites.is_quick(collection_path) or None
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first."""
+    items.sort(key=lambda item: suites.place(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
+    """`--dist loadfile`, with all that share the app as one file."""
+    return suites.scheduler(config, log) if config.option.dist == "loadfile" else None
 
 
 @pytest.fixture
 def held(tmp_path):
     """A server without models whose jobs wait until the test lets them go."""
+    from made_generations import Held
+
     made = Held(tmp_path)
     yield made
     made.close()
@@ -29,18 +65,24 @@ def held(tmp_path):
 @pytest.fixture(scope="session")
 def run(tmp_path_factory) -> Path:
     """The finished run of two bottles alone; not to be changed."""
-    return made_runs.photos_run(tmp_path_factory.mktemp("exported") / "run")
+    from made_runs import photos_run
+
+    return made_once(tmp_path_factory, "run", photos_run)
 
 
 @pytest.fixture(scope="session")
-def bundle(run) -> Path:
+def bundle(run, tmp_path_factory) -> Path:
     """That run's bundle as a folder, with every format and the photos; not to be changed."""
-    return export(run, run.parent / "bundle", Wishes(with_normals=True))
+    from tgvig_core.bundles.export import Wishes, export
+
+    return made_once(tmp_path_factory, "bundle", lambda folder: export(run, folder, Wishes(with_normals=True)))
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory) -> App:
+def app(tmp_path_factory):
     """The real app; starting it, loading its models and naming ImageNet's classes takes half a minute, so once for all."""
+    from browser import running
+
     with running(tmp_path_factory.mktemp("app")) as started:
         yield started
 
@@ -48,72 +90,7 @@ def app(tmp_path_factory) -> App:
 @pytest.fixture(scope="session")
 def browser():
     """One Chromium for all pages."""
+    from browser import chromium
+
     with chromium() as started:
         yield started
-
-
-@pytest.fixture(scope="session")
-def walk(app, browser):
-    """The page that walks, and what it asked for on the way."""
-    page = open_page(browser)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(app.url)
-    yield SimpleNamespace(page=page, asked=asked)
-    page.context.close()
-
-
-@pytest.fixture(scope="session")
-def uploaded(walk, app) -> Page:
-    page = walk.page
-    page.locator("#upload-normals input[type=file]").set_input_files(photos(*normals("bottle", 2)))
-    expect(page.locator("#normals img")).to_have_count(2)
-    walk.part = part_of(page, app)
-    return page
-
-
-@pytest.fixture(scope="session")
-def ranked(uploaded) -> Page:
-    step(uploaded, 2)
-    entry(uploaded, "object-name").fill("bottle")
-    uploaded.locator("#find-prompts").click()
-    status(uploaded, "Ranking prompts: done.")
-    expect(entry(uploaded, "prompt")).not_to_have_value("")  # the step is drawn by a call of its own, after that line
-    expect(cells(uploaded, "prompt-table", 1)).not_to_have_count(0)
-    return uploaded
-
-
-@pytest.fixture(scope="session")
-def generating(ranked) -> Page:
-    start(ranked, 4, 2)
-    expect(ranked.locator("#status .tg-running")).to_contain_text("Generating good images")
-    return ranked
-
-
-@pytest.fixture(scope="session")
-def generated(generating) -> Page:
-    status(generating, "Generating good images: done.")
-    return generating
-
-
-@pytest.fixture(scope="session")
-def trained(generated) -> Page:
-    step(generated, 4)
-    generated.locator("#train").click()
-    status(generated, "Training the detector: done.")
-    return generated
-
-
-@pytest.fixture(scope="session")
-def inspected(trained, tmp_path_factory) -> Page:
-    folder, given = tmp_path_factory.mktemp("tests"), []
-    for kind in ("good", "broken_large"):
-        for number, file in enumerate(sorted((category("bottle") / "test" / kind).iterdir())[:2]):
-            given.append(shutil.copy(file, folder / f"{kind}_{number}{file.suffix}"))
-    step(trained, 5)
-    trained.locator("#upload-tests input[type=file]").set_input_files(photos(*given))
-    expect(trained.locator("#tests-count")).to_contain_text("4 photos to inspect.")
-    trained.locator("#inspect").click()
-    status(trained, "Inspecting photos: done.")
-    expect(cells(trained, "verdicts", 1)).to_have_count(4)  # the table is drawn by a call of its own, after that line
-    return trained

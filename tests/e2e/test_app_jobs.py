@@ -51,7 +51,7 @@ def test_prompts_are_compared_side_by_side(ranked, walk, browser, app):
 
 
 def test_a_killed_server_leaves_a_job_that_the_next_one_finishes(tmp_path, app, browser):
-    own = App(tmp_path, cache=app.cache)
+    own = App(tmp_path)
     try:
         part, page = begun(own.start()), open_page(browser)
         page.goto(f"{own.url}/?part={part.id}")

@@ -23,8 +23,8 @@ from tgvig_serve.desk import Desk
 from tgvig_serve.running import configured, listen
 from tgvig_serve.settings import Settings
 
-PATIENCE = 60
-"""Seconds that anything may take on two busy cores before a test gives up on it."""
+PATIENCE = 300
+"""Seconds after which a test gives up on something: far more than two busy cores need."""
 get = functools.partial(httpx.get, timeout=PATIENCE)
 post = functools.partial(httpx.post, timeout=PATIENCE)
 SIDE = 64

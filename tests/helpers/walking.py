@@ -11,8 +11,8 @@ from playwright.sync_api import Locator, Page, expect
 from tgvig_ui.parts.store import Part, Store
 
 expect.set_options(timeout=SLOW)
-JOB = 600_000
-"""Milliseconds that a job may take: some seconds on two quiet cores, far more beside other programs."""
+JOB = 1_200_000
+"""Milliseconds that a job may take: some seconds on two quiet cores; a wait ends as soon as it has ended."""
 SHOWS = {1: "#normals", 2: "#prompt-table", 3: "#set-gallery", 4: "#train-result", 5: "#verdicts"}
 """Something that each step shows."""
 STEPS = list(SHOWS)

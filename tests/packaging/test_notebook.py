@@ -22,7 +22,7 @@ print(_json.dumps({
     "spread": float(ours.variance.mean()),
     "similarity": similarity, "alpha": alpha, "by_hand": float(_z_t @ _rows.mean(0) / (_z_t.norm() * _rows.mean(0).norm())),
     "pool": len(pool.images), "bank": list(detector.model.memory_bank.shape),
-    "threshold": limits.threshold, "words": limits.words, "raw": scores, "display": display,
+    "threshold": limits.threshold, "words": of_calibration(limits), "raw": scores, "display": display,
     "bundle": [found.score for found in findings], "verdicts": [found.is_anomalous for found in findings],
     "own": _own.score(frames).scores.tolist(), "limit": inspector.limits.threshold, "run": run["threshold"],
     "kinds": [path.parent.name for path in tests],

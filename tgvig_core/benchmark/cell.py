@@ -160,8 +160,7 @@ class Bench:
         count = len(self.normals)
         good = self._threshold(alone, pools.real(self.normals), alone)
         admitted = admission.admit(alone, pool.images[count:], good, self.ctx)
-        dropped = [image.image for image in admitted.images if not image.kept]
-        return pools.tgvig(self.normals, pool.images[count:], dropped=dropped)
+        return pools.tgvig(self.normals, pool.images[count:], rejected=admitted.rejected)
 
     def _scored(self, detector: base.Detector) -> tuple[Tensor, Tensor]:
         """Raw scores N and maps N×S×S of all test photos."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tgvig_core.inspection.inspector import Limits
+from tgvig_core.inspection.limits import Limits
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import TgvigError
 
@@ -56,7 +56,7 @@ class Bundle:
     @property
     def limits(self) -> Limits:
         """What verdicts rest on."""
-        return Limits.of(self.about["limits"])
+        return Limits.from_json(self.about["limits"])
 
     @property
     def size(self) -> int:

@@ -27,7 +27,7 @@ from tgvig_core.detectors.base import Detector
 from tgvig_core.photos.images import read_photo, to_square
 from tgvig_core.reports import pdf
 from tgvig_core.reports.audit import write_audit
-from tgvig_core.runs.card import load_model
+from tgvig_core.runs.card import ModelCard, load_model
 from tgvig_core.storage.run_folder import Run, writing
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import TgvigError
@@ -104,7 +104,7 @@ def export(
 
 
 def _fill(
-    draft: Path, run: Run, config: dict, detector: Detector, card: dict, photos: list[Path], wishes: Wishes,
+    draft: Path, run: Run, config: dict, detector: Detector, card: ModelCard, photos: list[Path], wishes: Wishes,
     ctx: RunContext,
 ) -> None:  # fmt: skip
     """All files of the bundle."""

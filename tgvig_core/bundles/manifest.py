@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 from tgvig_core.bundles.bundle import MODELS
 from tgvig_core.bundles.writers import NEEDS
 from tgvig_core.detectors.base import Detector
+from tgvig_core.fitting.training_sets import TrainingSet
+from tgvig_core.fitting.words import calibration_json
 from tgvig_core.generation.best_set import best_iteration
 from tgvig_core.packs import registry
+from tgvig_core.runs.card import ModelCard
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.storage.run_folder import Run
 
@@ -47,33 +50,33 @@ def versions(formats: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def described(run: Run, config: dict, detector: Detector, card: dict, wishes: Wishes) -> dict:
+def described(run: Run, config: dict, detector: Detector, card: ModelCard, wishes: Wishes) -> dict:
     """The manifest but for the files' checksums and versions; `config` is the run's, with names in place of paths."""
     settings = RunSettings.from_json(config["settings"], run.folder)
-    calibrated = card["calibration"]["threshold"]
+    calibrated = card.calibration.threshold
     threshold = wishes.threshold or calibrated
-    limits = _limits(card["calibration"], threshold)
+    limits = _limits(calibration_json(card.calibration), threshold)
     photos = _normals(settings.photos, config["photos_sha256"], wishes.with_normals)
     prompt = run.read_json("prompt.json") or {"prompt": settings.prompt, "sense": settings.sense}
     by_hand = list(wishes.by_hand)
     if threshold != calibrated:
         by_hand.append(f"The threshold was moved from {calibrated:.4g} to {threshold:.4g}.")
-    if card["left_out"]:
-        numbers = ", ".join(str(place + 1) for place in card["left_out"])
-        by_hand.append(f"Generated images left out of the training: number {numbers} of the set.")
-    side = detector.size
+    if excluded := card.training_set.excluded:
+        numbers = ", ".join(str(place + 1) for place in excluded)
+        by_hand.append(f"Generated images excluded from the training: number {numbers} of the set.")
+    side, saved = detector.size, card.saved
     device = next((row["device"] for row in run.events("start")), settings.device)
     return {
-        "object": card["object"], "device": device,
-        "detector": {"name": card["detector"], "backbone": card["backbone"], "layers": card["layers"], "size": side,
-                     "bank": detector.remembered, "settings": card["settings"]},
+        "object": card.object, "device": device,
+        "detector": {"name": saved.detector, "backbone": saved.backbone, "layers": list(saved.layers), "size": side,
+                     "bank": detector.remembered, "settings": dict(saved.settings)},
         "input": INPUT | {"shape": ["N", 3, side, side]}, "outputs": {"scores": ["N"], "maps": ["N", side, side]},
         "limits": limits, "meaning": MEANING,
         "models": {name: MODELS[name][0] for name in wishes.formats},
-        "arm": card["arm"], "prompt": prompt["prompt"], "sense": prompt["sense"], "best_iteration": card["best_iteration"],
-        "command": command(replace(settings, detector=card["detector"]), _repeated(run, settings, card),
-                           card["calibration"]["false_alarm"], [photo.get("file", photo["name"]) for photo in photos]),
-        "by_hand": by_hand, "licences": licences(settings.pack, card["backbone"]), "normals": photos,
+        "arm": str(card.training_set), "prompt": prompt["prompt"], "sense": prompt["sense"], "best_iteration": card.best_iteration,
+        "command": command(replace(settings, detector=saved.detector), _repeated(run, settings, card),
+                           card.calibration.false_alarm, [photo.get("file", photo["name"]) for photo in photos]),
+        "by_hand": by_hand, "licences": licences(settings.pack, saved.backbone), "normals": photos,
         "config": _nameless(config),
     }  # fmt: skip
 
@@ -103,25 +106,25 @@ def _nameless(config: dict) -> dict:
     return config | {"settings": settings | named | {"photos": [Path(photo).name for photo in settings["photos"]]}}
 
 
-def _repeated(run: Run, settings: RunSettings, card: dict) -> str:
-    """The arm by name: a person may have taken another set than the best by text."""
-    if card["arm"] != "tgvig":
-        return card["arm"]
+def _repeated(run: Run, settings: RunSettings, card: ModelCard) -> TrainingSet:
+    """What it learned from, by name: a person may have taken another set than the best by text."""
+    if card.training_set != TrainingSet("tgvig"):
+        return card.training_set
     best = best_iteration([row["similarity"] for row in run.iterations()], settings.integrating.text)
-    return "tgvig" if card["best_iteration"] == best else f"tgvig:{card['best_iteration']}"
+    return TrainingSet("tgvig", None if card.best_iteration == best else card.best_iteration)
 
 
-def command(settings: RunSettings, arm: str, false_alarm: float, photos: list[str]) -> str:
+def command(settings: RunSettings, training_set: TrainingSet, false_alarm: float, photos: list[str]) -> str:
     """The `tgvig run` that makes the same detector from the same photos; options at their defaults are named too.
 
     Args:
-        arm: see arms.py. false_alarm: α, in (0, 1). photos: names or paths as they are to be typed.
+        training_set: what it learns from. false_alarm: α, in (0, 1). photos: names or paths as they are to be typed.
     """
     generating, integrating = settings.generating, settings.integrating
     options: dict[str, object] = {
         "--object": settings.object_name or "part", "--pack": settings.pack, "--images": generating.images,
         "--iterations": integrating.iterations, "--anchor": generating.anchor, "--vocabulary": settings.vocabulary,
-        "--rule": settings.rule, "--detector": settings.detector, "--arm": arm,
+        "--rule": settings.rule, "--detector": settings.detector, "--arm": training_set,
         "--false-alarm": false_alarm, "--seed": settings.seed, "--device": settings.device,
         "--out": "run",
     }  # fmt: skip

@@ -15,14 +15,14 @@ from rich.progress import Progress as RichProgress
 from rich.table import Table
 
 from tgvig_core.cli.interrupts import stoppable
-from tgvig_core.fitting.training_sets import named
+from tgvig_core.fitting.training_sets import TrainingSet
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import one_line
 from tgvig_core.utils.progress import Progress, RunContext, silent
 
 if TYPE_CHECKING:
     from tgvig_core.benchmark.results.rows import Row
-    from tgvig_core.inspection.inspector import Limits
+    from tgvig_core.inspection.limits import Limits
 
 
 class Bars:
@@ -169,7 +169,7 @@ def show_result(result: dict, out: Path) -> None:
     console.print(f"\nPack {result['pack']} on {result['device']}")
     console.print(f"Best prompt     {result['best_prompt']}  (sense {result['sense'] or 'none'})")
     console.print(f"Similarity      {curve}  → set {result['best_iteration']} fits best")
-    console.print(f"Learned from    {named(result['arm'])}")
+    console.print(f"Learned from    {TrainingSet.parse(result['arm']).title}")
     console.print(f"Threshold       {result['threshold']:.3f} (raw score). {result['false_alarm_estimate']['words']}")
     if result["lift"]:
         console.print(f"Generation      {result['lift']['words']}")
@@ -199,12 +199,12 @@ def show_check(found: dict, folder: Path) -> None:
             if one["arm"] == "real"
             else (f"{one['difference']:+.3f}", f"{one['low']:+.3f} to {one['high']:+.3f}")
         )
-        table.add_row(f"{named(one['arm'])} ({one['arm']})", f"{one['auroc']:.3f}", *beside)
+        table.add_row(f"{TrainingSet.parse(one['arm']).title} ({one['arm']})", f"{one['auroc']:.3f}", *beside)
     console.print(table)
     for arm, words in found["gate"].items():
         console.print(f"Gate, {arm}: {words}")
     console.print(f"Recommended     {advice['recommended']}. {advice['words']}")
-    console.print(f"The detector checked here learned from {named(found['arm'])}:")
+    console.print(f"The detector checked here learned from {TrainingSet.parse(found['arm']).title}:")
     for curve in seen["kinds"]:
         console.print(f"  {curve['words']}")
     console.print(f"Detectability   {seen['words']}\nAll figures     {folder / 'check.json'}")

@@ -61,11 +61,12 @@ def _opened(model: Path, format: str, device: str, threads: int | None) -> tuple
     """The detector, and how sure its threshold is."""
     from tgvig_core.bundles.bundle import is_bundle, open_bundle
     from tgvig_core.bundles.runtimes import load_inspector
-    from tgvig_core.inspection.inspector import Inspector, Limits
+    from tgvig_core.inspection.inspector import Inspector
 
     if is_bundle(model):
         bundle = open_bundle(model)
         return load_inspector(bundle, format, device, threads), bundle.about["limits"]["words"]
+    from tgvig_core.fitting.words import of_calibration
     from tgvig_core.runs.card import load_model
     from tgvig_core.runs.pipeline import device_of
 
@@ -75,7 +76,7 @@ def _opened(model: Path, format: str, device: str, threads: int | None) -> tuple
         )
     folder = model / "model" if (model / "model").is_dir() else model
     detector, card = load_model(folder, device_of(device))
-    return Inspector(detector, Limits.of(card["calibration"])), card["calibration"]["words"]
+    return Inspector(detector, card.calibration.limits), of_calibration(card.calibration)
 
 
 def _inspect(

@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from tgvig_core.detectors.base import Detector
-from tgvig_core.diagnosis.detectability_words import NAMES, words_of_all, words_of_kind
+from tgvig_core.diagnosis.results import Detectability, KindCurve, Share
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.synthetic.defects import KINDS, Defect, UnseenError, make_defect
 from tgvig_core.synthetic.foreground import part_mask
@@ -29,66 +29,10 @@ WIDTHS, EXTENTS = (1.0, 2.0, 3.0, 4.0, 6.0), (8.0, 16.0, 32.0, 64.0)
 PLACES = 4
 """Defects of each kind, each on a held-out photo of its own."""
 NEAR = 1 / 16
-"""How far the strangest spot may lie from the defect, a share of the frame's side: two of PatchCore's patches."""
+"""How far the strangest spot may lie from the defect, a share of the frame's side: two patches of 8 px of 256."""
 CHUNK = 8
 """Photos made and scored between two looks at the stop event."""
 STEP = "Trying synthetic defects"
-
-
-@dataclass(frozen=True)
-class Share:
-    """How many defects of one strength or size are found.
-
-    Attributes:
-        at: the strength in (0, 1], or the size in px.
-        found, trials: counts. share: found / trials.
-        low, high: 90 % interval of the true share (Wilson 1927).
-    """
-
-    at: float
-    found: int
-    trials: int
-    share: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class KindCurve:
-    """What is found of one kind.
-
-    Attributes:
-        kind: one of defects.KINDS. name: the same in plain words.
-        strengths: at sizes as `make_defect` draws them; weakest first.
-        sizes: at full strength; smallest first.
-        words: from which strength and size on at least half are found.
-    """
-
-    kind: str
-    name: str
-    strengths: tuple[Share, ...]
-    sizes: tuple[Share, ...]
-    words: str
-
-
-@dataclass(frozen=True)
-class Detectability:
-    """What is found of every kind.
-
-    Attributes:
-        kinds: the kinds that show on this part.
-        unseen: the kinds that do not show on any photo even at full strength, and were not tried.
-        places: defects of each kind that a curve rests on, at most.
-        scored: spoiled photos that were scored. elsewhere: how many of them were called anomalous for another spot.
-        words: all of it in a few sentences.
-    """
-
-    kinds: tuple[KindCurve, ...]
-    unseen: tuple[str, ...]
-    places: int
-    scored: int
-    elsewhere: int
-    words: str
 
 
 def detectability(
@@ -101,9 +45,9 @@ def detectability(
     by halving: what is found there counts as found at every greater one. Sizes likewise, each size drawn anew.
 
     Args:
-        detector: trained with `sources` that number the normals as here.
+        detector: trained with `groups` that number the normals as here.
         normals: n×3×S×S in [-1, 1]. With two and more the photos themselves are spoiled, then views of them, and compared
-            with the bank without their own rows; with one, views that training has not seen. Another photo of the part
+            with what was learned without their own group; with one, views that training has not seen. Another photo of the part
             would score somewhat higher than these views, its defects too: the curves of one photo are on the low side.
         policy: how good parts may differ.
         threshold: raw image score above which a photo is called anomalous.
@@ -124,12 +68,12 @@ def detectability(
             ctx.progress(STEP, min(scored, total), total)
     ctx.progress(STEP, total, total)
     curves = tuple(_curve(kind, [s for s in searches if s.kind == kind]) for kind in KINDS if kind not in unseen)
-    return Detectability(curves, unseen, PLACES, scored, elsewhere, words_of_all(curves, unseen, elsewhere))
+    return Detectability(curves, unseen, PLACES, scored, elsewhere)
 
 
 @dataclass(frozen=True)
 class _Photo:
-    """A held-out good photo: where its part is, and which normal's rows it must not be compared with."""
+    """A held-out good photo: where its part is, and which group it must not be compared with."""
 
     image: Tensor
     part: Tensor
@@ -206,7 +150,7 @@ def _shows(kind: str, photo: _Photo, seed: int) -> bool:
 
 
 def _chunks(searches: Sequence[_Search]) -> Iterator[list[_Search]]:
-    """Searches whose photos are compared with the same rows, CHUNK at a time."""
+    """Searches whose photos are compared without the same group, CHUNK at a time."""
 
     def rows(search: _Search) -> int:
         return -1 if search.photo.exclude_group is None else search.photo.exclude_group
@@ -239,7 +183,7 @@ def on_defect(map: Tensor, mask: Tensor) -> bool:
 
 def _curve(kind: str, searches: Sequence[_Search]) -> KindCurve:
     strengths, sizes = (_shares([s for s in searches if s.axis == axis]) for axis in ("strength", "size"))
-    return KindCurve(kind, NAMES[kind], strengths, sizes, words_of_kind(kind, strengths, sizes))
+    return KindCurve(kind, strengths, sizes)
 
 
 def _shares(searches: Sequence[_Search]) -> tuple[Share, ...]:

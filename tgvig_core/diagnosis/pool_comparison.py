@@ -17,23 +17,17 @@ import torch
 from torch import Tensor
 
 from tgvig_core.detectors.base import Detector
-from tgvig_core.fitting import training_sets as arms
+from tgvig_core.diagnosis.results import STRENGTHS, Advice, Compared, Lift
+from tgvig_core.fitting.training_sets import REAL, TrainingSet
 from tgvig_core.photos.views import ViewPolicy, views
-from tgvig_core.synthetic.defects import KINDS, assorted
+from tgvig_core.synthetic.defects import assorted
 from tgvig_core.synthetic.elastic_views import unseen_views
 from tgvig_core.utils.progress import QUIET, RunContext
 
 HELD_OUT = 12
 """Good images that are scored, at least."""
-STRENGTHS = (0.4, 0.7)
-"""δ of the defects."""
 DRAWS = 4000
-LEAST = 0.01
-"""A smaller difference of the AUROC is called none: one in a hundred pairs of a good and a defective photo."""
 COVER = 0.9
-RIGHT, COMPARED = 14, 25
-"""How often the sign was right on labelled photos, of the comparisons whose AUROC differed by more than 0.1 points:
-tools/research/measure_advice.py, docs/advice.md."""
 
 
 @dataclass(frozen=True)
@@ -59,49 +53,11 @@ class Scores:
     spoiled: np.ndarray
 
 
-@dataclass(frozen=True)
-class ArmFigures:
-    """One pool beside the photos alone.
-
-    Attributes:
-        arm: its name, see arms.py.
-        auroc: mean image AUROC over the strengths.
-        difference: to the photos alone. low, high: its interval; with 90 % probability all pools' hold.
-        sure: the interval leaves out 0 and the difference is at least LEAST either way.
-    """
-
-    arm: str
-    auroc: float
-    difference: float
-    low: float
-    high: float
-    sure: bool
-
-
-@dataclass(frozen=True)
-class Advice:
-    """What to learn from.
-
-    Attributes:
-        arms: the photos alone first.
-        recommended: the surely better pool with the largest difference; else the photos alone.
-        differs: whether any pool is surely better or worse than the photos alone.
-        images: how many images each detector scored.
-        words: the same for an engineer.
-    """
-
-    arms: tuple[ArmFigures, ...]
-    recommended: str
-    differs: bool
-    images: int
-    words: str
-
-
 def held_out(normals: Tensor, policy: ViewPolicy, seed: int = 0) -> HeldOut:
     """Good images and defects on them.
 
     Of several photos each is held out itself, with views of it; of a single one only views can be, and such as no pool
-    holds (`unseen.py`).
+    holds (`elastic_views.py`).
 
     Args:
         normals: P×3×S×S in [-1, 1].
@@ -126,13 +82,13 @@ def held_out(normals: Tensor, policy: ViewPolicy, seed: int = 0) -> HeldOut:
 
 
 def scored(detector: Detector, held: HeldOut) -> Scores:
-    """Scores of what was held out; of several photos each is compared with the others' rows in the detector's bank.
+    """Scores of what was held out; of several photos each is compared with what was learned without its own group.
 
-    Those scores are somewhat high, in all pools alike (calibration.held_out); a bank for each photo and pool would be exact
-    and take several times as long.
+    Those scores are somewhat high, for all pools alike (calibration.held_out); a detector for each photo and pool would be
+    exact and take several times as long.
 
     Args:
-        detector: trained with `sources` that number the photos as in `held`.
+        detector: trained with `groups` that number the photos as in `held`.
     """
     count, each, strengths = held.spoiled.shape[:3]
     good, spoiled = np.empty((count, each)), np.empty((count, each, strengths))
@@ -143,33 +99,29 @@ def scored(detector: Detector, held: HeldOut) -> Scores:
     return Scores(good, spoiled)
 
 
-def compare(found: Mapping[str, Scores], seed: int = 0) -> Advice:
-    """Which pool to learn from.
+def compare(found: Mapping[TrainingSet, Scores], seed: int = 0) -> Advice:
+    """Which training set to learn from.
 
     Args:
-        found: scores by arm, the photos alone ("real") among them.
+        found: scores by training set, the photos alone among them.
     """
-    ahead = {arm: _ahead(scores) for arm, scores in found.items()}
-    weights = _resampled(*found["real"].good.shape, seed)
-    level = 1 - (1 - COVER) / max(len(found) - 1, 1)  # Bonferroni: of many pools one would look better by chance
-    figures = [_figures(arm, matrix, ahead["real"], weights, level) for arm, matrix in ahead.items()]
-    figures.sort(key=lambda figure: figure.arm != "real")
-    better = [figure for figure in figures if figure.sure and figure.difference > 0]
-    recommended = max(better, key=lambda figure: figure.difference).arm if better else "real"
-    real = found["real"]
-    images = real.good.size + real.spoiled.size
-    words = _words(figures, recommended, real.good.size)
-    return Advice(tuple(figures), recommended, any(figure.sure for figure in figures), images, words)
+    ahead = {one: _ahead(scores) for one, scores in found.items()}
+    real = found[REAL]
+    weights = _resampled(*real.good.shape, seed)
+    level = 1 - (1 - COVER) / max(len(found) - 1, 1)  # Bonferroni: of many one would look better by chance
+    figures = [_compared(one, matrix, ahead[REAL], weights, level) for one, matrix in ahead.items()]
+    figures.sort(key=lambda figure: figure.training_set != REAL)
+    return Advice(tuple(figures), real.good.size + real.spoiled.size)
 
 
 def advise(
-    detectors: Mapping[str, Detector], normals: Tensor, policy: ViewPolicy, seed: int = 0,
+    detectors: Mapping[TrainingSet, Detector], normals: Tensor, policy: ViewPolicy, seed: int = 0,
     ctx: RunContext = QUIET,
 ) -> Advice:  # fmt: skip
     """Hold out, score with every detector, compare.
 
     Args:
-        detectors: by arm, "real" among them, each trained with `sources` that number the normals as here.
+        detectors: by training set, the photos alone among them, each trained with `groups` that number the normals as here.
         normals: P×3×S×S in [-1, 1].
 
     Raises:
@@ -177,7 +129,7 @@ def advise(
     """
     held = held_out(normals, policy, seed)
     steps = ctx.track(detectors.items(), "Comparing what to learn from", len(detectors))
-    return compare({arm: scored(detector, held) for arm, detector in steps}, seed)
+    return compare({one: scored(detector, held) for one, detector in steps}, seed)
 
 
 def _ahead(scores: Scores) -> np.ndarray:
@@ -194,60 +146,28 @@ def _resampled(photos: int, each: int, seed: int) -> np.ndarray:
     return of_views.reshape(DRAWS, -1).astype(float)
 
 
-def _figures(arm: str, ahead: np.ndarray, real: np.ndarray, weights: np.ndarray, level: float) -> ArmFigures:
+def _compared(
+    training_set: TrainingSet, ahead: np.ndarray, real: np.ndarray, weights: np.ndarray, level: float
+) -> Compared:
     change = ahead - real
     drawn = ((weights @ change) * weights).sum(1) / weights.sum(1) ** 2
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    difference = float(change.mean())
-    sure = abs(difference) >= LEAST and (low > 0 or high < 0)
-    return ArmFigures(arm, float(ahead.mean()), difference, float(low), float(high), bool(sure))
-
-
-def _words(figures: list[ArmFigures], recommended: str, images: int) -> str:
-    auroc = "; ".join(
-        f"{arms.named(one.arm)} {one.auroc:.3f}"
-        + (f" ({one.difference:+.3f}, {one.low:+.3f} to {one.high:+.3f})" if one.arm != "real" else "")
-        for one in figures
-    )
-    if recommended != "real":
-        choice = f"Learn from {arms.named(recommended)}."
-    elif any(one.sure for one in figures):
-        choice = "Learn from the photos only: nothing else is surely better, and some of it is worse."
-    else:
-        choice = "No difference could be shown: the photos only are the quickest choice."
-    return (
-        f"{choice} Image AUROC on {images} held-out good images and faint synthetic defects of {len(KINDS)} kinds on them, "
-        f"with its difference to the photos only and an interval that holds with 90 % probability: {auroc}. Only a hint: on "
-        f"labelled photos its sign was right in {RIGHT} of {COMPARED} comparisons (of the usual detector)."
-    )
-
-
-@dataclass(frozen=True)
-class Lift:
-    """The photos alone and what a detector learned from: mean image AUROC of each, and the difference's 90 % interval."""
-
-    real: float
-    tgvig: float
-    difference: float
-    low: float
-    high: float
-    images: int
-    words: str
+    return Compared(training_set, float(ahead.mean()), float(change.mean()), float(low), float(high))
 
 
 def lift(
-    real: Detector, detector: Detector, arm: str, normals: Tensor, policy: ViewPolicy, seed: int = 0,
+    real: Detector, detector: Detector, training_set: TrainingSet, normals: Tensor, policy: ViewPolicy, seed: int = 0,
     ctx: RunContext = QUIET,
 ) -> Lift:  # fmt: skip
     """The advice about two pools only, quick enough for every training.
 
     Args:
         real: trained on the normals only.
-        detector: trained on the pool `arm`.
+        detector: trained on `training_set`.
 
     Raises:
         Stopped: the stop event was set.
     """
-    found = advise({"real": real, arm: detector}, normals, policy, seed, ctx)
-    alone, other = found.arms[0], found.arms[-1]
-    return Lift(alone.auroc, other.auroc, other.difference, other.low, other.high, found.images, found.words)
+    found = advise({REAL: real, training_set: detector}, normals, policy, seed, ctx)
+    alone, other = found.compared[0], found.compared[-1]
+    return Lift(alone.auroc, other.auroc, other.difference, other.low, other.high, found.images)

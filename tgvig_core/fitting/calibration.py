@@ -17,55 +17,23 @@ from torch import Tensor
 from tgvig_core.detectors import score_prior
 from tgvig_core.detectors.base import Detector
 from tgvig_core.fitting.pools import Pool
+from tgvig_core.fitting.results import ALONE, FOLDS, HELD_OUT_VIEWS, LEAST_ABOVE, ONCE, Calibration
 from tgvig_core.inspection.score_scale import steepness
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import enough_for
 from tgvig_core.utils.progress import QUIET, RunContext
 
-HELD_OUT_VIEWS = 20
-ALONE, FOLDS, ONCE = 10, 5, 40
-"""Up to 10 photos each is left out alone; of more a fifth at a time; of more than 40 one fifth only, because a bank of
-hundreds of photos takes minutes."""
-LEAST_ABOVE = 3
-"""Held-out scores above the threshold from which on the order statistic is as sure as the law."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Where good ends, and how sure that is.
-
-    Attributes:
-        threshold: raw image score above which a part is called anomalous.
-        pixel_threshold: raw map value that the highest pixel of a good part exceeds at the same rate.
-        typical: raw image score that half of the good parts exceed.
-        steepness: k of the score from 0 to 1, see display.py.
-        false_alarm: α, the share of good parts that may be called anomalous.
-        low, high: 90 % interval of the true rate.
-        photos: how many normal photos this rests on.
-        words: the same for an engineer.
-    """
-
-    threshold: float
-    pixel_threshold: float
-    typical: float
-    steepness: float
-    false_alarm: float
-    low: float
-    high: float
-    photos: int
-    words: str
-
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Raw scores of good images that the bank they were compared with does not hold.
+    """Raw scores of good images that what they were compared with had not learned from.
 
     Attributes:
-        scores, peaks: image scores and highest pixels of the maps: one for each photo that was left out, or of a single
+        scores, peaks: image scores and highest pixels of the maps: one for each photo that was held out, or of a single
             photo's views.
-        photos: normals in the bank in use.
-        remembered: normals in the banks that were compared with.
+        photos: normals that the detector in use learned from.
+        remembered: normals that those compared with had learned from.
         others: what such features gave on other parts.
     """
 
@@ -80,7 +48,7 @@ def calibrate(
     detector: Detector, pool: Pool, alone: Detector, normals: Tensor, policy: ViewPolicy, false_alarm: float = 0.05,
     seed: int = 0, ctx: RunContext = QUIET,
 ) -> Calibration:  # fmt: skip
-    """Threshold for a wished false-alarm rate; see `held_out` and `limits`."""
+    """Threshold for a target false-alarm rate; see `held_out` and `limits`."""
     if not 0 < false_alarm < 1:
         raise TgvigError(f"{false_alarm} is not a false-alarm rate: give a number between 0 and 1, such as 0.05.")
     return limits(held_out(detector, pool, alone, normals, policy, seed, ctx), false_alarm)
@@ -158,30 +126,9 @@ def limits(held: HeldOut, false_alarm: float) -> Calibration:
         found = (conformal_threshold(values, false_alarm) for values in (held.scores, held.peaks))
         threshold, pixel = (max(value, score_prior.LEAST) for value in found)
         low, high = rate_interval(compared, false_alarm)
-    words = _words(photos, false_alarm, low, high)
     typical = laws[0].typical
     steep = steepness(threshold, typical)
-    return Calibration(threshold, pixel, typical, steep, false_alarm, low, high, photos, words)
-
-
-def how_found(photos: int, false_alarm: float) -> str:
-    """What `held_out` and `limits` do with so many photos, in words for an auditor.
-
-    Args:
-        photos: n ≥ 1. false_alarm: α in (0, 1).
-    """
-    law = "The threshold comes from a law of good scores whose mean these scores tell and whose spread was measured on other parts."
-    if photos == 1:
-        return f"One photo can be compared with nothing but itself, so {HELD_OUT_VIEWS} unseen views of it were scored. {law}"
-    compared, remade = photos, "Each photo was scored against a memory bank that was made without it (cross-fitting)."
-    if photos > ALONE:
-        compared = photos if photos <= ONCE else math.ceil(photos / FOLDS)
-        share = "One fifth of the photos after the other" if photos <= ONCE else f"{compared} of the photos, a fifth,"
-        remade = f"{share} was scored against a memory bank that was made without it (cross-fitting)."
-    if (compared + 1) * false_alarm < LEAST_ABOVE:
-        return f"{remade} {law}"
-    rank = min(math.ceil((compared + 1) * (1 - false_alarm)), compared)
-    return f"{remade} The threshold is number {rank} of these {compared} scores, smallest first (split conformal prediction)."
+    return Calibration(threshold, pixel, typical, steep, false_alarm, low, high, photos)
 
 
 def conformal_threshold(scores: Tensor, false_alarm: float) -> float:
@@ -195,11 +142,3 @@ def rate_interval(photos: int, false_alarm: float) -> tuple[float, float]:
     rank = min(math.ceil((photos + 1) * (1 - false_alarm)), photos)
     law = beta(photos + 1 - rank, rank)
     return float(law.ppf(0.05)), float(law.ppf(0.95))
-
-
-def _words(photos: int, false_alarm: float, low: float, high: float) -> str:
-    between = f"the true rate is likely between {low:.0%} and {high:.0%}"
-    if photos == 1:
-        taken = "taken from how good photos of other parts differ"
-        return f"Set for {false_alarm:.0%} false alarms, but from 1 photo this is a guess, {taken}: {between}."
-    return f"Set for {false_alarm:.0%} false alarms from {photos} photos: {between}."

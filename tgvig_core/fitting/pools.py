@@ -1,4 +1,4 @@
-"""The good images a detector learns from: the arms `real`, `augment` and `tgvig` that the README compares."""
+"""The good images a detector learns from: the photos, with plain copies or a generated set (TGVIG, CVPR 2024, section 5)."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ def augment(normals: Tensor, count: int, policy: ViewPolicy, seed: int) -> Pool:
     return Pool(torch.cat([normals, *made]), (*range(len(normals)), *origins))
 
 
-def tgvig(normals: Tensor, generated: Tensor, left_out: Sequence[int] = (), dropped: Sequence[int] = ()) -> Pool:
-    """The normals and a generated set; the normals alone where the gate drops all that a person has kept.
+def tgvig(normals: Tensor, generated: Tensor, excluded: Sequence[int] = (), rejected: Sequence[int] = ()) -> Pool:
+    """The normals and a generated set; the normals alone where the gate rejects all that a person has kept.
 
     Args:
         generated: I⁺, M×3×S×S.
-        left_out: places in the set that a person has thrown out.
-        dropped: places that the gate leaves out.
+        excluded: places in the set that a person excluded.
+        rejected: places that the gate rejects.
 
     Raises:
         TgvigError: no image would be left, or there is none of that number.
     """
-    if strange := [place for place in left_out if not 0 <= place < len(generated)]:
+    if strange := [place for place in excluded if not 0 <= place < len(generated)]:
         raise TgvigError(f"The set has no image {strange[0] + 1}: it holds {len(generated)}.")
-    kept = [place for place in range(len(generated)) if place not in set(left_out)]
+    kept = [place for place in range(len(generated)) if place not in set(excluded)]
     if not kept:
-        raise TgvigError("All generated images are thrown out: keep at least one, or train on the photos alone.")
-    kept = [place for place in kept if place not in set(dropped)]
+        raise TgvigError("All generated images are excluded: keep at least one, or train on the photos alone.")
+    kept = [place for place in kept if place not in set(rejected)]
     origins = sources(len(generated), len(normals))
     return Pool(torch.cat([normals, generated[kept]]), (*range(len(normals)), *(origins[place] for place in kept)))

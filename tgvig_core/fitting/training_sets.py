@@ -1,81 +1,161 @@
-"""What a detector may learn from, by name: the arms of the paper's comparison, and narrower ones.
+"""What a detector may learn from (TGVIG, CVPR 2024, section 5, and narrower sets): the photos, plain copies, generated images.
 
-`augment:shifts` is one way in which plain views differ, `tgvig:3` the third set, `tgvig:3:10` its first ten images.
+Files and the command line write it in words: `real`, `augment`, `augment:shifts` (one way in which plain copies differ),
+`tgvig` (the generated set in use), `tgvig:3` (the third set), `tgvig:3:10` (its first ten images).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tgvig_core.utils.errors import TgvigError
 
 if TYPE_CHECKING:
-    from tgvig_core.photos.views import ViewPolicy  # the page shows names before torch has loaded
-
-ARMS = ("real", "augment", "tgvig")
-"""The normal photos alone; with plain views of them; with the generated set."""
-
-NAMES = {
-    "real": "the photos only",
-    "augment": "the photos and plain copies of them",
-    "augment:photometric": "the photos and copies in other light",
-    "augment:shifts": "the photos and copies slightly moved and turned",
-    "augment:flips": "the photos and mirrored copies",
-    "augment:turns": "the photos and copies turned by quarter turns",
-    "tgvig": "the photos and generated images",
-}
-"""What an arm learns from, in words."""
+    from tgvig_core.photos.views import ViewPolicy  # the page shows titles before torch has loaded
 
 
-def named(arm: str) -> str:
-    """What an arm learns from, in words.
+@dataclass(frozen=True)
+class Kind:
+    """One kind of training set.
+
+    Attributes:
+        title: what people read in a sentence.
+        choice: what the page offers it as; None where it does not.
+        narrow: what of a part's views its copies take, None where the part may not appear so; None where it has no copies.
+        generated: whether it holds generated images.
+    """
+
+    title: str
+    choice: str | None = None
+    narrow: Callable[[ViewPolicy], ViewPolicy | None] | None = None
+    generated: bool = False
+
+
+def _only(policy: ViewPolicy, *ways: str) -> ViewPolicy:
+    """A policy without all other ways."""
+    still = {"degrees": 0.0, "shift": 0.0, "light": 0.0, "flips": False, "turns": False}
+    return replace(policy, **{way: value for way, value in still.items() if way not in ways})
+
+
+KINDS = {
+    "real": Kind("the photos only", "Photos only"),
+    "augment": Kind(
+        "the photos and plain copies of them", "Photos and plain copies (slightly moved, turned, lit)", lambda policy: policy
+    ),
+    "augment:photometric": Kind(
+        "the photos and copies in other light", narrow=lambda policy: _only(policy, "light")
+    ),
+    "augment:shifts": Kind(
+        "the photos and copies slightly moved and turned", narrow=lambda policy: _only(policy, "degrees", "shift")
+    ),
+    "augment:flips": Kind(
+        "the photos and mirrored copies", narrow=lambda policy: _only(policy, "flips") if policy.flips else None
+    ),
+    "augment:turns": Kind(
+        "the photos and copies rotated by 90°", narrow=lambda policy: _only(policy, "turns") if policy.turns else None
+    ),
+    "tgvig": Kind("the photos and generated images", "Photos and generated images", generated=True),
+}  # fmt: skip
+"""One entry adds one."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Which images a detector learns from.
+
+    Attributes:
+        kind: one of KINDS.
+        set: number of the generated set, from 1 on; None takes the one in use, α unless a person chose another one.
+        count: how many images of that set, its first ones; None for all.
+        excluded: places in the set in use that a person excluded, from 0 on. A kind without generated images keeps them
+            for a training on a recommendation. Not compared: a check tells training sets apart as `str` writes them.
 
     Raises:
-        TgvigError: there is no such arm.
+        TgvigError: they do not belong together.
     """
-    if arm in NAMES:
-        return NAMES[arm]
-    number, count = set_of(arm)
-    first = f", its first {count} images" if count else ""
-    return f"the photos and generated set {number}{first}"
+
+    kind: str
+    set: int | None = None
+    count: int | None = None
+    excluded: tuple[int, ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        numbers = [number for number in (self.set, self.count) if number is not None]
+        numbered = self.kind in KINDS and KINDS[self.kind].generated and (self.set is not None or self.count is None)
+        if self.kind not in KINDS or any(number < 1 for number in numbers) or (numbers and not numbered):
+            raise TgvigError(
+                f"There is no training set {str(self)!r}: choose one of {', '.join(KINDS)}, or tgvig:SET or tgvig:SET:IMAGES."
+            )
+        if negative := [place for place in self.excluded if place < 0]:
+            raise TgvigError(f"A set has no image {negative[0] + 1}: images are numbered from 1 on.")
+
+    @classmethod
+    def parse(cls, text: str) -> TrainingSet:
+        """What `str` wrote.
+
+        Raises:
+            TgvigError: there is no such training set.
+        """
+        kind, *numbers = text.split(":")
+        if text not in KINDS and 1 <= len(numbers) <= 2 and all(number.isdecimal() for number in numbers):
+            return cls(kind, *map(int, numbers))
+        return cls(text)
+
+    def __str__(self) -> str:
+        return ":".join(map(str, [self.kind, *filter(None, (self.set, self.count))]))
+
+    @property
+    def title(self) -> str:
+        """What it holds, as people read it in a sentence."""
+        if self.set is None:
+            return KINDS[self.kind].title
+        return f"the photos and generated set {self.set}" + (f", its first {self.count} images" if self.count else "")
+
+    @property
+    def generated(self) -> bool:
+        """Whether it holds generated images."""
+        return KINDS[self.kind].generated
+
+    @property
+    def copies(self) -> bool:
+        """Whether it holds plain copies of the photos."""
+        return KINDS[self.kind].narrow is not None
+
+    def narrowed(self, policy: ViewPolicy) -> ViewPolicy:
+        """What of a policy its copies take.
+
+        Raises:
+            TgvigError: it has no copies, or the part may not appear so.
+        """
+        narrow = KINDS[self.kind].narrow
+        if narrow is None or (found := narrow(policy)) is None:
+            known = ", ".join(str(one) for one in allowed(policy) if one.copies)
+            raise TgvigError(f"Copies of this part cannot be made as {str(self)!r}: choose one of {known}.")
+        return found
+
+    def check(self, policy: ViewPolicy, sets: int, images: int) -> None:
+        """Before minutes are spent on what cannot be learned from in the end.
+
+        Args:
+            sets: how many are made, of so many `images` each.
+
+        Raises:
+            TgvigError: the part may not appear so, or there will be no such set.
+        """
+        if self.copies:
+            self.narrowed(policy)
+        if (self.set or 0) > sets or (self.count or 0) > images:
+            raise TgvigError(f"There will be no training set {str(self)!r}: {sets} sets of {images} images are made.")
 
 
-def set_of(arm: str) -> tuple[int, int | None]:
-    """Number and images (None: all) that `tgvig:<set>` or `tgvig:<set>:<images>` asks for.
-
-    Raises:
-        TgvigError: the arm names no set.
-    """
-    kind, *parts = arm.split(":")
-    if kind != "tgvig" or not 1 <= len(parts) <= 2 or not all(part.isdecimal() and int(part) for part in parts):
-        known = ", ".join(NAMES)
-        raise TgvigError(f"There is no pool {arm!r}: choose one of {known}, or tgvig:SET or tgvig:SET:IMAGES.")
-    return int(parts[0]), int(parts[1]) if len(parts) == 2 else None
+REAL = TrainingSet("real")
+"""The photos alone: what all others are compared with."""
 
 
-def allowed(policy: ViewPolicy) -> tuple[str, ...]:
-    """The arms that a part may learn from and that need no generated set: mirrored and turned copies only of parts that
-    may appear so."""
-    sure = ("real", "augment", "augment:photometric", "augment:shifts")
-    return sure + ("augment:flips",) * policy.flips + ("augment:turns",) * policy.turns
-
-
-def narrowed(policy: ViewPolicy, arm: str) -> ViewPolicy:
-    """What of a policy an arm's views take.
-
-    Raises:
-        TgvigError: the arm has no views, or the part may not appear so.
-    """
-    if arm not in allowed(policy) or arm == "real":
-        raise TgvigError(
-            f"Copies of this part cannot be made as {arm!r}: choose one of {', '.join(allowed(policy)[1:])}."
-        )
-    still = replace(policy, degrees=0.0, shift=0.0, light=0.0, flips=False, turns=False)
-    return {
-        "augment": policy,
-        "augment:photometric": replace(still, light=policy.light),
-        "augment:shifts": replace(still, degrees=policy.degrees, shift=policy.shift),
-        "augment:flips": replace(still, flips=True),
-        "augment:turns": replace(still, turns=True),
-    }[arm]
+def allowed(policy: ViewPolicy) -> tuple[TrainingSet, ...]:
+    """Those that a part may learn from and that need no generated set: mirrored and rotated copies only of parts that may
+    appear so."""
+    possible = (name for name, kind in KINDS.items() if not kind.generated and (not kind.narrow or kind.narrow(policy)))
+    return tuple(map(TrainingSet, possible))

@@ -18,6 +18,7 @@ from typing import Protocol
 import matplotlib
 import numpy as np
 
+from tgvig_core.inspection.limits import Limits
 from tgvig_core.inspection.regions import Region, regions
 from tgvig_core.inspection.score_scale import shown
 from tgvig_core.photos.images import Photo, from_square, read_photo, save_png, to_square
@@ -51,30 +52,6 @@ class Scorer(Protocol):
 
     def look(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """N×S×S×3 uint8 RGB to N raw scores ≥ 0 and N×S×S raw maps, both float32."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """A detector's calibration as far as verdicts need it, see calibration.Calibration.
-
-    Raises:
-        TgvigError: one of them is not finite: nothing exceeds a threshold of NaN.
-    """
-
-    threshold: float
-    pixel_threshold: float
-    steepness: float
-
-    def __post_init__(self) -> None:
-        if not np.isfinite((self.threshold, self.pixel_threshold, self.steepness)).all():
-            raise TgvigError(
-                f"{self.threshold} is no threshold to judge by: give a number, or train the detector again."
-            )
-
-    @classmethod
-    def of(cls, calibration: dict) -> Limits:
-        """Out of a model's card or a bundle's manifest."""
-        return cls(*(float(calibration[name]) for name in ("threshold", "pixel_threshold", "steepness")))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from tgvig_core.inspection.inspector import Limits, Verdict
+from tgvig_core.inspection.inspector import Verdict
+from tgvig_core.inspection.limits import Limits
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.atomic_write import drafts
 from tgvig_core.utils.csv_safe import guarded

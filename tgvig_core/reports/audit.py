@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tgvig_core.fitting import training_sets
-from tgvig_core.fitting.calibration import how_found
+from tgvig_core.diagnosis.words import of_lift
+from tgvig_core.fitting.training_sets import TrainingSet
+from tgvig_core.fitting.words import how_found, of_gate
 from tgvig_core.reports.audit_facts import read_facts
 from tgvig_core.reports.pages import write_page
 
@@ -21,4 +22,13 @@ def write_audit(run: Path, about: dict, target: Path) -> None:
     Raises:
         TgvigError: there is no trained run, or the file cannot be written.
     """
-    write_page(target, "audit.html", facts=read_facts(run, about), named=training_sets.named, how_found=how_found)
+    facts = read_facts(run, about)
+    write_page(
+        target,
+        "audit.html",
+        facts=facts,
+        parse=TrainingSet.parse,
+        how_found=how_found,
+        of_gate=of_gate,
+        of_lift=of_lift,
+    )

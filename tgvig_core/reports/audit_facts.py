@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tgvig_core.fitting import training_sets
+from tgvig_core.fitting.words import calibration_json, of_admission
 from tgvig_core.photos.images import read_photo
 from tgvig_core.reports.label_figures import FIGURES, RATES
-from tgvig_core.storage.run_folder import Run, detector_id
+from tgvig_core.runs.card import ModelCard
+from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.csv_safe import plain
 from tgvig_core.utils.errors import TgvigError
 
@@ -80,8 +81,8 @@ class AuditFacts:
     """What the report says.
 
     Attributes:
-        about: bundle.json. card: model.json.
-        limits: what verdicts rest on, as card["calibration"] holds it. moved: whether a person has moved its threshold.
+        about: bundle.json. card: what training found.
+        limits: what verdicts rest on, calibration and sentence. moved: whether a person has moved its threshold.
         learned: which images the detector learned from, in words.
         prompt, similarity, chosen_set, images: None and empty where it learned from no generated image. `similarity` is the
             cosine of each set with the prompt, first iteration first; `images` are those of set `chosen_set` (from 1).
@@ -93,7 +94,7 @@ class AuditFacts:
 
     part: str
     about: dict
-    card: dict
+    card: ModelCard
     limits: dict
     moved: bool
     learned: str
@@ -119,22 +120,20 @@ def read_facts(folder: Path, about: dict) -> AuditFacts:
         TgvigError: there is no run, or it has no detector.
     """
     run, config = Run.open(folder)
-    card = run.read_json("model/model.json")
-    if card is None:
+    if not (folder / "model" / "model.json").exists():
         raise TgvigError(f"{folder} has no detector yet: train it before its report is written.")
-    settings, arm = config["settings"], card["arm"]
-    generated = arm.startswith("tgvig")
-    chosen = (training_sets.set_of(arm)[0] if ":" in arm else card["best_iteration"]) if generated else None
-    limits = about.get("limits") or card["calibration"]
+    card = ModelCard.read(folder / "model")
+    settings, generated, chosen = config["settings"], card.training_set.generated, card.chosen_set
+    limits = about.get("limits") or calibration_json(card.calibration)
     check = run.read_json("check.json")
-    own = check is not None and check.get("model") == detector_id(card)
+    own = check is not None and check.get("model") == card.id
     figures, tested = _figures(run)
-    moved = limits["threshold"] != card["calibration"]["threshold"]
+    moved = limits["threshold"] != card.calibration.threshold
     if moved:  # the rates were measured at the calibrated threshold
         figures = {key: value for key, value in figures.items() if key not in RATES}
     return AuditFacts(
         part=about.get("object") or "an unnamed part", about=about, card=card, limits=limits,
-        moved=moved, learned=training_sets.named(arm),
+        moved=moved, learned=card.training_set.title,
         photos=_photos(settings.get("photos", ()), config.get("photos_sha256", ())),
         prompt=_prompt(run, settings) if generated else None,
         similarity=tuple(row["similarity"] for row in run.iterations()) if generated else (), chosen_set=chosen,
@@ -177,12 +176,12 @@ def _ranked(file: Path) -> list[dict[str, str]]:
         return [row | {"prompt": plain(row["prompt"])} for row in csv.DictReader(lines)]
 
 
-def _images(run: Run, card: dict, chosen: int) -> tuple[AuditImage, ...]:
-    """Every image of the chosen set, and what spoke against it: the gate, a person, or an arm that takes the first ones."""
-    count = training_sets.set_of(card["arm"])[1] if ":" in card["arm"] else None
-    reasons = {row["image"]: row["reason"] for row in (card.get("gate") or {}).get("images", ()) if not row["kept"]}
+def _images(run: Run, card: ModelCard, chosen: int) -> tuple[AuditImage, ...]:
+    """Every image of the chosen set, and what spoke against it: the gate, a person, or that only the first ones count."""
+    count, gate = card.training_set.count, card.gate
+    reasons = {one.image: of_admission(one, gate.limit) for one in gate.images if not one.kept} if gate else {}
     return tuple(
-        AuditImage(path, place + 1, reasons.get(place, ""), place in card["left_out"],
+        AuditImage(path, place + 1, reasons.get(place, ""), place in card.training_set.excluded,
                    count if count and place >= count else None)
         for place, path in enumerate(sorted(run.set_folder(chosen).glob("*.png")))
     )  # fmt: skip

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tgvig_core.diagnosis.outlier_photos import odd_notes
+from tgvig_core.fitting.training_sets import TrainingSet
 from tgvig_core.generation.best_set import best_iteration
 from tgvig_core.generation.integrator import Integrator
 from tgvig_core.inspection.inspector import check_photos
@@ -108,7 +109,7 @@ def use(folder: Path, arm: str, device: str = "auto", ctx: RunContext = QUIET) -
     """Train a finished run anew from another pool and inspect again; what it had generated stays.
 
     Args:
-        arm: see arms.py.
+        arm: see training_sets.py.
 
     Raises:
         TgvigError, Stopped: as `resume`, which goes on where this was stopped.
@@ -162,15 +163,13 @@ def _steps(work: Work, tests: tuple[LabelledPhoto, ...]) -> dict:
         similarity = generate_sets(work, normals, prompt)  # I⁺ (Eq. 3), cos(z_t, z_v) (Eq. 4)
     best = best_iteration(similarity, work.settings.integrating.text)  # α (Eq. 5)
     with work.timed("train"):
-        detector, card = train(work, normals, best, work.settings.arm)
+        detector, card = train(work, normals, best, TrainingSet.parse(work.settings.arm))
     with work.timed("inspect"):
         shown = verdicts(detector, card, tests, work.run.folder, work.ctx)
     result = {
         "pack": work.models.pack.name, "device": work.device, "object": work.settings.object_name,
         "best_prompt": prompt, "sense": sense, "similarity": similarity, "best_iteration": best,
-        "threshold": card["calibration"]["threshold"], "pixel_threshold": card["calibration"]["pixel_threshold"],
-        "false_alarm_estimate": card["calibration"], "arm": card["arm"], "lift": card["lift"], "gate": card["gate"],
-        "seconds": work.seconds(), **shown,
+        **card.in_result(), "seconds": work.seconds(), **shown,
     }  # fmt: skip
     result["notes"] = [asdict(note) | {"path": str(note.path)} for note in report(work.normals)] + odd
     if checked := work.run.read_json("check.json"):  # it tells which detector it describes

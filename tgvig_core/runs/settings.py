@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.detectors.registry import detector as detectors
-from tgvig_core.fitting import training_sets
+from tgvig_core.fitting.training_sets import TrainingSet
 from tgvig_core.generation.fine_tuning import UpdateSettings
 from tgvig_core.generation.integrator import IntegratorSettings
 from tgvig_core.generation.latent_sampling import GeneratorSettings
@@ -39,7 +39,7 @@ class RunSettings:
         detector: see detectors/registry.py.
         seed, device ("auto", "cpu", "cuda").
         false_alarm: α of the threshold.
-        arm: what the detector learns from, see arms.py.
+        arm: what the detector learns from, see training_sets.py.
     """
 
     photos: tuple[str, ...]
@@ -83,14 +83,8 @@ class RunSettings:
 
     def _check_arm(self) -> None:
         """Before minutes are spent on what cannot be learned from in the end."""
-        training_sets.named(self.arm)
-        if self.arm.startswith("augment"):
-            training_sets.narrowed(self.generating.policy, self.arm)
-        elif ":" in self.arm:
-            number, count = training_sets.set_of(self.arm)
-            made, images = self.integrating.iterations, self.generating.images
-            if number > made or (count or 0) > images:
-                raise TgvigError(f"There will be no pool {self.arm!r}: {made} sets of {images} images are made.")
+        made, images = self.integrating.iterations, self.generating.images
+        TrainingSet.parse(self.arm).check(self.generating.policy, made, images)
 
     def as_json(self) -> dict:
         """Plain values for config.json."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from tgvig_core.fitting import training_sets
+from tgvig_core.fitting.training_sets import TrainingSet
 from tgvig_ui.charts.scores import RIGHT, WRONG
 from tgvig_ui.charts.style import BLUE, GREY, INK, empty, layout, wrapped
 
@@ -109,12 +109,14 @@ def advice(found: Mapping) -> go.Figure:
 
 
 def _advice_label(arm: str, best: bool) -> str:
-    label = wrapped(f"With {training_sets.named(arm).removeprefix('the photos and ').removesuffix(' of them')}", LABEL)
+    label = wrapped(
+        f"With {TrainingSet.parse(arm).title.removeprefix('the photos and ').removesuffix(' of them')}", LABEL
+    )
     return f"<b>★ {label}</b>" if best else label
 
 
 def _advice_hover(row: Mapping) -> str:
     return (
-        f"{wrapped(training_sets.named(row['arm']).capitalize())}:<br>AUROC {row['auroc']:.3f}, {row['difference']:+.3f}"
+        f"{wrapped(TrainingSet.parse(row['arm']).title.capitalize())}:<br>AUROC {row['auroc']:.3f}, {row['difference']:+.3f}"
         f"<br>(90 % interval {row['low']:+.3f} to {row['high']:+.3f})"
     )

@@ -139,7 +139,7 @@ class Jobs:
         import shutil
 
         self.service.encoder()
-        from tgvig_core.fitting import admission
+        from tgvig_core.fitting.training_sets import TrainingSet
         from tgvig_core.photos.images import save_png, to_pixels
         from tgvig_core.runs.settings import SIZE
         from tgvig_core.runs.steps import fit
@@ -149,7 +149,7 @@ class Jobs:
         number, backbone = arguments["generation"], arguments.get("backbone", "")
         if features := arguments.get("features"):
             backbone = _pack_of(features)
-        chosen = arguments["set"], arguments["arm"], tuple(arguments["left_out"])
+        learned = replace(TrainingSet.parse(arguments["arm"]), excluded=tuple(arguments["left_out"]))
         asked = {"detector": arguments.get("detector", "patchcore"), "false_alarm": arguments["false_alarm"]}
         work = self.service.open_run(part, number, watch, backbone, **asked)
         self._find_odd_ones(part, watch)
@@ -157,11 +157,11 @@ class Jobs:
         with alone_in(work.run.folder), work.timed("train"):
             for name in ("model", "inspect"):
                 shutil.rmtree(work.run.folder / name, ignore_errors=True)
-            _, card = fit.train(work, normals, *chosen)
+            _, card = fit.train(work, normals, arguments["set"], learned)
         pool = work.run.folder / "pool"  # "why here" shows the remembered patches in these pictures
         shutil.rmtree(pool, ignore_errors=True)
         pool.mkdir()
-        for place, image in enumerate(fit.pool_of(work, normals, *chosen, admission.dropped(card)).images):
+        for place, image in enumerate(fit.pool_of(work, normals, arguments["set"], learned, card.rejected).images):
             save_png(to_pixels(image), pool / f"{place:04d}.png")
         part.choose(threshold=None, decisions={})
 
@@ -177,7 +177,7 @@ class Jobs:
         import numpy as np
         import torch
 
-        from tgvig_core.inspection.inspector import Inspector, Limits, check_photos, inspect
+        from tgvig_core.inspection.inspector import Inspector, check_photos, inspect
         from tgvig_core.inspection.metrics import image_metrics, pixel_metrics
         from tgvig_core.photos.labelled_folder import read_mask, read_test_folder
         from tgvig_core.runs.card import load_model
@@ -189,7 +189,7 @@ class Jobs:
         tests = read_test_folder(part.folder / "tests" / "test")
         paths = [photo.path for photo in tests]
         check_photos(paths, watch.ctx)
-        inspector = Inspector(detector, Limits.of(card["calibration"]))
+        inspector = Inspector(detector, card.calibration.limits)
         masked = any(photo.masks for photo in tests)
         target, rows, maps = run / "inspect", [], []
         for place, verdict in enumerate(inspect(inspector, paths, target / "heatmaps", watch.ctx)):
@@ -224,8 +224,8 @@ class Jobs:
         model = part.generation(number) / "model"
         detector, card = load_model(model, self.service.device())
         work = self.service.open_run(
-            part, number, watch, _pack_of(card["backbone"]), detector=card["detector"],
-            false_alarm=card["calibration"]["false_alarm"],
+            part, number, watch, _pack_of(card.saved.backbone), detector=card.saved.detector,
+            false_alarm=card.calibration.false_alarm,
         )  # fmt: skip
         normals = work.normals.tensor(SIZE).to(work.device)
         with alone_in(work.run.folder), work.timed("check"):

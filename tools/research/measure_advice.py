@@ -26,7 +26,9 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.diagnosis import pool_comparison
-from tgvig_core.fitting import admission, calibration, pools, training_sets
+from tgvig_core.fitting import admission, calibration, pools
+from tgvig_core.fitting.results import TOO_FAR
+from tgvig_core.fitting.training_sets import REAL, TrainingSet
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import read_photo, to_square, to_tensor
 from tgvig_core.runs.settings import SIZE
@@ -105,7 +107,7 @@ def measure(cell: Cell, generated: Tensor, facts: dict, photos: Tensor, labels: 
     start, policy, shots = time.perf_counter(), cell.settings.policy, len(cell.normals)
     found = {"real": pools.real(cell.normals)}
     for arm in cell.o.arms:
-        views = training_sets.narrowed(policy, arm) if arm != "tgvig" else None
+        views = TrainingSet(arm).narrowed(policy) if arm != "tgvig" else None
         found[arm] = (
             pools.augment(cell.normals, cell.o.images, views, cell.seed)
             if views
@@ -165,10 +167,10 @@ def cells(rows: list[dict]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in sorted(rows, key=place):
-        for one in pool_comparison.compare(scores_of(row), row["seed"]).arms[1:]:
+        for one in pool_comparison.compare(scores_of(row), row["seed"]).compared[1:]:
             between = f"{100 * one.low:+.1f} to {100 * one.high:+.1f}"
-            figures = f"{100 * one.difference:+.1f} | {between} | {100 * gained(row, one.arm):+.2f}"
-            lines.append(f"| {row['category']} | {row['shots']} | {row['seed']} | {one.arm} | {figures} |")
+            figures = f"{100 * one.difference:+.1f} | {between} | {100 * gained(row, str(one.training_set)):+.2f}"
+            lines.append(f"| {row['category']} | {row['shots']} | {row['seed']} | {one.training_set} | {figures} |")
     return "\n".join(lines)
 
 
@@ -201,7 +203,7 @@ def predictors(rows: list[dict]) -> str:
 def predicted(row: dict, arm: str, predict) -> float:
     """A predictor's figure of a pool less that of the photos alone."""
     found = scores_of(row)
-    return float(predict(found[arm]) - predict(found["real"]))
+    return float(predict(found[TrainingSet.parse(arm)]) - predict(found[REAL]))
 
 
 def right(pairs: list[tuple]) -> str:
@@ -226,7 +228,9 @@ def followed(rows: list[dict]) -> str:
     """Mean measured gain over the photos alone of the advice and of each pool always, on the cells that have the pool."""
     lines = ["| followed | cells | mean gain in points |", "|---|---|---|"]
     gains = {
-        "the advice": [gained(row, pool_comparison.compare(scores_of(row), row["seed"]).recommended) for row in rows]
+        "the advice": [
+            gained(row, str(pool_comparison.compare(scores_of(row), row["seed"]).recommended)) for row in rows
+        ]
     }
     for row in rows:
         for arm in row["arms"]:
@@ -242,7 +246,7 @@ def gates(rows: list[dict]) -> str:
     ]
     for row in sorted((row for row in rows if "tgvig" in row["arms"]), key=place):
         far, good = row["distances"], row["good"]
-        out = sum(one > admission.TOO_FAR * good for one in far)
+        out = sum(one > TOO_FAR * good for one in far)
         figures = (
             f"{good:.1f} | {min(far):.1f} to {max(far):.1f} | {min(far) / good:.2f} to {max(far) / good:.2f} | {out}"
         )
@@ -251,10 +255,11 @@ def gates(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def scores_of(row: dict) -> dict[str, pool_comparison.Scores]:
+def scores_of(row: dict) -> dict[TrainingSet, pool_comparison.Scores]:
     """What every detector of a cell said of what was held out."""
     return {
-        arm: pool_comparison.Scores(np.array(one["good"]), np.array(one["spoiled"])) for arm, one in row["arms"].items()
+        TrainingSet.parse(arm): pool_comparison.Scores(np.array(one["good"]), np.array(one["spoiled"]))
+        for arm, one in row["arms"].items()
     }
 
 

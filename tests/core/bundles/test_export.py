@@ -32,6 +32,7 @@ from tgvig_core.cli.main import main
 from tgvig_core.detectors.base import load_detector
 from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
+from tgvig_core.fitting.training_sets import TrainingSet
 from tgvig_core.generation.integrator import IntegratorSettings
 from tgvig_core.generation.latent_sampling import GeneratorSettings
 from tgvig_core.models.backbones import Backbone
@@ -305,7 +306,7 @@ def test_a_detector_that_remembers_every_patch_can_be_exported(run, bundle):
         patch.setattr(exporting, "load_inspector", lambda *_: SimpleNamespace(scorer=Rounding()))
         found = exporting._agreement(opened, detector, photos, Wishes(("onnx",)))
     assert detector.look(np.stack([to_square(read_photo(photos[0]).pixels, 256)]))[0][0] < 0.1
-    assert 0 < found["onnx"]["score"] <= 1e-3 and card["calibration"]["threshold"] > 10
+    assert 0 < found["onnx"]["score"] <= 1e-3 and card.calibration.threshold > 10
 
 
 def test_what_cannot_be_exported_is_refused_and_nothing_is_left(run, tmp_path):
@@ -423,7 +424,7 @@ def test_the_command_asks_for_the_same_settings_again(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr("tgvig_core.runs.pipeline.start", lambda settings, *watched: asked.append(settings) or {})
     monkeypatch.setattr("tgvig_core.cli.main.show_result", lambda result, out: None)
-    monkeypatch.setattr(sys, "argv", shlex.split(command(settings, "tgvig:2", 0.01, list(photos))))
+    monkeypatch.setattr(sys, "argv", shlex.split(command(settings, TrainingSet("tgvig", 2), 0.01, list(photos))))
     with pytest.raises(SystemExit) as ended:
         main()
     assert not ended.value.code

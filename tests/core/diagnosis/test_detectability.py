@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import asdict
 
 import pytest
 import torch
@@ -14,9 +13,10 @@ from small import photo_tensor
 from tgvig_core.detectors.base import ScoreSet
 from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.diagnosis import detectability as module
-from tgvig_core.diagnosis import detectability_words
-from tgvig_core.diagnosis.detectability import STRENGTHS, Detectability, Share, detectability
-from tgvig_core.diagnosis.detectability_words import NAMES, words_of_kind
+from tgvig_core.diagnosis import words
+from tgvig_core.diagnosis.detectability import STRENGTHS, detectability
+from tgvig_core.diagnosis.results import Detectability, KindCurve, Share
+from tgvig_core.diagnosis.words import NAMES, detectability_json, of_detectability, of_kind
 from tgvig_core.fitting.calibration import calibrate
 from tgvig_core.fitting.pools import real
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
@@ -82,33 +82,34 @@ def test_a_dent_is_found_where_its_light_exceeds_the_threshold() -> None:
         4,
         4,
     ]  # half the frame at most
-    assert dent.words == (
+    assert of_kind(dent) == (
         "Dents are mostly missed up to strength 0.6 and found from 0.8 on. "
         "At full strength they are found from 8 px on, the smallest that was tried."
     )
-    assert "Mostly missed at strength 0.6: " in found.words and "dents" in found.words.split(".")[1]
+    assert "Mostly missed at strength 0.6: " in of_detectability(found)
+    assert "dents" in of_detectability(found).split(".")[1]
 
 
 def test_a_kind_that_would_not_show_is_left_out_and_named() -> None:
     found = detectability(Eye(), flat(0.0, 0.1), STILL, threshold=0.5)
     assert "blend" in found.unseen and "dent" not in found.unseen  # one colour blended with itself
     assert {curve.kind for curve in found.kinds} | set(found.unseen) == set(KINDS)
-    assert "would not show on this part: patches without a visible edge" in found.words
+    assert "would not show on this part: patches without a visible edge" in of_detectability(found)
 
 
 def test_another_spot_is_no_detection() -> None:
     found = detectability(Corner(), flat(0.0, 0.1), STILL, threshold=0.5)
     assert all(share.found == 0 for curve in found.kinds for share in (*curve.strengths, *curve.sizes))
     assert found.elsewhere == found.scored > 0
-    assert f"for another spot, which counts as missed: {found.scored} of" in found.words
-    assert "mostly missed at every strength" in curve(found, "blob").words
+    assert f"for another spot, which counts as missed: {found.scored} of" in of_detectability(found)
+    assert "mostly missed at every strength" in of_kind(curve(found, "blob"))
 
 
 def test_halving_finds_what_trying_every_strength_finds(monkeypatch) -> None:
     halved = detectability(Eye(), flat(0.0, 0.1), STILL, threshold=0.35, seed=3)
     for place, strength in ((1, 0.4), (3, 0.8)):
         monkeypatch.setattr(module, "STRENGTHS", (strength,))
-        monkeypatch.setattr(detectability_words, "MIDDLE", strength)
+        monkeypatch.setattr(words, "MIDDLE", strength)
         alone = detectability(Eye(), flat(0.0, 0.1), STILL, threshold=0.35, seed=3)
         for one, other in zip(halved.kinds, alone.kinds, strict=True):
             assert one.strengths[place].found == other.strengths[0].found
@@ -143,9 +144,10 @@ def test_no_photo_is_compared_with_itself(tones: list[float], left_out: set) -> 
 def test_the_seed_decides_and_the_result_goes_into_a_file() -> None:
     first, again, other = (detectability(Eye(), flat(0.0, 0.1), STILL, 0.5, seed) for seed in (1, 1, 2))
     assert first == again and first != other
-    assert json.loads(json.dumps(asdict(first)))["kinds"][0]["strengths"][0].keys() == {
-        "at", "found", "trials", "share", "low", "high",
-    }  # fmt: skip
+    held = json.loads(json.dumps(detectability_json(first)))
+    assert list(held) == ["kinds", "unseen", "places", "scored", "elsewhere", "words"]
+    assert list(held["kinds"][0]) == ["kind", "name", "strengths", "sizes", "words"]
+    assert list(held["kinds"][0]["strengths"][0]) == ["at", "found", "trials", "share", "low", "high"]
 
 
 def test_it_tells_how_far_it_is_and_can_be_stopped() -> None:
@@ -158,12 +160,12 @@ def test_it_tells_how_far_it_is_and_can_be_stopped() -> None:
         detectability(Eye(), flat(0.0, 0.1), STILL, 0.5, ctx=RunContext(stop=stop))
 
 
-def shares(grid: list[float], found: list[int]) -> list[Share]:
-    return [Share(at, count, 4, count / 4, 0, 1) for at, count in zip(grid, found, strict=True)]
+def shares(grid: list[float], found: list[int]) -> tuple[Share, ...]:
+    return tuple(Share(at, count, 4, count / 4, 0, 1) for at, count in zip(grid, found, strict=True))
 
 
 @pytest.mark.parametrize(
-    ("strengths", "sizes", "words"),
+    ("strengths", "sizes", "said"),
     [
         (
             [2, 3, 4, 4, 4],
@@ -179,8 +181,9 @@ def shares(grid: list[float], found: list[int]) -> list[Share]:
         ),
     ],
 )
-def test_the_words(strengths: list[int], sizes: list[int], words: str) -> None:
-    assert words_of_kind("scratch", shares(list(STRENGTHS), strengths), shares([1, 2, 3, 4, 6], sizes)) == words
+def test_the_words(strengths: list[int], sizes: list[int], said: str) -> None:
+    curve = KindCurve("scratch", shares(list(STRENGTHS), strengths), shares([1, 2, 3, 4, 6], sizes))
+    assert of_kind(curve) == said
 
 
 def test_every_kind_has_a_name() -> None:

@@ -1,4 +1,4 @@
-"""The gate: which generated images a detector may learn from, and what training does with those it drops."""
+"""The gate: which generated images a detector may learn from, and what training does with those it rejects."""
 
 import threading
 from dataclasses import replace
@@ -12,8 +12,11 @@ from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.detectors.registry import detector as detectors
 from tgvig_core.detectors.score_prior import UNIT
 from tgvig_core.fitting import admission, pools
-from tgvig_core.fitting.admission import admit, dropped
+from tgvig_core.fitting.admission import admit
 from tgvig_core.fitting.calibration import held_out, limits
+from tgvig_core.fitting.results import Admission, Gate
+from tgvig_core.fitting.training_sets import TrainingSet
+from tgvig_core.fitting.words import of_admission, of_gate
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import read_normals
 from tgvig_core.photos.views import ViewPolicy, views
@@ -25,6 +28,7 @@ from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import RunContext
 
 SIZE = fit.SIZE
+TGVIG = TrainingSet("tgvig")
 
 
 class Brightness:
@@ -45,11 +49,11 @@ def test_an_image_is_kept_up_to_twice_the_threshold():
     assert [image.distance for image in found.images] == [0.125, 0.5, 0.75, 0.25, 0.625]
     assert [image.image for image in found.images] == [0, 1, 2, 3, 4]
     assert (found.good, found.limit) == (0.25, 0.5)
-    assert (
-        found.words.startswith("2 of 5 generated images lie too far")
-        and "1 of 5 generated images lie farther" in found.words
-    )
-    assert "0.75, is above the 0.5" in found.images[2].reason and "within" in found.images[0].reason
+    assert of_gate(found).startswith(
+        "2 of 5 generated images lie too far"
+    ) and "1 of 5 generated images lie farther" in of_gate(found)
+    first, _, third, *_ = (of_admission(one, found.limit) for one in found.images)
+    assert "0.75, is above the 0.5" in third and "within" in first
 
 
 @pytest.mark.parametrize(
@@ -61,16 +65,15 @@ def test_an_image_is_kept_up_to_twice_the_threshold():
     ],
 )
 def test_all_some_or_none_is_said(good, words):
-    assert words in admit(Brightness(), grey(0.25, 0.5), good).words
+    assert words in of_gate(admit(Brightness(), grey(0.25, 0.5), good))
 
 
-def test_a_card_says_what_was_dropped():
-    images = [{"image": 0, "kept": False}, {"image": 1, "kept": True}, {"image": 2, "kept": False}]
-    assert dropped({"gate": {"images": images}}) == (0, 2)
-    assert dropped({"gate": None}) == dropped({}) == ()
+def test_a_gate_says_what_it_rejected():
+    images = tuple(Admission(place, kept, 1.0) for place, kept in enumerate((False, True, False)))
+    assert Gate(0.5, 1.0, images).rejected == (0, 2)
 
 
-def test_a_set_that_is_dropped_whole_leaves_the_photos_but_a_person_may_not_throw_all_out():
+def test_a_set_that_is_rejected_whole_leaves_the_photos_but_a_person_may_not_exclude_all():
     photos, made = grey(0.0, 0.1), grey(0.2, 0.3, 0.4)
     assert pools.tgvig(photos, made, (0,), (1, 2)).groups == (0, 1)
     assert pools.tgvig(photos, made, (), (1,)).groups == (0, 1, 0, 0)
@@ -93,41 +96,41 @@ def work(tmp_path) -> Work:
     return Work(settings, run, registry.Models(pack, None, None, registry.load_backbone(pack)), "cpu", found)
 
 
-def test_training_keeps_the_views_and_drops_the_noise(work):
+def test_training_keeps_the_views_and_rejects_the_noise(work):
     photos = work.normals.tensor(SIZE)
-    detector, card = fit.train(work, photos, 1)
-    assert [row["kept"] for row in card["gate"]["images"]] == [True, True, False, False]
-    assert dropped(card) == (2, 3) and card["left_out"] == []
+    detector, card = fit.train(work, photos, 1, TGVIG)
+    assert [one.kept for one in card.gate.images] == [True, True, False, False]
+    assert card.rejected == (2, 3) and card.training_set.excluded == ()
     # photos 0 and 1, then the views of photos 0 and 1
     assert set(detector.places[:, 0].tolist()) <= {0, 1, 2, 3}
-    pool = fit.pool_of(work, photos, 1, "tgvig", (), dropped(card))
+    pool = fit.pool_of(work, photos, 1, TGVIG, card.rejected)
     assert torch.equal(pool.images[:2], photos) and pool.groups == (0, 1, 0, 1)
-    loaded, about = fit.train(work, photos, 1)
-    assert about["gate"]["words"] == card["gate"]["words"] and len(loaded.places) == len(detector.places)
+    loaded, about = fit.train(work, photos, 1, TGVIG)
+    assert about == card and len(loaded.places) == len(detector.places)
 
 
 def test_a_set_of_noise_trains_the_photos_alone_and_says_so(work):
     photos = work.normals.tensor(SIZE)
-    detector, card = fit.train(work, photos, 2)
+    detector, card = fit.train(work, photos, 2, TGVIG)
     plain = PatchCore(work.models.backbone, SIZE)
     plain.fit(photos, range(2))
-    assert "from the photos alone" in card["gate"]["words"] and card["lift"]["difference"] == 0
+    assert "from the photos alone" in of_gate(card.gate) and card.lift.difference == 0
     assert torch.equal(detector.model.memory_bank, plain.model.memory_bank)
 
 
 def test_a_run_may_ask_for_the_finer_kind_and_its_threshold_is_of_that_kind(work):
     photos = work.normals.tensor(SIZE)
     finer = replace(work, settings=replace(work.settings, detector="patchcore-fine"))
-    detector, card = fit.train(finer, photos, 1)
+    detector, card = fit.train(finer, photos, 1, TGVIG)
     assert detector.settings == replace(work.settings.patchcore, seen=448, grid=28, unit=True)
     assert detector.backbone.layers == ("blocks.2", "blocks.4", "blocks.6")
-    assert [row["kept"] for row in card["gate"]["images"]] == [True, True, False, False]
-    loaded, about = fit.train(finer, photos, 1)
-    assert about["detector"] == "patchcore-fine" and loaded.settings == detector.settings
-    assert about["calibration"] == card["calibration"]
-    pool = fit.pool_of(finer, photos, 1, "tgvig", (), dropped(card))
+    assert [one.kept for one in card.gate.images] == [True, True, False, False]
+    loaded, about = fit.train(finer, photos, 1, TGVIG)
+    assert about.saved.detector == "patchcore-fine" and loaded.settings == detector.settings
+    assert about.calibration == card.calibration
+    pool = fit.pool_of(finer, photos, 1, TGVIG, card.rejected)
     held = held_out(detector, pool, detector, photos, ViewPolicy(), work.settings.seed)
-    assert held.others == UNIT and limits(held, 0.05).threshold == pytest.approx(card["calibration"]["threshold"])
+    assert held.others == UNIT and limits(held, 0.05).threshold == pytest.approx(card.calibration.threshold)
     with pytest.raises(TgvigError, match="patchcore, patchcore-fine"):
         detectors.get("finest")
 

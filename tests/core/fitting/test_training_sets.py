@@ -1,9 +1,10 @@
-"""What the detector learns from: the photos, plain views, a generated set without what was thrown out."""
+"""What the detector learns from: the photos, plain views, a generated set without what was excluded."""
 
 import pytest
 import torch
 
-from tgvig_core.fitting import pools, training_sets
+from tgvig_core.fitting import pools
+from tgvig_core.fitting.training_sets import KINDS, REAL, TrainingSet, allowed
 from tgvig_core.photos.views import ViewPolicy
 from tgvig_core.utils.errors import TgvigError
 
@@ -26,38 +27,56 @@ def test_augment_draws_from_the_photos_in_turn_and_by_seed():
     assert torch.equal(lit[0], lit[1]) and not torch.equal(lit[0], lit[2])
 
 
-def test_tgvig_leaves_out_what_was_thrown_out_and_keeps_each_images_source():
-    pool = pools.tgvig(NORMALS, SET, left_out=(1, 2))
+def test_tgvig_leaves_out_what_was_excluded_and_keeps_each_images_group():
+    pool = pools.tgvig(NORMALS, SET, excluded=(1, 2))
     assert pool.groups == (0, 1, 0, 1, 0)  # set images 0, 3 and 4 come from normals 0, 1 and 0
     assert torch.equal(pool.images, torch.cat([NORMALS, SET[[0, 3, 4]]]))
 
 
-@pytest.mark.parametrize(("left_out", "words"), [((0, 1, 2, 3, 4), "at least one"), ((5,), "no image 6")])
-def test_a_set_that_cannot_be_used_is_refused(left_out, words):
+@pytest.mark.parametrize(("excluded", "words"), [((0, 1, 2, 3, 4), "at least one"), ((5,), "no image 6")])
+def test_a_set_that_cannot_be_used_is_refused(excluded, words):
     with pytest.raises(TgvigError, match=words):
-        pools.tgvig(NORMALS, SET, left_out)
+        pools.tgvig(NORMALS, SET, excluded)
 
 
-def test_mirrored_and_turned_copies_are_for_parts_that_may_appear_so():
-    assert training_sets.allowed(ViewPolicy()) == ("real", "augment", "augment:photometric", "augment:shifts")
-    assert training_sets.allowed(ViewPolicy(flips=True, turns=True))[4:] == ("augment:flips", "augment:turns")
+def test_mirrored_and_rotated_copies_are_for_parts_that_may_appear_so():
+    assert list(map(str, allowed(ViewPolicy()))) == ["real", "augment", "augment:photometric", "augment:shifts"]
+    assert list(map(str, allowed(ViewPolicy(flips=True, turns=True))))[4:] == ["augment:flips", "augment:turns"]
     with pytest.raises(TgvigError, match="augment:shifts"):
-        training_sets.narrowed(ViewPolicy(), "augment:flips")
+        TrainingSet("augment:flips").narrowed(ViewPolicy())
 
 
-def test_a_narrow_arm_takes_one_difference_of_the_policy():
+def test_a_narrow_training_set_takes_one_difference_of_the_policy():
     policy = ViewPolicy(3.0, 0.02, 0.2, flips=True)
-    assert training_sets.narrowed(policy, "augment") == policy
-    assert training_sets.narrowed(policy, "augment:photometric") == ViewPolicy(0, 0, 0.2)
-    assert training_sets.narrowed(policy, "augment:shifts") == ViewPolicy(3.0, 0.02, 0)
-    assert training_sets.narrowed(policy, "augment:flips") == ViewPolicy(0, 0, 0, flips=True)
-    still = pools.augment(NORMALS, 4, training_sets.narrowed(policy, "augment:flips"), seed=0).images
+    assert TrainingSet("augment").narrowed(policy) == policy
+    assert TrainingSet("augment:photometric").narrowed(policy) == ViewPolicy(0, 0, 0.2)
+    assert TrainingSet("augment:shifts").narrowed(policy) == ViewPolicy(3.0, 0.02, 0)
+    assert TrainingSet("augment:flips").narrowed(policy) == ViewPolicy(0, 0, 0, flips=True)
+    still = pools.augment(NORMALS, 4, TrainingSet("augment:flips").narrowed(policy), seed=0).images
     torch.testing.assert_close(still, NORMALS.repeat(3, 1, 1, 1))  # a plain grey photo mirrored is itself
+    for one in (REAL, TrainingSet("tgvig")):
+        with pytest.raises(TgvigError, match="cannot be made as"):
+            one.narrowed(policy)
 
 
-def test_an_arm_may_name_a_set_and_how_many_of_its_images():
-    assert training_sets.set_of("tgvig:3") == (3, None) and training_sets.set_of("tgvig:3:10") == (3, 10)
-    assert training_sets.named("tgvig:3:10") == "the photos and generated set 3, its first 10 images"
-    for strange in ("tgvig", "tgvig:0", "tgvig:a", "oracle", "tgvig:1:2:3"):
-        with pytest.raises(TgvigError, match="no pool"):
-            training_sets.set_of(strange)
+def test_a_training_set_is_written_and_read_as_text():
+    for text in (*KINDS, "tgvig:3", "tgvig:3:10"):
+        assert str(TrainingSet.parse(text)) == text
+    assert TrainingSet.parse("tgvig:3:10") == TrainingSet("tgvig", 3, 10)
+    assert TrainingSet("tgvig", 3, 10).title == "the photos and generated set 3, its first 10 images"
+    assert (
+        TrainingSet("tgvig").generated and TrainingSet("augment:shifts").copies and not (REAL.generated or REAL.copies)
+    )
+
+
+@pytest.mark.parametrize("text", ["tgvig:0", "tgvig:a", "tgvig:-1", "oracle", "tgvig:1:2:3", "real:3", "augment:2", ""])
+def test_a_training_set_that_there_is_not_is_refused(text):
+    with pytest.raises(TgvigError, match=f"no training set '{text}'"):
+        TrainingSet.parse(text)
+
+
+def test_a_training_set_checks_itself():
+    for wrong in ({"kind": "tgvig", "count": 3}, {"kind": "real", "set": 1}, {"kind": "tgvig", "excluded": (-1,)}):
+        with pytest.raises(TgvigError):
+            TrainingSet(**wrong)
+    assert TrainingSet("tgvig", excluded=(2,)) == TrainingSet("tgvig")  # a check tells them apart as they are written

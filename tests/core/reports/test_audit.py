@@ -14,7 +14,7 @@ import pytest
 from photos import normals
 from PIL import Image
 
-from tgvig_core.fitting.calibration import how_found
+from tgvig_core.fitting.words import how_found
 from tgvig_core.generation.fine_tuning import UpdateSettings
 from tgvig_core.generation.integrator import IntegratorSettings
 from tgvig_core.generation.latent_sampling import GeneratorSettings

@@ -109,13 +109,13 @@ def test_the_state_loads_without_running_code(tmp_path):
 @pytest.mark.parametrize(
     ("arm", "said"),
     [
-        ("other", "no pool 'other'"),
+        ("other", "no training set 'other'"),
         ("augment:flips", "cannot be made as 'augment:flips'"),
-        ("tgvig:11", "There will be no pool 'tgvig:11': 10 sets of 20 images"),
-        ("tgvig:2:21", "There will be no pool 'tgvig:2:21'"),
+        ("tgvig:11", "There will be no training set 'tgvig:11': 10 sets of 20 images"),
+        ("tgvig:2:21", "There will be no training set 'tgvig:2:21'"),
     ],
 )
-def test_a_pool_that_there_will_not_be_is_refused_before_anything_is_made(arm, said):
+def test_a_training_set_that_there_will_not_be_is_refused_before_anything_is_made(arm, said):
     with pytest.raises(TgvigError, match=said):
         RunSettings(("a.png",), "nut", "run", arm=arm)
     assert RunSettings(("a.png",), "nut", "run", arm="tgvig:10:20").arm == "tgvig:10:20"

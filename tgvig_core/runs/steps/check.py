@@ -7,7 +7,7 @@ so that a check that was stopped goes on where it was.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +16,16 @@ from torch import Tensor
 from tgvig_core.detectors.base import Detector
 from tgvig_core.diagnosis import pool_comparison
 from tgvig_core.diagnosis.detectability import detectability
-from tgvig_core.fitting import admission, pools, training_sets
+from tgvig_core.diagnosis.words import advice_json, detectability_json
+from tgvig_core.fitting import pools
+from tgvig_core.fitting.training_sets import TrainingSet, allowed
+from tgvig_core.fitting.words import of_gate
 from tgvig_core.generation.best_set import best_iteration
-from tgvig_core.runs.card import load_model
+from tgvig_core.runs.card import ModelCard, load_model
 from tgvig_core.runs.pipeline import Work, opened
 from tgvig_core.runs.settings import SIZE
 from tgvig_core.runs.steps import fit
-from tgvig_core.storage.run_folder import Run, detector_id
+from tgvig_core.storage.run_folder import Run
 from tgvig_core.storage.run_lock import alone_in
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.progress import QUIET, RunContext
@@ -33,43 +36,44 @@ COUNTS = (5, 10)
 KEPT = "check.part.json"
 
 
-def check(work: Work, normals: Tensor, detector: Detector, card: dict, thorough: bool = False) -> dict:
+def check(work: Work, normals: Tensor, detector: Detector, card: ModelCard, thorough: bool = False) -> dict:
     """Compare what could be learned from, and try synthetic defects.
 
     Args:
         normals: P×3×S×S in [-1, 1], as in training.
-        detector, card: what `learning.train` gave.
+        detector, card: what `fit.train` gave.
         thorough: also other generated sets, and fewer images of the one in use.
 
     Returns:
         {"advice": Advice, "gate": {arm: words}, "thorough": bool, "detectability": Detectability, "arm": what the detector
-        learned from, "model": which detector (runs.detector_id)} as plain values, which are in RUN/check.json too, and under
-        "check" in RUN/result.json where there is one.
+        learned from, "model": which detector (ModelCard.id)} as plain values and sentences, which are in RUN/check.json too,
+        and under "check" in RUN/result.json where there is one.
 
     Raises:
         Stopped: the stop event was set.
     """
     settings, run = work.settings, work.run
-    best = card["best_iteration"] or _best(work)
+    best = card.best_iteration or _best(work)
     policy, seed = settings.generating.policy, settings.seed
     held = pool_comparison.held_out(normals, policy, seed)
-    kept = _Kept.of(work)
-    asked = list(dict.fromkeys((*training_sets.allowed(policy), *_sets(work, best, thorough), card["arm"])))
+    kept = _Kept.of(work, card.id)
+    sets = _sets(work, best, card.training_set.excluded, thorough)
+    asked = list(dict.fromkeys((*allowed(policy), *sets, card.training_set)))
     learners = _Learners(work, normals, best, detector, card, kept.gates)
-    for arm in work.ctx.track(asked, "Comparing what to learn from", len(asked)):
-        if arm not in kept.scores:
-            kept.scores[arm] = pool_comparison.scored(learners.trained(arm), held)
+    for one in work.ctx.track(asked, "Comparing what to learn from", len(asked)):
+        if one not in kept.scores:
+            kept.scores[one] = pool_comparison.scored(learners.trained(one), held)
             kept.save(work)
     seen = detectability(
-        detector, normals, policy, card["calibration"]["threshold"], seed, work.ctx
+        detector, normals, policy, card.calibration.threshold, seed, work.ctx
     )  # fmt: skip
     found = {
-        "advice": asdict(pool_comparison.compare({arm: kept.scores[arm] for arm in asked}, seed)),
-        "gate": {arm: words for arm, words in kept.gates.items() if arm in asked},
+        "advice": advice_json(pool_comparison.compare({one: kept.scores[one] for one in asked}, seed)),
+        "gate": {str(one): words for one, words in kept.gates.items() if one in asked},
         "thorough": thorough,
-        "detectability": asdict(seen),
-        "arm": card["arm"],
-        "model": _model(work),
+        "detectability": detectability_json(seen),
+        "arm": str(card.training_set),
+        "model": card.id,
     }
     run.write_json("check.json", found)
     if result := run.read_json("result.json"):
@@ -101,73 +105,70 @@ def _best(work: Work) -> int | None:
     return best_iteration(similarity, work.settings.integrating.text) if similarity else None
 
 
-def _sets(work: Work, best: int | None, thorough: bool) -> Iterator[str]:
-    """The arms that take generated images: the set in use, others spread over the iterations, and parts of the set."""
+def _sets(work: Work, best: int | None, excluded: tuple[int, ...], thorough: bool) -> Iterator[TrainingSet]:
+    """Those with generated images: the set in use, without what a person excluded, as a training on it would be; others
+    spread over the iterations; parts of the set."""
     if best is None:
         return
-    yield "tgvig"
+    yield TrainingSet("tgvig", excluded=excluded)
     if thorough:
         total = len(work.run.iterations())
         spread = np.linspace(1, total, min(MOST_SETS, total)).round().astype(int)
-        yield from (f"tgvig:{number}" for number in spread if number != best)
+        yield from (TrainingSet("tgvig", int(number)) for number in spread if number != best)
         images = len(work.run.load_set(best))
-        yield from (f"tgvig:{best}:{count}" for count in COUNTS if count < images)
+        yield from (TrainingSet("tgvig", best, count) for count in COUNTS if count < images)
 
 
 @dataclass
 class _Kept:
-    """What the arms that are done have said: scores, and the gate's words."""
+    """What is known of the training sets that are done: scores, and the gate's words; `model` says of which detector."""
 
-    scores: dict[str, pool_comparison.Scores]
-    gates: dict[str, str]
+    model: str
+    scores: dict[TrainingSet, pool_comparison.Scores]
+    gates: dict[TrainingSet, str]
 
     @classmethod
-    def of(cls, work: Work) -> _Kept:
+    def of(cls, work: Work, model: str) -> _Kept:
         """From disk, where a check of this very detector was stopped or is asked for again."""
         found = work.run.read_json(KEPT)
-        if not found or found["model"] != _model(work):
-            return cls({}, {})
+        if not found or found["model"] != model:
+            return cls(model, {}, {})
         scores = {
-            arm: pool_comparison.Scores(*(np.array(values) for values in both)) for arm, both in found["scores"].items()
+            TrainingSet.parse(arm): pool_comparison.Scores(*map(np.array, both))
+            for arm, both in found["scores"].items()
         }
-        return cls(scores, found["gates"])
+        return cls(model, scores, {TrainingSet.parse(arm): words for arm, words in found["gates"].items()})
 
     def save(self, work: Work) -> None:
-        scores = {arm: [one.good.tolist(), one.spoiled.tolist()] for arm, one in self.scores.items()}
-        work.run.write_json(KEPT, {"model": _model(work), "scores": scores, "gates": self.gates})
-
-
-def _model(work: Work) -> str:
-    """The detector and its threshold, on which the gate rests."""
-    return detector_id(work.run.read_json("model/model.json"))
+        scores = {str(arm): [one.good.tolist(), one.spoiled.tolist()] for arm, one in self.scores.items()}
+        gates = {str(arm): words for arm, words in self.gates.items()}
+        work.run.write_json(KEPT, {"model": self.model, "scores": scores, "gates": gates})
 
 
 @dataclass
 class _Learners:
-    """Detectors by arm, all from the seed of the run."""
+    """Detectors by training set, all from the seed of the run."""
 
     work: Work
     normals: Tensor
     best: int | None
     detector: Detector
-    card: dict
-    gates: dict[str, str]
+    card: ModelCard
+    gates: dict[TrainingSet, str]
     alone: tuple[Detector, float] | None = None
 
-    def trained(self, arm: str) -> Detector:
-        """The run's own detector where it learned from this arm, else a new one."""
-        if arm == self.card["arm"]:
-            if admitted := self.card.get("gate"):
-                self.gates[arm] = admitted["words"]
+    def trained(self, training_set: TrainingSet) -> Detector:
+        """The run's own detector where it learned from this, else a new one."""
+        if training_set == self.card.training_set:
+            if self.card.gate:
+                self.gates[training_set] = of_gate(self.card.gate)
             return self.detector
-        out: tuple[int, ...] = ()
-        if arm.startswith("tgvig"):
+        rejected: tuple[int, ...] = ()
+        if training_set.generated:
             plain, good = self._alone()
-            admitted = fit.admit(self.work, plain, good, self.best, arm)
-            self.gates[arm], out = admitted.words, admission.dropped({"gate": asdict(admitted)})
-        left_out = self.card["left_out"] if arm == "tgvig" else ()  # as a training on what is recommended would
-        pool = fit.pool_of(self.work, self.normals, self.best, arm, left_out, out)
-        return fit.detector_of(self.work, pool)
+            gate = fit.admit(self.work, plain, good, self.best, training_set)
+            self.gates[training_set], rejected = of_gate(gate), gate.rejected
+        return fit.detector_of(self.work, fit.pool_of(self.work, self.normals, self.best, training_set, rejected))
 
     def _alone(self) -> tuple[Detector, float]:
         """The detector of the photos alone and up to which score it calls a photo good."""

@@ -7,27 +7,28 @@ from pathlib import Path
 import torch
 
 from tgvig_core.detectors.base import Detector
-from tgvig_core.inspection.inspector import Inspector, Limits, Verdict, inspect
+from tgvig_core.inspection.inspector import Inspector, Verdict, inspect
 from tgvig_core.inspection.metrics import image_metrics, pixel_metrics
 from tgvig_core.photos.labelled_folder import LabelledPhoto, read_mask
+from tgvig_core.runs.card import ModelCard
 from tgvig_core.runs.settings import SIZE
 from tgvig_core.utils.progress import QUIET, RunContext
 
 
 def verdicts(
-    detector: Detector, card: dict, tests: tuple[LabelledPhoto, ...], folder: Path,
+    detector: Detector, card: ModelCard, tests: tuple[LabelledPhoto, ...], folder: Path,
     ctx: RunContext = QUIET,
 ) -> dict:  # fmt: skip
     """What result.json holds of the test photos: a row for each, and the figures; heatmaps go into FOLDER/inspect.
 
     Args:
-        card: what `learning.train` says about the detector.
+        card: what `fit.train` says about the detector.
         folder: of the run.
 
     Raises:
         TgvigError: a photo cannot be read or a heatmap cannot be written. Stopped: the stop event was set.
     """
-    inspector = Inspector(detector, Limits.of(card["calibration"]))
+    inspector = Inspector(detector, card.calibration.limits)
     paths = [photo.path for photo in tests]
     found: list[Verdict] = list(inspect(inspector, paths, folder / "inspect", ctx)) if tests else []
     result: dict = {"images": [_row(verdict, folder) for verdict in found]}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from tgvig_core.fitting import training_sets
+from tgvig_core.fitting.training_sets import TrainingSet
 from tgvig_core.photos.images import read_photo
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.charts import check as check_figures
@@ -121,13 +121,13 @@ def use(server: Server, id: str) -> None:
 
 def _images(arm: str, best: int | None, left_out: list[int]) -> dict:
     """Arm, set and left-out images of a training; the places that were left out of set `best` mean nothing in another."""
-    if not arm.startswith("tgvig:"):
+    wanted = TrainingSet.parse(arm)
+    if wanted.set is None:
         return {"arm": arm, "set": best, "left_out": left_out}
-    number, count = training_sets.set_of(arm)
-    out = left_out if number == best else []
-    if count is None:
-        return {"arm": "tgvig", "set": number, "left_out": out}
-    return {"arm": arm, "set": number, "left_out": [place for place in out if place < count]}
+    out = left_out if wanted.set == best else []
+    if wanted.count is None:
+        return {"arm": "tgvig", "set": wanted.set, "left_out": out}
+    return {"arm": arm, "set": wanted.set, "left_out": [place for place in out if place < wanted.count]}
 
 
 def check_of(part: Part | None) -> dict | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 import numpy as np
 
-from tgvig_core.diagnosis.detectability_words import NAMES
+from tgvig_core.diagnosis.words import NAMES
 from tgvig_core.inspection.score_scale import shown
 from tgvig_core.photos.images import to_pixels
 from tgvig_ui.jobs.server import Server, bound

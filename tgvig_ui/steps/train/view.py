@@ -19,11 +19,7 @@ from tgvig_ui.steps.photos import outliers
 from tgvig_ui.widgets.forms import Form
 from tgvig_ui.widgets.html import note
 
-ARMS = {
-    "Photos and generated images": "tgvig",
-    "Photos and plain copies (slightly moved, turned, lit)": "augment",
-    "Photos only": "real",
-}
+ARMS = {kind.choice: name for name, kind in reversed(training_sets.KINDS.items()) if kind.choice}
 DETECTORS = {detectors.title(name): name for name in detectors.names()}
 BACKBONES = [
     ("As the models in use", ""),
@@ -144,7 +140,7 @@ def learned_from(card: dict) -> str:
     if card["arm"] == "tgvig":
         out = f" without the {len(card['left_out'])} you left out" if card["left_out"] else ""
         return f"the photos and generated set {card['best_iteration']}{out}{_admitted(card)}"
-    return training_sets.named(card["arm"])
+    return training_sets.TrainingSet.parse(card["arm"]).title
 
 
 def _admitted(card: dict) -> str:

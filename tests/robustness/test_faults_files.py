@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from made_cards import fitted
 
 from tgvig_core.cli import main as line
 from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.diagnosis import outlier_photos
+from tgvig_core.fitting.training_sets import REAL
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.packs import files
 from tgvig_core.runs import pipeline
@@ -105,9 +107,9 @@ def test_a_detector_that_lacks_a_file_or_is_damaged_is_trained_anew(tmp_path, ca
     assert fit._finished(folder, "cpu") is None and not caplog.text  # there is none yet
     detector = PatchCore(EFFICIENTNET_LITE0, 64)
     detector.fit(torch.rand(2, 3, 64, 64), [0, 1])
-    detector.save(folder, {"arm": "real"})
+    detector.save(folder, fitted("real").as_json())
     found, card = fit._finished(folder, "cpu")
-    assert torch.equal(found.model.memory_bank, detector.model.memory_bank) and card["arm"] == "real"
+    assert torch.equal(found.model.memory_bank, detector.model.memory_bank) and card.training_set == REAL
     for name in ("model.json", "model.safetensors"):
         whole = (folder / name).read_bytes()
         for damaged in (whole[: len(whole) // 2], b"", b"[]", b"{}"):

@@ -10,6 +10,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from made_cards import card_json
 from made_generations import add_set, generation
 from made_parts import inspected, photo_files, server_of
 from photos import normals
@@ -18,6 +19,7 @@ from PIL import Image
 from tgvig_core.detectors.base import ScoreSet
 from tgvig_core.diagnosis.detectability import STRENGTHS
 from tgvig_core.photos.images import save_png
+from tgvig_core.runs.card import ModelCard
 from tgvig_core.storage.run_folder import MODEL_FORMAT, Run
 from tgvig_core.synthetic.defects import KINDS
 from tgvig_core.utils.errors import TgvigError
@@ -236,11 +238,11 @@ def test_the_job_checks_the_detector_of_its_generation(held, part, monkeypatch, 
         return SimpleNamespace(normals=normals, device="cpu", run=run, timed=lambda step: nullcontext())
 
     def check(work, normals, detector, card, thorough):
-        asked.update(shape=tuple(normals.shape), loaded=detector, arm=card["arm"], thorough=thorough)
+        asked.update(shape=tuple(normals.shape), loaded=detector, arm=str(card.training_set), thorough=thorough)
         return found()
 
     trained(part)
-    card = json.loads((part.generation(1) / "model" / "model.json").read_text())
+    card = ModelCard.from_json(card_json(), "made")
     monkeypatch.setattr(
         "tgvig_core.runs.card.load_model", lambda folder, device: (f"{folder.parent.name} on {device}", card)
     )

@@ -25,8 +25,8 @@ from tgvig_core.reports.drawings import axis
 from tgvig_core.reports.pages import environment, words_of
 from tgvig_core.reports.pdf import write_pdf
 from tgvig_core.runs import pipeline
+from tgvig_core.runs.card import ModelCard
 from tgvig_core.runs.settings import RunSettings
-from tgvig_core.storage.run_folder import detector_id
 from tgvig_core.utils.errors import TgvigError
 
 HOSTILE = "<script>alert('1')</script> & \"M8\""
@@ -121,7 +121,7 @@ def check_json(run: Path) -> dict:
     arms = [{"arm": "real", "auroc": 0.9, "difference": 0.0, "low": 0.0, "high": 0.0, "sure": False},
             {"arm": "augment", "auroc": 0.932, "difference": 0.032, "low": -0.01, "high": 0.07, "sure": False}]  # fmt: skip
     found = {
-        "model": detector_id(read(run / "model" / "model.json")), "arm": "tgvig",
+        "model": ModelCard.read(run / "model").id, "arm": "tgvig",
         "detectability": {"kinds": [kind], "unseen": [], "words": "Dents: mostly found."},
         "advice": {"arms": arms, "recommended": "real", "words": "No difference could be shown."},
     }  # fmt: skip
@@ -174,7 +174,8 @@ def test_what_was_excluded_is_marked_with_its_reason(run):
         "Its distance to the nearest real photo, 61.2, is above the 47.9 that is 2 times what a good photo may have."
     )
     card = read(run / "model" / "model.json")
-    card["gate"]["images"][0] |= {"kept": False, "reason": reason}
+    card["gate"]["images"][0] |= {"kept": False, "distance": 61.2}
+    card["gate"]["limit"] = 47.9
     change(run / "model" / "model.json", gate=card["gate"], left_out=[0, 2])
     page = written(run)
     assert "1 of 3 images were learned from" in page.text

@@ -32,7 +32,7 @@ def test_no_line_is_of_a_room_that_is_gone():
 
 def test_the_picture_holds_every_room():
     shown = set(re.findall(r"<title>([\w/.]+)</title>", (ROOT / "docs" / "rooms.svg").read_text(encoding="utf-8")))
-    assert shown == set(draw_rooms.imports()), "draw it again: python tools/scripts/draw_rooms.py"
+    assert shown == set(draw_rooms.imports()), "draw it again: python -m tools.scripts.draw_rooms"
 
 
 def test_arrows_that_follow_from_others_are_left_away_and_a_circle_is_named():

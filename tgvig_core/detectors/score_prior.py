@@ -2,7 +2,7 @@
 
 The logarithm of a good photo's score is taken as normal around a mean of the part's own. That mean is told by the
 held-out photos, or by held-out views where there is one photo only; what so few cannot tell, how far good parts differ and
-how the score falls as more photos are remembered, was measured on other parts by `python tools/research/measure_thresholds.py`
+how the score falls as more photos are remembered, was measured on other parts by `python -m tools.research.measure_thresholds`
 (docs/thresholds.md), with EfficientNet-Lite0 and for each kind of features.
 """
 

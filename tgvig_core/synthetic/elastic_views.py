@@ -18,7 +18,7 @@ BEND = 0.008
 """Standard deviation of the displacement at a knot, as a share of the side."""
 SHADE = 0.06
 """Standard deviation of the brightness at a knot, in units of half the range of grey. With both a view scores about as far
-above plain views as another good photo does (`score_law.py`)."""
+above plain views as another good photo does (`score_prior.py`)."""
 
 
 def unseen_views(image: Tensor, count: int, policy: ViewPolicy, generator: torch.Generator) -> Tensor:

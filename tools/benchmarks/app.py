@@ -1,6 +1,6 @@
 """How long the web app lets people wait: first page, one photo to its first heatmap, page updates, return after a refresh.
 
-    python tools/benchmarks/app.py [--skip-heatmap]
+    python -m tools.benchmarks.app [--skip-heatmap]
 
 Everything is driven through the page in headless Chromium, with the bundled rendered part and a server of its own.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from playwright.sync_api import Page, Request, expect
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.append(str(ROOT / "tests" / "helpers"))  # the app in a process of its own, as the browser tests have it
 
 from browser import App, chromium, open_page  # noqa: E402
 

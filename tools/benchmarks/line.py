@@ -1,6 +1,6 @@
 """`tgvig inspect` on an exported detector: photos a second in every format, its start, its memory over many photos.
 
-    python tools/benchmarks/line.py --photos DIR [--count 10000]
+    python -m tools.benchmarks.line --photos DIR [--count 10000]
 
 DIR holds good photos (the first two train) and is inspected again and again; nothing here is labelled.
 """

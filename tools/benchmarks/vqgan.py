@@ -1,6 +1,6 @@
 """Seconds the compact VQGAN takes to encode (with its codes) and to decode one 256 px image.
 
-    python tools/benchmarks/vqgan.py [--file FILE]
+    python -m tools.benchmarks.vqgan [--file FILE]
 
 The median of 30 goes with two threads and with one, in float32. Measure on a machine that does nothing else.
 """
@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import time
 from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+from tgvig_core.models.checkpoints import load_vqgan
+from tgvig_core.models.vqgan import Vqgan
+from tgvig_core.runs.settings import SIZE
 
-from tgvig_core.models.checkpoints import load_vqgan  # noqa: E402
-from tgvig_core.models.vqgan import Vqgan  # noqa: E402
-from tgvig_core.runs.settings import SIZE  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 WARM_UP, GOES = 3, 30
 

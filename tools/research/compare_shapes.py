@@ -1,6 +1,6 @@
 """Compare shapes of the compact VQGAN (Esser et al. 2021) at equal computing time; prints a row of Markdown for each.
 
-    python tools/research/compare_shapes.py --photos DIR --measure DIR... --minutes 8 p4-c96 p4-c128
+    python -m tools.research.compare_shapes --photos DIR --measure DIR... --minutes 8 p4-c96 p4-c128
 
 Each shape trains for the same seconds of one process (so a slow shape takes fewer steps), a quarter of them with a
 falling learning rate, and is then measured on the held-out photos at 256 px.
@@ -9,14 +9,12 @@ falling learning rate, and is then measured on the held-out photos at 256 px.
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tools.research.train_vqgan import load_measured, measure
 from tools.research.training.photos import Crops, load_photos
 from tools.research.training.recipe import Recipe

@@ -1,6 +1,6 @@
 """Is the recommendation right? What the advice predicts from normals alone against what labelled test photos show.
 
-    python tools/research/measure_advice.py --data DIR --sets FOLDER --out FILE [--categories …] [--shots 1 5] [--seeds 0 1 2]
+    python -m tools.research.measure_advice --data DIR --sets FOLDER --out FILE [--categories …] [--shots 1 5] [--seeds 0 1 2]
 
 A cell is a category, a number of shots and a seed. Its generated sets are taken from FOLDER/<category>-<shots>-<seed>
 (facts.json and sets/) or made there. FILE gets a JSON line per cell as it ends; the same command goes on where it was
@@ -13,7 +13,6 @@ import argparse
 import json
 import random
 import statistics
-import sys
 import time
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.diagnosis import pool_comparison
 from tgvig_core.fitting import admission, calibration, pools

@@ -1,6 +1,6 @@
 """What anomalib's own defaults do with a few good photos and no defects: whether they run, false alarms, misses.
 
-    python tools/research/measure_anomalib.py --data DIR --out FILE [--categories bottle …] [--shots 1 2 5 10] [--seeds 5]
+    python -m tools.research.measure_anomalib --data DIR --out FILE [--categories bottle …] [--shots 1 2 5 10] [--seeds 5]
 
 `Folder(normal_dir=…)`, `Patchcore` and `Engine` with their defaults but for the backbone, which is the embedded one here as
 there. The same draws and test photos as in measure_thresholds.py; the verdict is the one that anomalib's post-processor
@@ -12,7 +12,6 @@ from __future__ import annotations
 import random
 import shutil
 import statistics
-import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -23,7 +22,6 @@ from anomalib.engine import Engine
 from anomalib.models import Patchcore
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tgvig_core.models.backbones import patchcore_model
 from tgvig_core.packs import registry
 from tools.research.measure_thresholds import Part, measured

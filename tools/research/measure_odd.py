@@ -1,6 +1,6 @@
 """How often a defective photo among good ones is named, and how often a good one is.
 
-    python tools/research/measure_odd.py --data DIR --out FILE [--draws 40]
+    python -m tools.research.measure_odd --data DIR --out FILE [--draws 40]
 
 DIR holds categories in MVTec AD's layout (found at any depth). A draw takes six photos of train/good and a defective one,
 the kinds of defect in turn; compared are five good photos with the defective one, the five alone, and all six good ones.
@@ -13,14 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tgvig_core.detectors.patch_features import PatchFeatures
 from tgvig_core.diagnosis.outlier_photos import ODD_FACTOR, left_out_maps, odd_places
 from tgvig_core.packs import registry

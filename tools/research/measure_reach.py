@@ -1,6 +1,6 @@
 """Whether generated images reach what decides: whose patch the strangest patch of a test photo is compared with (PatchCore, Eq. 6).
 
-    python tools/research/measure_reach.py --data DIR [--categories transistor tile] [--shots 1] [--seeds 1] [--most 40]
+    python -m tools.research.measure_reach --data DIR [--categories transistor tile] [--shots 1] [--seeds 1] [--most 40]
 
 DIR holds categories in MVTec AD's layout, at any depth. For each arm: the image AUROC with the usual coreset and with all
 patches in the bank, each with the share of test photos whose strangest patch has its nearest remembered one in an image
@@ -11,14 +11,11 @@ difference to `real` is due to the joined images.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tgvig_core.benchmark.arms import arm
 from tgvig_core.benchmark.cell import Bench, begun

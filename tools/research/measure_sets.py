@@ -1,6 +1,6 @@
 """How good generated sets are, with variance (Eq. 3 of TGVIG) and without (Eq. 2, Σ = 1): measures of the paper's Table 2.
 
-    python tools/research/measure_sets.py --data DIR --out FILE --sets DIR [--categories bottle …]
+    python -m tools.research.measure_sets --data DIR --out FILE --sets DIR [--categories bottle …]
 
 From one photo of every category (seed 0) the best set α of 20 × 5 images. SSIM, PSNR and the perceptual distance are to
 the nearest of *all* good training photos of the category, whether the generator saw them or not; diversity is the
@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tgvig_core.fitting import pools
 from tgvig_core.generation.set_quality import quality
 from tgvig_core.photos.images import read_normals

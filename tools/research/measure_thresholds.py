@@ -1,10 +1,10 @@
 """How often the shown threshold is wrong: false alarms and misses on labelled photos, from a few normals without labels.
 
-    python tools/research/measure_thresholds.py --data DIR --out FILE [--detector patchcore-fine] [--categories bottle …] …
+    python -m tools.research.measure_thresholds --data DIR --out FILE [--detector patchcore-fine] [--categories bottle …] …
 
 DIR holds categories in MVTec AD's layout (found at any depth). The detector remembers the normals alone. False alarms are
 counted on good test photos and on good training photos that were not given to it. FILE gets a JSON line per cell as it
-ends, with raw scores; the same command goes on where it was interrupted. At last it prints the numbers of `score_law.py`
+ends, with raw scores; the same command goes on where it was interrupted. At last it prints the numbers of `score_prior.py`
 fitted to the cells of this detector, and the tables of docs/thresholds.md (`threshold_tables.py`).
 """
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tgvig_core.detectors.registry import detector as detectors
 from tgvig_core.fitting import pools
 from tgvig_core.fitting.calibration import held_out

@@ -1,6 +1,6 @@
 """What PatchCore (Roth et al., CVPR 2022) gains or loses with few photos by layers, scale, norms, bank and score.
 
-    python tools/research/measure_variants.py --data DIR --out FILE [--variants now unit …] [--shots 1] [--seeds 3] [--most 40]
+    python -m tools.research.measure_variants --data DIR --out FILE [--variants now unit …] [--shots 1] [--seeds 3] [--most 40]
 
 DIR holds bottle, transistor, tile and hazelnut in MVTec AD's layout, at any depth. All variants see the same draws and the
 same test photos, at most --most good and defective ones of each part. FILE gets a JSON line per cell as it ends; the same
@@ -14,7 +14,6 @@ import argparse
 import json
 import math
 import random
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,6 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 from torch.nn import functional as F
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tgvig_core.benchmark.cell import evenly
 from tgvig_core.benchmark.data import datasets
 from tgvig_core.detectors.coreset import select

@@ -1,6 +1,6 @@
 """Photos and what a VQGAN makes of them before any adaptation, as PNG files for tools/scripts/contact_sheet.py.
 
-    python tools/research/rebuild.py FOLDER… --out DIR [--count 7] [--model FILE]
+    python -m tools.research.rebuild FOLDER… --out DIR [--count 7] [--model FILE]
 
 Photos of every FOLDER, evenly picked, go into DIR/FOLDER/photo and rebuilt into DIR/FOLDER/rebuilt.
 """
@@ -8,12 +8,10 @@ Photos of every FOLDER, evenly picked, go into DIR/FOLDER/photo and rebuilt into
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tgvig_core.models.checkpoints import load_vqgan
 from tgvig_core.photos.images import read_photo, to_square, to_tensor
 from tgvig_core.runs.settings import SIZE

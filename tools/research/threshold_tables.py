@@ -1,4 +1,4 @@
-"""The tables of docs/thresholds.md and the numbers of `score_law.py`, from the raw scores of measure_thresholds.py."""
+"""The tables of docs/thresholds.md and the numbers of `score_prior.py`, from the raw scores of measure_thresholds.py."""
 
 from __future__ import annotations
 

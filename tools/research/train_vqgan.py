@@ -1,6 +1,6 @@
 """Train a compact VQGAN on a folder of photos (recipe of Esser et al. 2021, shortened for a small model and few hours).
 
-    python tools/research/train_vqgan.py --photos DIR --work DIR --shape p4-c96 [--steps 3000] [--finish 500 --export FILE]
+    python -m tools.research.train_vqgan --photos DIR --work DIR --shape p4-c96 [--steps 3000] [--finish 500 --export FILE]
 
 Resumable: the same command goes on from WORK/state.pt; `--steps` may be raised, and any other setting of the recipe may
 change from start to start: the model card lists the phases. Without `--finish` the learning rate stays constant. With it
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import defaultdict
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -20,7 +19,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tgvig_core.models.checkpoints import save_vqgan
 from tools.research.training import heldout
 from tools.research.training.photos import Crops, load_photos

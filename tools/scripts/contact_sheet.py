@@ -1,6 +1,6 @@
 """Contact sheets for docs/: the generated images of sets.
 
-    python tools/scripts/contact_sheet.py FOLDER… --out FILE.jpg [--columns 7]
+    python -m tools.scripts.contact_sheet FOLDER… --out FILE.jpg [--columns 7]
 
 Every FOLDER of PNG files becomes rows of the sheet, without its first `--skip` files: real photos among them are not ours
 to publish.

@@ -1,6 +1,6 @@
 """The pictures of docs/method.md: runs notebooks/walk_through.ipynb and keeps the figures that its cells are marked with.
 
-    python tools/scripts/docs_figures.py [--out docs]
+    python -m tools.scripts.docs_figures [--out docs]
 
 Two minutes on two cores that are free.
 """

@@ -2,7 +2,7 @@
 
 An import that is implied by others is not drawn (transitive reduction: Aho, Garey and Ullman, SIAM J. Computing 1972).
 
-    python tools/scripts/draw_rooms.py            # writes docs/rooms.svg
+    python -m tools.scripts.draw_rooms            # writes docs/rooms.svg
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Encode ImageNet's class names for the embedded encoder into assets/texts, which saves every new machine ten seconds.
 
-    python tools/scripts/encode_class_names.py
+    python -m tools.scripts.encode_class_names
 
 The files are named by the checksum of the encoder and the names: of other weights they are not used.
 """
@@ -8,10 +8,7 @@ The files are named by the checksum of the encoder and the names: of other weigh
 from __future__ import annotations
 
 import shutil
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tgvig_core.models.encoders.image_text import ConseEncoder, class_names
 from tgvig_core.models.encoders.text_cache import SHIPPED, encode_texts_cached
 

@@ -1,6 +1,6 @@
 """Make assets/walk: the sample part hex_nut through all five steps with the embedded pack, on one thread (ready.py opens it).
 
-    python tools/scripts/make_walk.py [--out assets/walk]
+    python -m tools.scripts.make_walk [--out assets/walk]
 
 About three minutes. The page's own handlers and jobs do the work; every figure in the walk is from this run.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,21 +18,18 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from tgvig_core.detectors.backbone_weights import BANK  # noqa: E402
-from tgvig_ui.jobs.begin import Asked, begin  # noqa: E402
-from tgvig_ui.jobs.models import Options  # noqa: E402
-from tgvig_ui.jobs.server import Server  # noqa: E402
-from tgvig_ui.launch import make  # noqa: E402
-from tgvig_ui.page import example  # noqa: E402
-from tgvig_ui.parts.generations import set_files, similarity  # noqa: E402
-from tgvig_ui.parts.store import Part, read_json, write_json  # noqa: E402
-from tgvig_ui.steps.inspect import events as inspecting_events  # noqa: E402
-from tgvig_ui.steps.photos import events as normals_events  # noqa: E402
-from tgvig_ui.steps.train import check as checking  # noqa: E402
-from tgvig_ui.steps.train import view as training  # noqa: E402
+from tgvig_core.detectors.backbone_weights import BANK
+from tgvig_ui.jobs.begin import Asked, begin
+from tgvig_ui.jobs.models import Options
+from tgvig_ui.jobs.server import Server
+from tgvig_ui.launch import make
+from tgvig_ui.page import example
+from tgvig_ui.parts.generations import set_files, similarity
+from tgvig_ui.parts.store import Part, read_json, write_json
+from tgvig_ui.steps.inspect import events as inspecting_events
+from tgvig_ui.steps.photos import events as normals_events
+from tgvig_ui.steps.train import check as checking
+from tgvig_ui.steps.train import view as training
 
 ASKED = Asked(images=8, iterations=4)
 TEXTS = ("part.json", "ranking.json", "prompt_map.json", "prompts.csv", "odd/notes.json")
@@ -68,7 +64,11 @@ def walked(server: Server) -> Part:
     part = server.part(id)
     wait(server, part, lambda: server.submit(part, "rank"))
     wait(server, part, lambda: begin(server, part, [part.choices.prompt], ASKED, "generate"))
-    wait(server, part, lambda: training.train(server, id, next(iter(training.ARMS)), 5, ""))
+    wait(
+        server,
+        part,
+        lambda: training.train(server, id, next(iter(training.ARMS)), next(iter(training.DETECTORS)), 5, ""),
+    )
     wait(server, part, lambda: checking.check(server, id, False))
     inspecting_events.sample(server, id)
     wait(server, part, lambda: inspecting_events.go(server, id))

@@ -1,7 +1,7 @@
 """Renders the bundled sample parts (a hex nut, a capsule) with Mitsuba 3, defects and exact masks included.
 
     pip install mitsuba
-    python tools/scripts/render_samples.py --out assets/samples
+    python -m tools.scripts.render_samples --out assets/samples
 
 The default variant compiles with LLVM (16 or newer; DRJIT_LIBLLVM_PATH names the library if it is not found);
 --variant scalar_rgb needs no LLVM and takes about half as long again. Files already there are kept.
@@ -31,7 +31,7 @@ def main():
     options = arguments()
     mitsuba.set_variant(options.variant)
     drjit.set_thread_count(options.threads)
-    from samples import writer
+    from tools.scripts.samples import writer
 
     writer.write_index(options.out)
     for name in [options.part] if options.part else writer.PARTS:

@@ -1,6 +1,6 @@
 """Pictures of the web app for docs/: the five steps with the bundled rendered part, and the last one on a phone.
 
-    python tools/scripts/screenshots.py [--out docs]
+    python -m tools.scripts.screenshots [--out docs]
 
 A server of its own is started; nothing but the bundled part is shown, which is free to publish.
 """
@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.append(str(ROOT / "tests" / "helpers"))  # the app in a process of its own, as the browser tests have it
 
 from browser import App, chromium, open_page, running  # noqa: E402
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import torch
-from anomalib.metrics.aupro import _AUPRO
+from anomalib.metrics import AUPRO
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 from torch import Tensor
 
@@ -49,8 +50,8 @@ def pixel_metrics(maps: Tensor, masks: Tensor) -> dict[str, float | None]:
     """
     if not masks.any() or masks.all():
         return {"pixel_auroc": None, "pixel_ap": None, "pro": None}
-    overlap = _AUPRO(fpr_limit=PRO_LIMIT)
-    overlap.update(maps, masks.to(torch.int64))
+    overlap = AUPRO(["maps", "masks"], fpr_limit=PRO_LIMIT)
+    overlap.update(SimpleNamespace(maps=maps, masks=masks.to(torch.int64)))
     truth, values = masks.flatten().numpy(), maps.flatten().numpy()
     return {
         "pixel_auroc": float(roc_auc_score(truth, values)),

@@ -31,13 +31,13 @@ class Answer(BaseModel):
 
     model_config = {"json_schema_extra": {"examples": [EXAMPLE]}}
 
-    score: float = Field(description="raw score; larger is stranger, without an upper end")
+    score: float = Field(description="raw score; larger is more anomalous, without an upper end")
     display: float = Field(description="the same from 0 to 1: 0.5 is the threshold, 0.05 a typical good part")
     threshold: float = Field(description="the raw score above which a part is called anomalous")
     is_anomalous: bool = Field(description="score > threshold")
     verdict: Literal["good", "anomalous"] = Field(description="the same in a word")
     regions: list[RegionFound] = Field(
-        description="where an anomalous photo is strange, the highest peak first; specks left out"
+        description="anomalous regions of an anomalous photo, the highest peak first; without specks"
     )
     width: int = Field(description="of the photo, px, upright")
     height: int = Field(description="of the photo, px, upright")
@@ -65,7 +65,7 @@ class About(BaseModel):
     version: str = Field(description="of tgvig, when it was exported")
     meaning: str = Field(description="what score, thresholds and verdict mean, in words")
     limits: dict[str, Any] = Field(
-        description="the thresholds, the false alarms wished and expected (null once a person moved the threshold), in words too"
+        description="thresholds, target and expected false-alarm rate (null once a person moved the threshold), in words too"
     )
     detector: dict[str, Any] = Field(description="its name, backbone, layers, frame and settings")
     agreement: dict[str, Any] = Field(description="how far each format's answers are from the original's")

@@ -28,7 +28,7 @@ from tgvig_serve.settings import Settings
 
 Result = TypeVar("Result")
 
-DESCRIPTION = """Send a photo of a part, get a score, a verdict, the regions where it is strange, or a heatmap.
+DESCRIPTION = """Send a photo of a part, get a score, a verdict, its anomalous regions, or a heatmap.
 
 Photos are PNG, JPEG, TIFF, BMP or WebP. They are kept in memory until they are answered, never stored and never logged.
 

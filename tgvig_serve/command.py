@@ -13,7 +13,7 @@ from tgvig_serve.settings import Settings
 
 
 def serve(path: Path, host: str, port: int, settings: Settings, format: str, device: str, threads: int | None) -> None:
-    """Serve a bundle until the process is told to stop.
+    """Serve a bundle until the process is asked to stop.
 
     Raises:
         TgvigError: the bundle cannot be used or the port not be taken.

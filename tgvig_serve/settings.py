@@ -20,7 +20,7 @@ class Settings:
         megabytes: the largest body of a request, in 10⁶ bytes.
         megapixels: the largest photo, in 10⁶ pixels; at most what `photo_files` reads.
         seconds: from the arrival of a request to its answer, upload included.
-        places: inspections that are taken in at once; the next one is told to come later. Bounds memory to about
+        places: inspections that are taken in at once; the next one is asked to come later. Bounds memory to about
             places × megabytes, plus the two photos that are decoded at a time.
         batch: the most photos that are scored in one call.
         token: what requests have to show; None lets everybody in.

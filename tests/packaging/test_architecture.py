@@ -43,6 +43,18 @@ def test_arrows_that_follow_from_others_are_left_away_and_a_circle_is_named():
         draw_rooms.heights(graph | {"c": {"a"}})
 
 
+@pytest.mark.parametrize("file", ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))])
+def test_every_python_file_that_is_named_is_there(file):
+    files = [
+        f"/{path.relative_to(ROOT)}"
+        for top in ("tgvig_*", "tests", "tools")
+        for place in ROOT.glob(top)
+        for path in place.rglob("*.py")
+    ]
+    for name in re.findall(r"(?<![\w./])[\w./]*\w\.py\b", (ROOT / file).read_text(encoding="utf-8")):
+        assert name == "app.py" or any(path.endswith(f"/{name}") for path in files), name
+
+
 def test_the_readme_is_short_and_has_one_picture():
     assert len(README.split()) <= 900
     assert README.count("![") == 1

@@ -60,7 +60,7 @@ class Finding:
 
     Attributes:
         score: raw image score; larger is stranger.
-        display: the same from 0 to 1, 0.5 at the threshold, see display.py.
+        display: the same from 0 to 1, 0.5 at the threshold, see score_scale.py.
         is_anomalous: score > threshold.
         map: S×S float32 raw map in the detector's frame.
     """

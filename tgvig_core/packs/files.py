@@ -1,6 +1,6 @@
 """The files of a model pack: where they lie, how they are fetched, and that each is the file it was before.
 
-The compact VQGAN ships with its sha256 (shipped.py). The publishers' checksums of the other files are used where they are published
+The compact VQGAN has its sha256 (checksums.py). The publishers' checksums of the other files are used where they are published
 (OpenAI's CLIP, through open_clip); elsewhere none is invented: size and keys are checked, the sha256 of the first file
 that was seen is recorded, and from then on enforced.
 """

@@ -1,6 +1,6 @@
 """Synthetic defects with exact masks and a strength: A = M̄⊙I + (1−δ)(M⊙I) + δ(M⊙P) of RealNet (Zhang et al., CVPR 2024).
 
-I is a good photo, M the shape of the defect, P what it looks like (`defect_shapes.py`, `defect_looks.py`), δ its strength.
+I is a good photo, M the shape of the defect, P what it looks like (`shapes.py`, `looks.py`), δ its strength.
 """
 
 from __future__ import annotations

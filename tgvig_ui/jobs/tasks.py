@@ -232,7 +232,7 @@ class Jobs:
             write_json(model / "check.json", check(work, normals, detector, card, thorough=arguments["thorough"]))
 
     def export(self, folder: Path, arguments: dict, watch: Watch) -> None:
-        """The detector as a bundle, see bundling.py."""
+        """The detector as a bundle, see jobs/bundle.py."""
         self.service.pack()
         bundling.make(Part(folder), arguments, watch)
 

@@ -158,7 +158,7 @@ def csv_text(found: Results) -> str:
 
 
 def heatmap_file(found: Results, row: Row) -> Path:
-    """The photo under its map at full size; drawn now where the inspection came without it (ready.py)."""
+    """The photo under its map at full size; drawn now where the inspection came without it (page/example.py)."""
     file = found.folder / "heatmaps" / row.heatmap
     if not file.exists():
         from tgvig_core.inspection.inspector import heatmap

@@ -4,7 +4,7 @@ PARTS/<id>/part.json          what the person chose (Choices)
 PARTS/<id>/owner              the name of who began it, where people log in
 PARTS/<id>/photos/            the photos of good parts
 PARTS/<id>/ranking.json       the ranked prompts, prompts.csv, prompt_map.json
-PARTS/<id>/generations/<k>/   a run of tgvig_core (runs.py): sets, model, inspection
+PARTS/<id>/generations/<k>/   a run of tgvig_core (storage/run_folder.py): sets, model, inspection
 PARTS/<id>/tests/             photos to inspect
 """
 

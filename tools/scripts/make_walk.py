@@ -1,4 +1,4 @@
-"""Make assets/walk: the sample part hex_nut through all five steps with the embedded pack, on one thread (ready.py opens it).
+"""Make assets/walk: the sample part hex_nut through all five steps with the embedded pack (page/example.py opens it).
 
     python -m tools.scripts.make_walk [--out assets/walk]
 

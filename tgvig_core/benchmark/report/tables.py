@@ -137,7 +137,7 @@ def over_any(rows: Iterable[Row], figure: str) -> bool:
 
 
 def averaged(rows: Sequence[Row], figure: str) -> str:
-    """The categories that the arms' means of a figure are of, in words, and those that are left out."""
+    """The categories that the arms' means of a figure are of, in words, and those that are excluded."""
     used = {row.category for row in shared(rows, figure)}
     lost = {row.category for row in rows if row.figure(figure) is not None} - used
     names, others = (", ".join(sorted(some)) for some in (used, lost))

@@ -103,6 +103,8 @@ def serve(
             if "empty port" not in str(error):  # how gradio says that it cannot listen there
                 raise
             raise TgvigError(f"No page can be served at {host}, port {port}: give another --host or --port.") from error
+        except KeyboardInterrupt:
+            pass  # asked to end after the page's first answer and before gradio waits for that: as good an end as later
         finally:
             expired.set()
             server.executor.close()

@@ -19,7 +19,7 @@ from tgvig_ui.jobs.models import Options
 from tgvig_ui.launch import make
 
 ENDPOINTS = ["check", "export", "inspect", "rank", "result", "start", "status"]
-PATIENCE = 600
+PATIENCE = 1200
 
 
 def files(paths) -> list:
@@ -152,7 +152,7 @@ def in_a_thread(coroutine) -> tuple[dict, str]:
     answer: list = []
     thread = threading.Thread(target=lambda: answer.append(asyncio.run(coroutine)))
     thread.start()
-    thread.join(120)
+    thread.join(PATIENCE)
     assert answer, "the MCP server did not answer"
     return answer[0]
 

@@ -70,4 +70,4 @@ class Held:
         self.server.executor.close()
 
     def _wait(self, folder: Path, arguments: dict, watch) -> None:
-        self.go.wait(20)
+        self.go.wait(600)

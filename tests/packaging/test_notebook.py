@@ -46,23 +46,27 @@ def test_it_is_small_valid_and_without_outputs():
     assert not any(cell.outputs or cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
 
 
+@pytest.mark.slow
 def test_the_prompt_is_the_nearest_of_those_that_stay(facts):
     assert facts["prompt"] == facts["kept"][0] and facts["prompt"].startswith("a metal nut with ")
     assert facts["scores"] == sorted(facts["scores"], reverse=True)
     assert facts["d"] == pytest.approx([math.sqrt(2 - 2 * score) for score in facts["scores"]])  # unit rows
 
 
+@pytest.mark.slow
 def test_draws_are_as_wide_as_the_views_and_those_of_eq_2_far_wider(facts):
     assert facts["variance"] < 1e-6
     assert facts["draw"] == pytest.approx(facts["spread"], rel=0.1)  # the mean of 65536 squares
     assert facts["wide"] == pytest.approx(1, rel=0.1) and facts["wide"] > 5 * facts["draw"]
 
 
+@pytest.mark.slow
 def test_the_best_set_is_the_most_similar_one_by_eq_4(facts):
     assert len(facts["similarity"]) == 2 and facts["alpha"] == 1 + facts["similarity"].index(max(facts["similarity"]))
     assert facts["by_hand"] == pytest.approx(max(facts["similarity"]), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_detector_finds_the_rust_and_passes_the_good_nut(facts):
     assert facts["pool"] == 5 and facts["bank"] == [1000, 152]
     assert "from 2 photos" in facts["words"]
@@ -72,6 +76,7 @@ def test_the_detector_finds_the_rust_and_passes_the_good_nut(facts):
         assert (shown > 0.5) == (score > facts["threshold"])
 
 
+@pytest.mark.slow
 def test_the_bundle_scores_like_the_detector_that_it_was_made_of(facts):
     assert facts["limit"] == facts["run"]
     assert facts["bundle"] == pytest.approx(facts["own"], rel=1e-3)

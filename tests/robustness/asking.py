@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlencode, urlsplit
 
-PATIENCE = 120
+PATIENCE = 600
 """Seconds that any answer may take."""
 MOST = 20_000_000
 """Bytes of an answer that are looked at."""

@@ -18,7 +18,7 @@ from tgvig_core.utils.errors import TgvigError
 
 ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """What the environment of the parent has to say."""
-PATIENCE = 240
+PATIENCE = 1200
 """Seconds after which a child hangs."""
 HUNG = -1
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from tgvig_core.storage.run_lock import alone_in
 with alone_in(Path(sys.argv[1])):
     print("holding", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

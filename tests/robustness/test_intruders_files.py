@@ -70,6 +70,7 @@ def test_the_search_lets_the_safe_ways_pass():
     assert risks("torch.load(f, weights_only=True); np.load(f); yaml.safe_load(f); model.eval(); re.compile('x')") == []
 
 
+@pytest.mark.slow
 def test_every_kind_of_file_is_loaded_without_unpickling(bundle, run, tmp_path):
     row = artefacts.without_pickle(bundle, run, tmp_path)
     assert row.held and row.tried == artefacts.LOADED + 3, row.figure

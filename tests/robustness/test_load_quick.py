@@ -13,6 +13,7 @@ from tests.robustness.tally import Tally
 from tests.robustness.visitors import Job, Log, Program, compare_alone, nearest_client, number_of, pattern, patterned
 
 
+@pytest.mark.slow
 def test_programs_and_pages_get_their_own_back_in_the_order_of_their_asking(app, tmp_path):
     own, fair, memory, pictures = load.together(app, tmp_path, programs=3, pages=1, seconds=15)
     assert own.held and own.tried > 6, own.figure
@@ -21,11 +22,13 @@ def test_programs_and_pages_get_their_own_back_in_the_order_of_their_asking(app,
     assert "p95" in pictures.figure  # nor about a busy machine's pages
 
 
+@pytest.mark.slow
 def test_normals_that_are_given_in_one_go_are_learned_from(app, tmp_path):
     row = many.many_normals(app, tmp_path, 8)
     assert row.held, row.figure
 
 
+@pytest.mark.slow
 def test_the_command_inspects_a_folder_of_many_photos(run, tmp_path):
     row = many.many_tests(run, tmp_path, 20)
     assert row.held and row.tried > 20, row.figure
@@ -62,6 +65,7 @@ def test_a_score_that_depends_on_the_other_photos_is_seen(tmp_path):
     assert [trial.split(":")[0] for trial in tally.wrong] == ["a", "c"]
 
 
+@pytest.mark.slow
 def test_the_page_lists_many_parts(browser, tmp_path):
     row = many.many_parts(browser, tmp_path, 30)
     assert row.held, row.figure

@@ -51,7 +51,7 @@ def url(bundle):
         soon(lambda: get(f"{address[0]}/ready").status_code == 200, 120, "readiness")
         yield address[0]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(600) == 0
     finally:
         process.kill()
         process.wait()
@@ -110,6 +110,6 @@ def test_the_identity_is_the_checksum_of_bundle_json(bundle, url):
 def test_what_cannot_be_served_is_one_sentence_and_code_2(bundle, arguments, words):
     given = [str(bundle) if argument == "BUNDLE" else argument for argument in arguments]
     command = [sys.executable, "-m", "tgvig_core", "serve", *given, "--port", "0"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     last = done.stderr.splitlines()[-1]
     assert done.returncode == 2 and last.startswith("tgvig: ") and words in last and "Traceback" not in done.stderr

@@ -82,7 +82,7 @@ def test_a_form_over_the_limit_is_cut_too_and_never_lies_on_disk(server, monkeyp
 
 def test_a_refused_upload_cannot_go_on_for_ever(server, monkeypatch):
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.5)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 600
     with connected(server.url) as client, pytest.raises((BrokenPipeError, ConnectionResetError)):
         client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
         while time.monotonic() < end:
@@ -92,7 +92,7 @@ def test_a_refused_upload_cannot_go_on_for_ever(server, monkeypatch):
 
 def test_headers_that_never_end_are_cut(server, monkeypatch):
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.5)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 600
     with connected(server.url) as silent, connected(server.url) as drop:
         drop.sendall(b"GET /health HTTP/1.1\r\n")
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
@@ -104,9 +104,9 @@ def test_headers_that_never_end_are_cut(server, monkeypatch):
 
 
 def test_a_kept_connection_serves_more_than_one_request(server, monkeypatch):
-    monkeypatch.setattr(connections, "HEADER_SECONDS", 1)
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 3)
     with connected(server.url) as client:  # a client library would connect again, and nobody would see it
-        for pause in (1.5, 0):
+        for pause in (3.5, 0):
             client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
             answer = b""
             while not answer.endswith(b'{"status":"ok"}'):

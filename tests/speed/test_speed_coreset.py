@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from tgvig_core.detectors.coreset import select
@@ -12,6 +13,7 @@ LEAST = 1.6
 """A third of the 4.9 measured: other work on the machine must not fail it."""
 
 
+@pytest.mark.slow
 def test_faster_than_plain_greedy() -> None:
     features = patches(21)
     count = len(features) // 10

@@ -29,6 +29,7 @@ def test_it_is_the_same_computation(pair: Compared) -> None:
     assert pair.difference_of_gradients() < GRADIENTS_EQUAL
 
 
+@pytest.mark.slow
 def test_an_iteration_is_faster(pair: Compared) -> None:
     """2.5 times as fast with 3 images of 3 views and one step; both take the same."""
     ours, theirs = alternately(pair.iteration, pair.theirs.iteration, 2)

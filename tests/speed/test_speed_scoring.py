@@ -11,6 +11,7 @@ from tgvig_core.photos.images import read_normals
 from tools.benchmarks.row import Row, alternately
 
 
+@pytest.mark.slow
 def test_scoring_takes_less_time_than_anomalibs_forward():
     images = read_normals(normals("bottle", 3)).tensor(256)
     detector = PatchCore(EFFICIENTNET_LITE0, settings=PatchCoreSettings(coreset_least=2000, coreset_ratio=0.5))

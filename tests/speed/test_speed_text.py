@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 import torch
 
 from tgvig_core.models.encoders.image_text import ConseEncoder
@@ -17,6 +18,7 @@ def some_prompts(count: int) -> list[str]:
     return [f"a metal nut with {word}" for word in random.Random(0).sample(words, count)]
 
 
+@pytest.mark.slow
 def test_batches_stay_ahead_of_one_by_one():
     encoder, texts = ConseEncoder(), some_prompts(64)
     few = texts[:12]

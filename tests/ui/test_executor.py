@@ -12,7 +12,7 @@ from tgvig_core.utils.memory import in_parts
 from tgvig_ui.jobs.queue import Executor
 from tgvig_ui.parts.store import Store
 
-PATIENCE = 20
+PATIENCE = 600
 
 
 class Jobs:
@@ -119,7 +119,7 @@ def test_a_running_job_tells_its_step_and_time(executor, parts):
     executor.submit(part.folder, "wait")
     until(lambda: executor.status(part.folder).step == "Waiting")
     status = executor.status(part.folder)
-    assert (status.done, status.total, status.busy) == (1, 4, True) and 0 < status.seconds < PATIENCE
+    assert (status.done, status.total, status.busy) == (1, 4, True) and status.seconds > 0
 
 
 def test_a_part_without_a_job_has_no_status_and_stop_does_nothing(executor, parts):
@@ -172,7 +172,9 @@ def test_finish_lets_the_running_iteration_end_and_the_plan_is_gone_with_it(exec
 
 def test_a_plan_is_told_while_it_is_one_and_finish_is_offered_once(executor, jobs, parts, monkeypatch):
     part, ended = parts.new(), threading.Event()
-    monkeypatch.setitem(executor.work, "wait", lambda *given: (setattr(given[2], "iterating", True), ended.wait(20)))
+    monkeypatch.setitem(
+        executor.work, "wait", lambda *given: (setattr(given[2], "iterating", True), ended.wait(PATIENCE))
+    )
     executor.submit(part.folder, "wait")
     until(lambda: executor.status(part.folder).iterating)
     executor.stop(part.folder, finish=True)

@@ -33,7 +33,7 @@ def go():
 
 @pytest.fixture
 def executor(go):
-    made = Executor({"wait": lambda folder, arguments, watch: go.wait(60)})
+    made = Executor({"wait": lambda folder, arguments, watch: go.wait(600)})
     yield made
     go.set()
     made.close()

@@ -20,7 +20,7 @@ from pathlib import Path
 from tgvig_ui.single_server import alone
 with alone(Path(sys.argv[1])):
     print("holding", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

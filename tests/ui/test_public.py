@@ -131,7 +131,7 @@ def test_a_part_that_takes_too_much_of_the_disk_begins_nothing_more(held, tmp_pa
 
 @pytest.fixture
 def executor(tmp_path):
-    stops = SimpleNamespace(wait=lambda folder, arguments, watch: watch.stop.wait(20))
+    stops = SimpleNamespace(wait=lambda folder, arguments, watch: watch.stop.wait(600))
     made = Executor({"wait": stops.wait}, LIMITS)
     yield made
     made.close()

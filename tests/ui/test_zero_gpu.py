@@ -33,7 +33,7 @@ from tgvig_ui.launch import make
 from tgvig_ui.page import assemble
 from tgvig_ui.parts.generations import similarity
 
-PATIENCE = 60
+PATIENCE = 600
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def test_an_iteration_of_another_process_is_gone_on_with_here_and_gives_the_same
     begin(server, part, ["a bottle"], Asked(images=2, iterations=2), "generate")
     event = threading.Thread(target=server.lend, args=(part.id,), name="event")
     event.start()
-    soon(lambda: not server.busy(part), 300, "the end of the generation")
+    soon(lambda: not server.busy(part), 1200, "the end of the generation")
     event.join(PATIENCE)
     assert not event.is_alive()
     status = server.status(part)
@@ -251,7 +251,7 @@ def test_an_iteration_of_another_process_is_gone_on_with_here_and_gives_the_same
 
     monkeypatch.setattr(zero_gpu, "PATIENCE", 0.0)
     begin(server, part, ["a bottle"], Asked(images=2, iterations=1), "generate")  # nobody lends: it is made here
-    soon(lambda: not server.busy(part), 300, "the end of the generation")
+    soon(lambda: not server.busy(part), 1200, "the end of the generation")
     assert similarity(part, 2) == pytest.approx(similarity(part, 1)[:1], abs=1e-6)
     assert json.loads((part.folder / "job.json").read_text())["message"] == f"{NOBODY} {SLOWER}"
 

@@ -345,6 +345,7 @@ def test_a_stopped_export_leaves_nothing(run, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_writing_the_formats_leaves_nothing_for_their_makers(run, tmp_path):
     """Both libraries queue facts about the machine in the home folder, unless they are kept from it."""
     home = tmp_path / "home"
@@ -360,7 +361,7 @@ import onnxruntime, openvino
         "MPLCONFIGDIR": str(tmp_path / "mpl"),
         "XDG_CACHE_HOME": str(tmp_path),
     }
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, env=environment, check=True, timeout=300)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, env=environment, check=True, timeout=1200)
     assert (tmp_path / "made.zip").is_file()
     told = [path for path in home.rglob("*") if "intel" in path.parts or "Microsoft" in path.parts]
     assert told == [] and not (tmp_path / "Microsoft").exists()
@@ -401,7 +402,7 @@ def test_inspecting_with_an_exported_model_needs_no_torch(format, bundle, tmp_pa
     home = tmp_path / "home"
     home.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", BLOCKED, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, timeout=300,
+        [sys.executable, "-c", BLOCKED, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, timeout=1200,
         env=os.environ | {"HOME": str(home), "MPLCONFIGDIR": str(tmp_path / "mpl")},
     )  # fmt: skip
     assert done.returncode == 1, done.stderr

@@ -18,7 +18,7 @@ from photos import category, normals
 from tgvig_core.cli.main import main
 
 
-def tgvig(*arguments: object, timeout: int = 300, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
+def tgvig(*arguments: object, timeout: int = 1200, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "tgvig_core", *map(str, arguments)]
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, env=os.environ | (env or {})
@@ -106,7 +106,7 @@ def test_the_command_in_a_bundle_makes_the_same_detector_again(trained, tmp_path
     assert code == 0, err
     arguments = shlex.split(json.loads(out)["command"])[1:]
     command = [sys.executable, "-m", "tgvig_core", *arguments, "--quiet"]
-    done = subprocess.run(command, cwd=made, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=made, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr
     cards = [json.loads((run / "model" / "model.json").read_text()) for run in (trained, made / "run")]
     assert cards[0]["sha256"] == cards[1]["sha256"] and cards[0]["calibration"] == cards[1]["calibration"]
@@ -149,22 +149,22 @@ def test_bad_input_is_one_sentence_with_exit_code_2(tmp_path, here, arguments, w
 
 def test_ctrl_c_leaves_a_run_that_resume_finishes(tmp_path):
     out = tmp_path / "run"
-    arguments = ["run", *normals("bottle", 1), "--object", "bottle", "--out", out, "--pack", "embedded", "--images", 2,
-                 "--iterations", 3, "--quiet"]  # fmt: skip
+    arguments = ["run", *normals("bottle", 1), "--object", "bottle", "--out", out, "--pack", "embedded", "--images", 1,
+                 "--iterations", 2, "--quiet"]  # fmt: skip
     process = subprocess.Popen([sys.executable, "-m", "tgvig_core", *map(str, arguments)], cwd=ROOT,
                                stderr=subprocess.PIPE, text=True)  # fmt: skip
     journal = out / "journal.jsonl"
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 1200
     while not (journal.exists() and '"iteration"' in journal.read_text()):
         assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGINT)
-    said = process.communicate(timeout=120)[1]
+    said = process.communicate(timeout=1200)[1]
     assert process.returncode == 130 and f"tgvig run --resume --out {out}" in said
     assert not (out / "result.json").exists()
     done = tgvig("run", "--resume", "--out", out, "--json")
     assert done.returncode == 0, done.stderr
-    assert len(json.loads(done.stdout)["similarity"]) == 3
+    assert len(json.loads(done.stdout)["similarity"]) == 2
 
 
 def test_doctor_finds_the_embedded_pack_ready(here):
@@ -184,15 +184,24 @@ def test_prompts_ranks_the_nut_of_the_hex_nut_sample(here):
     assert {"nut.n.01", "nut.n.03"} <= {row["sense"]["synset"] for row in found["senses"]}
 
 
-def test_help_answers_quickly():
-    start = time.perf_counter()
-    done = tgvig("--help")
-    assert done.returncode == 0 and "inspect" in done.stdout
-    assert time.perf_counter() - start < 5  # far above the usual third of a second: only catches heavy imports
+HELP = """
+import sys
+from tgvig_core.cli.main import main
+sys.argv = ["tgvig", "--help"]
+try:
+    main()
+finally:
+    print(sorted({"torch", "gradio", "anomalib", "nltk", "transformers"} & set(sys.modules)))
+"""
+
+
+def test_help_loads_nothing_that_takes_seconds():
+    done = subprocess.run([sys.executable, "-c", HELP], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "inspect" in done.stdout and done.stdout.endswith("[]\n"), done
 
 
 def test_the_docs_commands_run(tmp_path, here, monkeypatch):
-    """Every tgvig command of the quick start, in its order, with fewer images so that it takes seconds."""
+    """Every tgvig command of the quick start, in its order, with fewer photos and images so that it takes seconds."""
     text = (ROOT / "docs" / "quick_start.md").read_text()
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
@@ -200,10 +209,12 @@ def test_the_docs_commands_run(tmp_path, here, monkeypatch):
     assert {line.split()[1] for line in commands} == {
         "doctor", "prompts", "run", "check", "inspect", "export", "serve", "benchmark",
     }  # fmt: skip
-    shutil.copytree(ROOT / "assets", tmp_path / "assets")
+    shutil.copytree(ROOT / "assets" / "samples", tmp_path / "assets" / "samples")
+    for photo in (tmp_path / "assets" / "samples").rglob("test/*/00[2-9].jpg"):
+        photo.unlink()  # two of each kind
     monkeypatch.chdir(tmp_path)
     for line in (line for line in commands if not line.startswith("tgvig serve")):  # it never ends: test_serving_bundle
-        line = re.sub(r"--(images|iterations) \d+", r"--\1 2", line.split("#")[0])
+        line = re.sub(r"--iterations \d+", "--iterations 1", re.sub(r"--images \d+", "--images 2", line.split("#")[0]))
         arguments = shlex.split(line)[1:]
         code, _, err = here(*arguments)
         assert code in ((0, 1) if arguments[0] == "inspect" else (0,)), f"{line}: {err}"

@@ -94,13 +94,13 @@ def watching(bundle: Path, inbox: Path, out: Path, wanted: int) -> tuple[list[di
     """Run the command until scores.jsonl has so many lines, end it with Ctrl-C: the rows and the exit code."""
     command = [sys.executable, "-m", "tgvig_core", "inspect", bundle, inbox, "--watch", "--out", out]
     process = subprocess.Popen([str(part) for part in command], cwd=ROOT, stdout=subprocess.DEVNULL)
-    lines, until = out / "scores.jsonl", time.monotonic() + 120
+    lines, until = out / "scores.jsonl", time.monotonic() + 1200
     while time.monotonic() < until and not (lines.exists() and lines.read_text().count("\n") >= wanted):
         assert process.poll() is None, "it ended by itself"
         time.sleep(0.1)
     time.sleep(1.5)  # two more looks: nothing comes twice
     process.send_signal(signal.SIGINT)
-    code = process.wait(timeout=60)
+    code = process.wait(timeout=600)
     return list(lines_of(out)), code
 
 

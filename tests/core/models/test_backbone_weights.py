@@ -39,7 +39,9 @@ def outputs(chosen: Backbone, images: torch.Tensor) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize(
     "name",
     [
-        "convnext_atto", "densenet121", "resnetv2_50",  # modules taken out of their Sequential
+        pytest.param("convnext_atto", marks=pytest.mark.slow),
+        pytest.param("densenet121", marks=pytest.mark.slow),
+        "resnetv2_50",  # as those: modules taken out of their Sequential
         "xception41",  # "body", with hooks
         "efficientnet_lite0", "resnet18.tv_in1k", "mobilenetv3_small_050", "regnety_002",  # names as in the file
     ],

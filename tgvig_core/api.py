@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tgvig_core.bundles.export import FORMATS, Wishes, export
 from tgvig_core.generation.integrator import IntegratorSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.settings import GeneratorSettings
 from tgvig_core.photos.images import expand_inputs
 from tgvig_core.runs import pipeline
 from tgvig_core.runs.settings import RunSettings

@@ -41,7 +41,7 @@ def rank(server: Server, photos: list[gr.FileData], object_name: str) -> str:
         The part's id, which the other endpoints take.
     """
     from tgvig_core.photos.images import read_normals
-    from tgvig_core.prompting.vocabulary import clean_name
+    from tgvig_core.prompting.names import clean_name
 
     paths, name = _files(server, photos), clean_name(object_name)
     check_given(server, None, paths)

@@ -14,6 +14,7 @@ import gradio as gr
 import typer
 from starlette.middleware import Middleware
 
+from tgvig_core.packs.registry import choices
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.folders import ASSETS, cache_dir
 from tgvig_ui.jobs import expiry, zero_gpu
@@ -45,7 +46,7 @@ def serve(
     port: Annotated[int, typer.Option(envvar="GRADIO_SERVER_PORT", help="port")] = 7860,
     runs: Annotated[Path | None, typer.Option(help="where parts and their runs are kept")] = None,
     models_dir: Annotated[Path | None, typer.Option(help="folder with model files brought by hand")] = None,
-    pack: Annotated[str, typer.Option(envvar="TGVIG_PACK", help="models: auto, embedded, paper or strong")] = "auto",
+    pack: Annotated[str, typer.Option(envvar="TGVIG_PACK", help=f"models: {', '.join(choices())}")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     auth: Annotated[
         list[str] | None,

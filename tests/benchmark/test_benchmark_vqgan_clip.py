@@ -10,7 +10,7 @@ import torch
 from small import ColourEncoder, photo_tensor, seeded, tiny_vqgan
 
 from tgvig_core.benchmark.vqgan_clip import VqganClipSettings, great_circle, vqgan_clip
-from tgvig_core.models.encoders.image_text import ConseEncoder
+from tgvig_core.models.encoders.conse import ConseEncoder
 from tgvig_core.packs.registry import PACKS, load_generator
 from tgvig_core.utils.errors import Stopped
 from tgvig_core.utils.progress import RunContext

@@ -8,6 +8,8 @@ import torch
 from photos import normals
 from torch import Tensor
 
+from tgvig_core.generation.settings import GeneratorSettings
+from tgvig_core.generation.vqgan import VqganGenerator
 from tgvig_core.models.vqgan import Vqgan, VqganConfig
 from tgvig_core.photos.images import read_normals
 from tgvig_core.utils.progress import QUIET, RunContext
@@ -28,6 +30,13 @@ def tiny_vqgan(seed: int = 0, config: VqganConfig = TINY) -> Vqgan:
 def photo_tensor(name: str, count: int, size: int) -> Tensor:
     """The first good photos of a category, count×3×size×size in [-1, 1]."""
     return read_normals(normals(name, count)).tensor(size)
+
+
+def drawn(
+    model: Vqgan, normals: Tensor, settings: GeneratorSettings, rng: torch.Generator, ctx: RunContext = QUIET
+) -> Tensor:
+    """A set of a VQGAN, M×3×S×S in [-1, 1]."""
+    return VqganGenerator(model, settings).sample(normals, settings.images, rng, ctx)
 
 
 def seeded(seed: int = 0) -> torch.Generator:

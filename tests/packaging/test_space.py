@@ -87,9 +87,13 @@ def test_its_gradio_is_one_that_the_requirements_allow_and_the_tests_run_on():
 
 
 def test_its_models_are_those_that_the_packs_fetch_from_the_hub():
-    clips = [get_pretrained_cfg(*pack.clip)["hf_hub"].strip("/") for pack in registry.PACKS.values() if pack.clip]
+    clips = [
+        get_pretrained_cfg(*pack.encoder_model)["hf_hub"].strip("/")
+        for pack in registry.PACKS.values()
+        if pack.encoder == "clip"
+    ]
     backbones = [
-        f"timm/{pack.backbone_name}" for pack in registry.PACKS.values() if pack.backbone.source.startswith("hub")
+        f"timm/{pack.backbone}" for pack in registry.PACKS.values() if pack.backbone_file.source.startswith("hub")
     ]
     assert set(front_matter()["models"]) == {*clips, *backbones}
 

@@ -257,7 +257,7 @@ state.folder.mkdir()
 state.save_state({"step": 3, "model": {"weight": torch.ones(2)}, "rows": [1.5, "a"]})
 assert state.load_state()["step"] == 3
 said("run state")
-checkpoints.load_vqgan(packs.local_file(packs.PACKS["embedded"].generator, None))
+checkpoints.load_vqgan(packs.local_file(packs.PACKS["embedded"].generator_file, None))
 said("assets vqgan")
 efficientnet.load_efficientnet_lite0()
 said("package efficientnet")

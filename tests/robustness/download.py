@@ -16,10 +16,10 @@ from unittest import mock
 
 from tests.robustness.breaking import Breaking, breaking
 from tests.robustness.row import Row
-from tgvig_core.models.checkpoints import sha256
 from tgvig_core.packs import files
 from tgvig_core.packs.files import PackFile, fetch
 from tgvig_core.utils import downloads
+from tgvig_core.utils.checksums import sha256
 from tgvig_core.utils.errors import TgvigError
 
 SEED = 8
@@ -171,7 +171,7 @@ HUB_CLIENT = """
 import sys
 from pathlib import Path
 from tgvig_core.utils.errors import TgvigError
-from tgvig_core.models.checkpoints import sha256
+from tgvig_core.utils.checksums import sha256
 from tgvig_core.packs.files import fetch
 from tgvig_core.packs.registry import PACKS
 try:

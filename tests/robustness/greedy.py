@@ -13,7 +13,7 @@ from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.diagnosis import outlier_photos
 from tgvig_core.fitting.calibration import calibrate
 from tgvig_core.fitting.pools import real
-from tgvig_core.generation.latent_sampling import sources
+from tgvig_core.generation.base import sources
 from tgvig_core.photos.views import ViewPolicy
 
 PATCHES = 64

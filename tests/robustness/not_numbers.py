@@ -25,12 +25,12 @@ from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.diagnosis.outlier_photos import left_out_maps
 from tgvig_core.fitting.calibration import HeldOut, limits
 from tgvig_core.generation.best_set import best_iteration
-from tgvig_core.generation.fine_tuning import UpdateSettings
 from tgvig_core.generation.integrator import Integrator, IntegratorSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
+from tgvig_core.generation.vqgan import VqganGenerator
 from tgvig_core.inspection.inspector import Inspector, Limits
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
-from tgvig_core.models.encoders.image_text import _numbers
+from tgvig_core.models.encoders.base import numbers
 from tgvig_core.models.vqgan import Vqgan, VqganConfig
 from tgvig_core.prompting.ranking import mean_embedding
 from tgvig_core.storage.run_folder import Run
@@ -71,7 +71,7 @@ def injections(folder: Path) -> dict[str, dict[str, Callable[[float], object]]]:
         },
         "embeddings": {
             "images": lambda bad: mean_embedding(spoiled(torch.eye(3), bad)),
-            "encoder": lambda bad: _numbers(spoiled(torch.eye(3), bad)),
+            "encoder": lambda bad: numbers(spoiled(torch.eye(3), bad)),
             "text": lambda bad: looped(Fixed(text=bad)),
         },
         "the similarity curve": {
@@ -208,7 +208,8 @@ def looped(encoder: Fixed, spoil: float | None = None) -> None:
     if spoil is not None:
         model.decoder.conv_out.bias.data[0] = spoil
     settings = IntegratorSettings(1, update=UpdateSettings(steps=0))
-    loop = Integrator(model, encoder, noise(1, 32), "a nut", GeneratorSettings(images=1, views=2), settings, 0)
+    made = VqganGenerator(model, GeneratorSettings(images=1, views=2), settings.update)
+    loop = Integrator(made, encoder, noise(1, 32), "a nut", settings, 0)
     next(loop.iterations())
 
 

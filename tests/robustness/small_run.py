@@ -12,9 +12,8 @@ from pathlib import Path
 import torch
 
 from tests.helpers.paths import NUT
-from tgvig_core.generation.fine_tuning import UpdateSettings
 from tgvig_core.generation.integrator import IntegratorSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
 from tgvig_core.packs import registry
 from tgvig_core.runs import pipeline
 from tgvig_core.runs.settings import RunSettings

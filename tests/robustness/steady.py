@@ -15,9 +15,9 @@ from tgvig_core.detectors import patchcore
 from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.generation import latent_sampling
-from tgvig_core.generation.latent_sampling import GeneratorSettings
-from tgvig_core.models.encoders import image_text
-from tgvig_core.models.encoders.image_text import ImageTextEncoder
+from tgvig_core.generation.settings import GeneratorSettings
+from tgvig_core.models.encoders import base as encoders
+from tgvig_core.models.encoders.base import ImageTextEncoder
 from tgvig_core.models.vqgan import Vqgan
 
 APART = 1e-4
@@ -42,8 +42,8 @@ def rows(encoder: ImageTextEncoder | None, model: Vqgan) -> Iterator[Row]:
         "generated images": (latent_sampling, "DECODE_BATCH", lambda: drawn(model)),
     }
     if encoder is not None:
-        works["text embeddings"] = (image_text, "TEXT_BATCH", lambda: encoder.encode_texts(TEXTS))
-        works["image embeddings"] = (image_text, "IMAGE_BATCH", lambda: encoder.encode_images(noise(5)))
+        works["text embeddings"] = (encoders, "TEXT_BATCH", lambda: encoder.encode_texts(TEXTS))
+        works["image embeddings"] = (encoders, "IMAGE_BATCH", lambda: encoder.encode_images(noise(5)))
     for what, (module, name, work) in works.items():
         usual = work()
         yield _row(
@@ -70,7 +70,7 @@ def _remembered(scored: PatchCore) -> Row:
 def drawn(model: Vqgan) -> Tensor:
     """Five images of one normal, from one seed."""
     settings = GeneratorSettings(images=5, views=2)
-    return latent_sampling.generate(model, noise(1), settings, torch.Generator().manual_seed(0))
+    return latent_sampling.generate(model, noise(1), settings.images, settings, torch.Generator().manual_seed(0))
 
 
 def at_once(module: object, name: str, count: int, work: Work) -> Tensor:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from tgvig_core.generation.fine_tuning import UpdateSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
 from tgvig_core.packs.registry import PACKS
 from tools.benchmarks.integrator import GRADIENTS_EQUAL, IMAGES_EQUAL, Compared
 from tools.benchmarks.row import alternately

@@ -7,14 +7,14 @@ import random
 import pytest
 import torch
 
-from tgvig_core.models.encoders.image_text import ConseEncoder
-from tgvig_core.prompting.vocabulary import vocabulary
+from tgvig_core.models.encoders.conse import ConseEncoder
+from tgvig_core.prompting.vocabulary import all_words
 from tools.benchmarks.row import alternately
 from tools.benchmarks.text import one_by_one
 
 
 def some_prompts(count: int) -> list[str]:
-    words = sorted(word.text for word in vocabulary("wordnet", None))
+    words = sorted(word.text for word in all_words("wordnet", None))
     return [f"a metal nut with {word}" for word in random.Random(0).sample(words, count)]
 
 

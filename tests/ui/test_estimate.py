@@ -5,8 +5,7 @@ import threading
 import pytest
 from made_generations import Held, photo
 
-from tgvig_core.generation.fine_tuning import UpdateSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
 from tgvig_core.packs.registry import PACKS
 from tgvig_core.runs import estimates
 from tgvig_core.runs.estimates import Speed, known_speed, rough_speed

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tgvig_core.cli.console import _plain_console
 from tgvig_core.inspection.inspector import Finding, Limits, Verdict, heatmap_names
 from tgvig_core.inspection.verdict_log import opened
-from tgvig_core.prompting.vocabulary import MAX_NAME, MAX_PROMPT, clean_name, clean_prompt
+from tgvig_core.prompting.names import MAX_NAME, MAX_PROMPT, clean_name, clean_prompt
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.utils.csv_safe import guarded, plain
 from tgvig_core.utils.errors import TgvigError, one_line

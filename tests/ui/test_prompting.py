@@ -6,7 +6,8 @@ import torch
 from made_generations import photo
 
 from tgvig_core.prompting.ranking import RankedPrompts, rank_prompts
-from tgvig_core.prompting.vocabulary import senses, vocabulary
+from tgvig_core.prompting.senses import senses
+from tgvig_core.prompting.vocabulary import all_words
 from tgvig_core.runs.steps.prompt import Choice
 from tgvig_core.utils.progress import QUIET
 from tgvig_ui.parts.ranking import ranking_of
@@ -56,7 +57,7 @@ def test_a_words_own_place_is_shown_and_an_earlier_ranking_shows_none():
 
 def ranking(tmp_path, given=()) -> dict:
     lookup, encoder = senses("bottle"), Encoder()
-    words = vocabulary("relations", lookup.senses[0], (), given)
+    words = all_words("relations", lookup.senses[0], (), given)
     ranked: RankedPrompts = rank_prompts("bottle", words, torch.eye(2)[:1], encoder, "robust", tmp_path / "texts")
     return ranking_of(Choice(lookup, (), lookup.senses[0].synset, ranked), "bottle", encoder, torch.eye(2)[:1])
 

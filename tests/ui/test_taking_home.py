@@ -20,7 +20,7 @@ from tgvig_ui.parts.store import read_json, write_json
 from tgvig_ui.steps.inspect.events import learn
 from tgvig_ui.steps.train import bundle as taking_home
 
-EMBEDDED = PACKS["embedded"].backbone_name
+EMBEDDED = PACKS["embedded"].backbone
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tgvig_core.utils.registry import Registry
 
 if TYPE_CHECKING:
-    from tgvig_core.generation.latent_sampling import GeneratorSettings
+    from tgvig_core.generation.settings import GeneratorSettings
 
 COPIES = (1, 10, 20, 30, 50, 100)
 """N generated images of the paper's Table 3."""
@@ -53,7 +53,7 @@ class Recipe:
         Args:
             images: M of every arm that does not vary it.
         """
-        from tgvig_core.generation.latent_sampling import GeneratorSettings
+        from tgvig_core.generation.settings import GeneratorSettings
 
         return GeneratorSettings(images=self.images or images, anchor=self.anchor, variance=self.variance)
 

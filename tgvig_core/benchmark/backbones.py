@@ -34,7 +34,7 @@ def backbone_of(name: str, models_dir: Path | None = None, ctx: RunContext = QUI
     if file:
         return Backbone(model, last_layers(model), Path(file).expanduser())
     for pack in PACKS.values():
-        if pack.backbone_name == name:
+        if pack.backbone == name:
             return load_backbone(pack, models_dir, ctx)
     layers = last_layers(name)
     if f"{name}.safetensors" == WIDE_RESNET.name:

@@ -20,8 +20,8 @@ from tgvig_core.benchmark.vqgan_clip import VqganClipSettings, vqgan_clip
 from tgvig_core.fitting import pools
 from tgvig_core.generation.best_set import best_iteration
 from tgvig_core.generation.integrator import Integrator, IntegratorSettings, set_similarity
-from tgvig_core.generation.latent_sampling import GeneratorSettings
 from tgvig_core.generation.set_quality import quality
+from tgvig_core.generation.settings import GeneratorSettings
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import to_pixels, to_tensor
 from tgvig_core.runs.settings import RunSettings
@@ -139,8 +139,9 @@ class Generated:
             costs, looping = Costs(), IntegratorSettings(self.plan.iterations)
             prompt = self._prompt("best")  # which one is asked does not change what is generated
             with costs.step("generate"):
-                model = registry.load_generator(self.pack, self.folder, self.normals.device.type, self.ctx)
-                integrator = Integrator(model, self.encoder, self.normals, prompt, generating, looping, self.seed)
+                network = registry.load_generator(self.pack, self.folder, self.normals.device.type, self.ctx)
+                made = registry.generator_of(self.pack, network, generating, looping.update)
+                integrator = Integrator(made, self.encoder, self.normals, prompt, looping, self.seed)
                 sets = [iteration.images for iteration in integrator.iterations(self.ctx)]
             # again, as the integrator's own z_v are means and other prompts may ask: told of no arm, the method needs none
             embeddings = tuple(self.encoder.encode_images(images) for images in sets)

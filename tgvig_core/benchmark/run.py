@@ -120,7 +120,7 @@ def _fetch_models(plan: Plan, ctx: RunContext) -> None:
     if any(arm.get(name).asks_words for name in plan.arms):
         with contextlib.suppress(TgvigError):
             pack, _ = registry.choose(plan.pack, folder)
-            fetch(pack.generator, folder, ctx)
+            fetch(pack.generator_file, folder, ctx)
             registry.load_encoder(pack, folder)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tgvig_core.models.encoders.image_text import ImageTextEncoder
+from tgvig_core.models.encoders.base import ImageTextEncoder
 from tgvig_core.models.vqgan import Vqgan
 from tgvig_core.utils.progress import QUIET, RunContext
 

@@ -142,8 +142,8 @@ def command(settings: RunSettings, training_set: TrainingSet, false_alarm: float
 def licences(pack: str, backbone: str) -> list[dict[str, str]]:
     """Of what the detector is made of, and of what its training images were made with."""
     chosen = registry.PACKS[pack]
-    own = next(one for one in registry.PACKS.values() if one.backbone_name == backbone)
-    files = {file.name: file for file in (own.backbone, *chosen.files)}
+    own = registry.of_backbone(backbone)
+    files = {file.name: file for file in (own.backbone_file, *chosen.files)}
     rows = [{"what": file.what, "licence": file.licence, "source": file.source} for file in files.values()]
     return [
         {"what": f"tgvig {metadata.version('tgvig')}", "licence": "Apache-2.0", "source": "this project"},

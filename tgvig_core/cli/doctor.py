@@ -8,16 +8,13 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from tgvig_core.packs import registry
+from tgvig_core.packs.files import package_version
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.folders import ASSETS, cache_dir
-
-if TYPE_CHECKING:
-    from tgvig_core.packs import registry
 
 LIBRARIES = ("torch", "torchvision", "anomalib", "timm", "open_clip_torch", "taming-transformers-rom1504", "nltk",
              "transformers", "pillow")  # fmt: skip
@@ -32,7 +29,7 @@ INSTALL = "make setup" if (ASSETS.parent / "Makefile").is_file() else 'pip insta
 def examine(models_dir: Path | None = None) -> dict:
     """All findings as plain values. `ready` is True where the embedded pack can run; `inspects` names the formats of bundles
     that can be inspected here."""
-    libraries = {name: _version(name) for name in LIBRARIES}
+    libraries = {name: package_version(name) for name in LIBRARIES}
     found = {
         "python": platform.python_version(), "libraries": libraries, "cache": str(cache_dir()),
         "free_gb": round(shutil.disk_usage(Path.cwd()).free / 1e9, 1),
@@ -41,21 +38,12 @@ def examine(models_dir: Path | None = None) -> dict:
     if not all(libraries.values()):
         device = {"name": "cpu", "cores": len(os.sched_getaffinity(0))}
         return found | {"device": device, "corpora": {}, "packs": {}, "auto": None, "ready": False}
-    from tgvig_core.packs import registry
-
     corpora = {"wordnet": _corpus("ensure_wordnet"), "words": _corpus("ensure_words")}
     packs = {name: _pack(pack, models_dir) for name, pack in registry.PACKS.items()}
     ready = corpora["wordnet"]["here"] and all(file["here"] for file in packs["embedded"]["files"])
     chosen, reason = registry.choose("auto", models_dir)
     auto = {"pack": chosen.name, "reason": reason}
     return found | {"device": _device(), "corpora": corpora, "packs": packs, "auto": auto, "ready": ready}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _device() -> dict:
@@ -88,19 +76,7 @@ def _pack(pack: registry.Pack, models_dir: Path | None) -> dict:
             "megabytes": file.megabytes,
         }
         try:
-            rows.append(row | {"here": _is_here(pack, file, models_dir)})
+            rows.append(row | {"here": registry.is_here(pack, file, models_dir)})
         except TgvigError as error:
             rows.append(row | {"here": False, "problem": str(error)})
     return {"title": pack.title, "files": rows}
-
-
-def _is_here(pack: registry.Pack, file: registry.PackFile, models_dir: Path | None) -> bool:
-    from tgvig_core.packs import registry
-
-    if file.source.startswith("package "):
-        return _version(file.source.removeprefix("package ")) is not None
-    if file is pack.clip_file and pack.clip:
-        from tgvig_core.models.encoders.clip_weights import cached_weights
-
-        return bool(registry.local_file(file, models_dir) or cached_weights(*pack.clip))
-    return registry.local_file(file, models_dir) is not None

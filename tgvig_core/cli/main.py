@@ -18,6 +18,8 @@ import typer
 from tgvig_core.cli import line_commands
 from tgvig_core.cli.commands import benchmark as benchmarking
 from tgvig_core.cli.console import running, show_check, show_doctor, show_prompts, show_result
+from tgvig_core.packs.registry import choices
+from tgvig_core.prompting.registry import outlier_rule, vocabulary
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.memory import is_short, too_short
@@ -34,10 +36,10 @@ MaybeName = Annotated[str | None, typer.Option("--object", help='what the part i
 SenseOption = Annotated[
     str | None, typer.Option("--sense", help="WordNet sense, e.g. bottle.n.01; left out: the best by the image")
 ]
-Vocabulary = Annotated[str, typer.Option(help="where the words come from: relations, wordnet or words")]
+Vocabulary = Annotated[str, typer.Option(help=f"where the words come from: {', '.join(vocabulary.names())}")]
 Words = Annotated[str, typer.Option(help="your own words for the part, separated by commas")]
-Rule = Annotated[str, typer.Option(help="outlier rule of Eq. 1: robust or paper")]
-PackOption = Annotated[str, typer.Option("--pack", help="models: auto, embedded, paper or strong")]
+Rule = Annotated[str, typer.Option(help=f"outlier rule of Eq. 1: {', '.join(outlier_rule.names())}")]
+PackOption = Annotated[str, typer.Option("--pack", help=f"models: {', '.join(choices())}")]
 ModelsDir = Annotated[Path | None, typer.Option(help="folder with model files brought by hand (or TGVIG_MODELS_DIR)")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output, nothing else there")]
@@ -105,7 +107,7 @@ def run(
 ) -> None:  # fmt: skip
     """The whole method: photos to prompts, generated images, a detector, scores and heatmaps."""
     from tgvig_core.generation.integrator import IntegratorSettings
-    from tgvig_core.generation.latent_sampling import GeneratorSettings
+    from tgvig_core.generation.settings import GeneratorSettings
     from tgvig_core.photos.images import expand_inputs
     from tgvig_core.photos.views import ViewPolicy
     from tgvig_core.runs import pipeline

@@ -21,6 +21,7 @@ from tgvig_core.diagnosis.results import Detectability, KindCurve, Share
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.synthetic.defects import KINDS, Defect, UnseenError, make_defect
 from tgvig_core.synthetic.foreground import part_mask
+from tgvig_core.synthetic.registry import is_line
 from tgvig_core.utils.progress import QUIET, RunContext
 
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -130,7 +131,7 @@ def _searches(photos: Sequence[_Photo], side: int, seed: int) -> tuple[list[_Sea
     """What is to be searched, and the kinds that show on no photo."""
     searches, unseen = [], []
     for number, kind in enumerate(KINDS):
-        sizes = [size for size in (WIDTHS if kind == "scratch" else EXTENTS) if size <= side / 2]
+        sizes = [size for size in (WIDTHS if is_line(kind) else EXTENTS) if size <= side / 2]
         seeds = [seed * 1_000_003 + 910_007 + number * PLACES + place for place in range(PLACES)]
         shown = [(photo, own) for photo, own in zip(photos, seeds, strict=True) if _shows(kind, photo, own)]
         for photo, own in shown:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tgvig_core.diagnosis.results import STRENGTHS, Advice, Compared, Detectability, KindCurve, Lift, Share
 from tgvig_core.fitting.training_sets import REAL, TrainingSet
+from tgvig_core.synthetic.registry import defect, is_line
 
 RIGHT, COMPARED = 14, 25
 """How often the sign was right on labelled photos, of the comparisons whose AUROC differed by more than 0.1 points:
@@ -15,12 +16,6 @@ tools/research/measure_advice.py, docs/advice.md."""
 HALF = 0.5
 MIDDLE = 0.6
 """The strength by which the kinds are told apart."""
-NAMES = {
-    "texture": "spots of another texture", "cut_paste": "patches in the wrong place", "scar": "strips in the wrong place",
-    "blend": "patches without a visible edge", "scratch": "scratches", "dent": "dents", "blob": "stains",
-    "missing": "missing pieces", "colour": "spots of another colour",
-}  # fmt: skip
-"""The kinds of defects.KINDS in plain words."""
 
 
 def found_from(shares: Sequence[Share]) -> float | None:
@@ -38,7 +33,7 @@ def of_advice(found: Advice) -> str:
     else:
         choice = "No difference could be shown: the photos only are the quickest choice."
     return (
-        f"{choice} Image AUROC on {good} held-out good images and faint synthetic defects of {len(NAMES)} kinds on them, "
+        f"{choice} Image AUROC on {good} held-out good images and faint synthetic defects of {len(defect.names())} kinds on them, "
         f"with its difference to the photos only and an interval that holds with 90 % probability: "
         f"{'; '.join(map(_figures, found.compared))}. Only a hint: on labelled photos its sign was right in {RIGHT} of "
         f"{COMPARED} comparisons (of the usual detector)."
@@ -74,7 +69,7 @@ def lift_json(found: Lift, training_set: TrainingSet) -> dict[str, Any]:
 def detectability_json(found: Detectability) -> dict[str, Any]:
     """Numbers and sentences, as files of a run hold them."""
     kinds = [
-        {"kind": curve.kind, "name": NAMES[curve.kind], "strengths": list(map(asdict, curve.strengths)),
+        {"kind": curve.kind, "name": defect.title(curve.kind), "strengths": list(map(asdict, curve.strengths)),
          "sizes": list(map(asdict, curve.sizes)), "words": of_kind(curve)}
         for curve in found.kinds
     ]  # fmt: skip
@@ -83,7 +78,7 @@ def detectability_json(found: Detectability) -> dict[str, Any]:
 
 def of_kind(curve: KindCurve) -> str:
     """From which strength and size on defects of a kind are found."""
-    return f"{_of_strength(NAMES[curve.kind].capitalize(), curve.strengths)} {_of_size(curve.kind, curve.sizes)}"
+    return f"{_of_strength(defect.title(curve.kind).capitalize(), curve.strengths)} {_of_size(curve.kind, curve.sizes)}"
 
 
 def _of_strength(name: str, strengths: Sequence[Share]) -> str:
@@ -106,7 +101,7 @@ def _of_size(kind: str, sizes: Sequence[Share]) -> str:
 
 
 def _smaller(kind: str) -> str:
-    return "thinner" if kind == "scratch" else "smaller"
+    return "thinner" if is_line(kind) else "smaller"
 
 
 def of_detectability(found: Detectability) -> str:
@@ -118,7 +113,7 @@ def of_detectability(found: Detectability) -> str:
     said += [f"Found at strength {MIDDLE:g}, at least half of them: {_listed(seen)}."] if seen else []
     said += [f"Scratches: {_scratches(curve.sizes)}." for curve in curves if curve.kind == "scratch"]
     if unseen:
-        names = ", ".join(NAMES[kind] for kind in unseen)
+        names = ", ".join(defect.title(kind) for kind in unseen)
         said.append(f"Not tried, because they would not show on this part: {names}.")
     if elsewhere:
         said.append(f"Called anomalous for another spot, which counts as missed: {elsewhere} of the spoiled photos.")
@@ -132,7 +127,7 @@ def _share_at(curve: KindCurve, strength: float) -> float:
 
 
 def _listed(curves: Sequence[KindCurve]) -> str:
-    return ", ".join(NAMES[curve.kind] for curve in curves)
+    return ", ".join(defect.title(curve.kind) for curve in curves)
 
 
 def _scratches(sizes: Sequence[Share]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tgvig_core.generation.latent_sampling import sources
+from tgvig_core.generation.base import sources
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.utils.errors import TgvigError
 

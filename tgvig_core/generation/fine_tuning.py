@@ -2,100 +2,77 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+import functools
+from dataclasses import replace
 from statistics import mean
 
 import torch
 from taming.modules.discriminator.model import NLayerDiscriminator, weights_init
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tgvig_core.generation.latent_sampling import GeneratorSettings, distribution
+from tgvig_core.generation.latent_sampling import distribution
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
 from tgvig_core.models.perceptual import PerceptualDistance
 from tgvig_core.models.vqgan import Vqgan
 from tgvig_core.photos.views import views
-from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import enough_for
 from tgvig_core.utils.progress import QUIET, RunContext
 
 
-@dataclass(frozen=True)
-class UpdateSettings:
-    """Settings of Eq. 6 and 7. The paper gives none of their values; Adam and "all parameters" are its.
-
-    Attributes:
-        steps: gradient steps between two sets.
-        views: views of one normal in a step (both terms of the loss use them).
-        images: n of Eq. 6, images drawn in a step.
-        crop: side in px of the aligned window that a step looks at, 256 for whole images. Windows are cheaper, but
-            GroupNorm then sees other statistics than when whole images are generated (docs/architecture.md).
-        learning_rate: of Adam. At four times this rate grey parts take on colours.
-        vq_weight: λ of Eq. 7.
-        perceptual_weight: weight of the perceptual term inside L_vq.
-        adversarial_weight: weight of the PatchGAN term inside L_vq, times VQGAN's adaptive factor.
-        adversarial_start: gradient step (counted over all iterations) from which the PatchGAN takes part.
-    """
-
-    steps: int = 4
-    views: int = 2
-    images: int = 1
-    crop: int = 256
-    learning_rate: float = 5e-5
-    vq_weight: float = 1.0
-    perceptual_weight: float = 0.1
-    adversarial_weight: float = 0.8
-    adversarial_start: int = 500
-
-    def __post_init__(self) -> None:
-        if self.steps < 0 or self.views < 1 or self.images < 1 or self.crop < 1:
-            raise TgvigError(
-                f"An update of {self.steps} steps with {self.views} views, {self.images} images and windows of {self.crop} "
-                "px cannot be run: steps may be 0, the others must be at least 1."
-            )
-        if not 0 < self.learning_rate < math.inf:
-            raise TgvigError(f"{self.learning_rate} is not a learning rate: give a number above 0, such as 5e-5.")
-        weights = (self.vq_weight, self.perceptual_weight, self.adversarial_weight)
-        if not all(0 <= weight < math.inf for weight in weights):
-            raise TgvigError(f"The loss weights {weights} cannot be learned with: each must be a number from 0 on.")
-
-
 class Update:
-    """Adam on all parameters of the generator; the critic joins at its start step."""
+    """Adam on all parameters of the generator; the critic joins at its start step, and is built then."""
 
-    def __init__(self, model: Vqgan, normals: Tensor, generating: GeneratorSettings, settings: UpdateSettings) -> None:
-        self.model, self.normals, self.generating, self.settings = model, normals, generating, settings
-        device = normals.device
-        self.perceptual = PerceptualDistance().to(device)
-        rate, betas = settings.learning_rate, (0.5, 0.9)
-        self.optimiser = torch.optim.Adam(model.parameters(), lr=rate, betas=betas, fused=True)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            self.critic = NLayerDiscriminator(ndf=32).apply(weights_init).to(device)
-        self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=rate, betas=betas, fused=True)
+    def __init__(self, model: Vqgan, generating: GeneratorSettings, settings: UpdateSettings) -> None:
+        self.model, self.generating, self.settings = model, generating, settings
+        self.device = next(model.parameters()).device
+        self.optimiser = self._adam(model)
         self.taken = 0
 
-    def run(self, generator: torch.Generator, step: str, ctx: RunContext = QUIET) -> dict[str, float]:
+    def _adam(self, network: nn.Module) -> torch.optim.Adam:
+        return torch.optim.Adam(network.parameters(), lr=self.settings.learning_rate, betas=(0.5, 0.9), fused=True)
+
+    @functools.cached_property
+    def perceptual(self) -> PerceptualDistance:
+        """Built when something is learned: a generator that only draws needs none."""
+        return PerceptualDistance().to(self.device)
+
+    @functools.cached_property
+    def critic(self) -> nn.Module:
+        """PatchGAN, which a usual run's few steps never reach; its first weights do not depend on when it is built."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return NLayerDiscriminator(ndf=32).apply(weights_init).to(self.device)
+
+    @functools.cached_property
+    def critic_optimiser(self) -> torch.optim.Adam:
+        """The critic's own Adam."""
+        return self._adam(self.critic)
+
+    def run(self, normals: Tensor, generator: torch.Generator, ctx: RunContext = QUIET) -> dict[str, float]:
         """All gradient steps of one iteration. Returns the mean of every loss.
+
+        Args:
+            normals: I°, n×3×S×S in [-1, 1], on the model's device.
 
         Raises:
             Stopped: between two steps. TgvigError: a step does not fit into memory.
         """
         self.model.train()
         rows = []
-        for _ in ctx.track(range(self.settings.steps), step, self.settings.steps):
+        for _ in ctx.track(range(self.settings.steps), "Adapting the generator", self.settings.steps):
             with enough_for("a learning step of the generator"):  # the views of a step need each other: no halves
-                rows.append(self._step(generator))
+                rows.append(self._step(normals, generator))
         names = rows[-1] if rows else {}  # the critic may join in mid-iteration: a mean is over the steps that have it
         return {name: mean(row[name] for row in rows if name in row) for name in names}
 
-    def _step(self, generator: torch.Generator) -> dict[str, float]:
+    def _step(self, normals: Tensor, generator: torch.Generator) -> dict[str, float]:
         s = self.settings
-        normal = self.normals[self.taken % len(self.normals)]
+        normal = normals[self.taken % len(normals)]
         # upright views only: Eq. 6 compares with the upright normal
         policy = replace(self.generating.policy, flips=False, turns=False)
         batch = views(normal, s.views, policy, generator)
-        crop = self._crop(generator)
+        crop = self._crop(normal.shape[-1], generator)
         # the usual layout: on a CPU oneDNN's backward passes take a fifth longer in channels_last
         target, batch = normal[crop], batch[(slice(None), *crop)].contiguous()
         quantised, codebook, _ = self.model.quantise(self.model.encode(batch))
@@ -113,9 +90,9 @@ class Update:
         self.taken += 1
         return {name: float(value.detach()) for name, value in losses.items()}
 
-    def _crop(self, generator: torch.Generator) -> tuple[slice, slice, slice]:
+    def _crop(self, side: int, generator: torch.Generator) -> tuple[slice, slice, slice]:
         """The same random window, on the latent grid, for the normal and for all its views."""
-        f, side = self.model.config.factor, self.normals.shape[-1]
+        f = self.model.config.factor
         size = min(max(self.settings.crop // f, 1) * f, side)
         top, left = (torch.randint((side - size) // f + 1, (2,), generator=generator) * f).tolist()
         return slice(None), slice(top, top + size), slice(left, left + size)
@@ -144,17 +121,19 @@ class Update:
         self.critic_optimiser.step()
         return loss
 
-    PARTS = ("optimiser", "critic", "critic_optimiser")
-
     def state_dict(self) -> dict:
-        """Optimisers, critic and the number of steps taken."""
-        return {"taken": self.taken} | {name: getattr(self, name).state_dict() for name in self.PARTS}
+        """The number of steps taken, the optimiser, and the critic with its own where it has joined."""
+        state = {"taken": self.taken, "optimiser": self.optimiser.state_dict()}
+        if "critic" in vars(self):
+            state |= {"critic": self.critic.state_dict(), "critic_optimiser": self.critic_optimiser.state_dict()}
+        return state
 
     def load_state_dict(self, state: dict) -> None:
         """The reverse of state_dict."""
         self.taken = state["taken"]
-        for name in self.PARTS:
-            getattr(self, name).load_state_dict(state[name])
+        for name in ("optimiser", "critic", "critic_optimiser"):
+            if name in state:
+                getattr(self, name).load_state_dict(state[name])
 
 
 def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last_layer: Tensor) -> Tensor:

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from tgvig_core.generation.fine_tuning import Update, UpdateSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings, generate, sources
-from tgvig_core.models.encoders.image_text import ImageTextEncoder
-from tgvig_core.models.vqgan import Vqgan
+from tgvig_core.generation.base import Generator, sources
+from tgvig_core.generation.settings import UpdateSettings
+from tgvig_core.models.encoders.base import ImageTextEncoder
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.progress import QUIET, RunContext
 
@@ -77,26 +76,22 @@ class Integrator:
     (docs/architecture.md says what the other order did).
 
     Args:
-        model: VQGAN; all its parameters are changed in place.
+        generator: all its weights are changed in place.
         encoder: f and G.
-        normals: I°, n×3×S×S in [-1, 1], on the model's device.
+        normals: I°, n×3×S×S in [-1, 1], on the generator's device.
         prompt: P.
+        settings: L and the choice by text; how the generator learns and draws is the generator's own.
         seed: same seed, same settings, same machine: same sets.
     """
 
     def __init__(
-        self, model: Vqgan, encoder: ImageTextEncoder, normals: Tensor, prompt: str,
-        generating: GeneratorSettings, settings: IntegratorSettings, seed: int,
+        self, generator: Generator, encoder: ImageTextEncoder, normals: Tensor, prompt: str,
+        settings: IntegratorSettings, seed: int,
     ) -> None:  # fmt: skip
-        side = normals.shape[-1]
-        if side % model.config.factor:
-            raise TgvigError(
-                f"Images of {side} px do not suit this generator: the side must be a multiple of {model.config.factor}."
-            )
-        self.model, self.encoder, self.normals, self.seed = model, encoder, normals, seed
-        self.generating, self.settings = generating, settings
+        generator.check(normals)
+        self.generator, self.encoder, self.normals, self.seed = generator, encoder, normals, seed
+        self.settings = settings
         self.z_t = encoder.encode_texts([prompt])[0]  # z_t = G(P)
-        self.update = Update(model, normals, generating, settings.update)
         self.done = 0
 
     def iterations(self, ctx: RunContext = QUIET) -> Iterator[Iteration]:
@@ -113,15 +108,15 @@ class Integrator:
         start, number = time.perf_counter(), self.done + 1
         step = f"Iteration {number} of {self.settings.iterations}"
         # a seed for every iteration, not one stream: a resumed run draws what an uninterrupted one draws
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
-        losses = self.update.run(generator, step, ctx)
+        rng = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
+        named = ctx.telling(lambda _, done, total: ctx.progress(step, done, total))
+        losses = self.generator.adapt(self.normals, rng, named)
         ctx.check()
-        self.model.eval()
-        images = generate(self.model, self.normals, self.generating, generator, ctx)
+        images = self.generator.sample(self.normals, self.generator.sampling.images, rng, ctx)
         similarity = set_similarity(self.encoder.encode_images(images), self.z_t)
-        if not all(map(math.isfinite, (similarity, *losses.values()))):
+        if not math.isfinite(similarity):
             raise TgvigError(
-                f"A loss or the similarity of set {number} is not a number: take another seed, or fetch the pack again."
+                f"The similarity of set {number} is not a number: take another seed, or fetch the pack again."
             )
         self.done = number
         drawn_from = sources(len(images), len(self.normals))
@@ -129,10 +124,9 @@ class Integrator:
 
     def state_dict(self) -> dict:
         """Everything that a later process needs to go on; safe for torch.load(weights_only=True)."""
-        return {"done": self.done, "model": self.model.state_dict(), "update": self.update.state_dict()}
+        return {"done": self.done, **self.generator.state_dict()}
 
     def load_state_dict(self, state: dict) -> None:
         """Go on where state_dict() was taken."""
         self.done = state["done"]
-        self.model.load_state_dict(state["model"])
-        self.update.load_state_dict(state["update"])
+        self.generator.load_state_dict(state)

@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from tgvig_core.generation.base import sources
+from tgvig_core.generation.settings import GeneratorSettings
 from tgvig_core.models.vqgan import Vqgan
-from tgvig_core.photos.views import ViewPolicy, views
-from tgvig_core.utils.errors import TgvigError
+from tgvig_core.photos.views import views
 from tgvig_core.utils.memory import in_parts
 from tgvig_core.utils.progress import QUIET, RunContext
 
-ANCHORS = ("mean", "view")
 DECODE_BATCH = 4
 """Images decoded at once: larger batches are no faster on two cores and take more memory."""
-
-
-@dataclass(frozen=True)
-class GeneratorSettings:
-    """Settings of Eq. 2 and 3.
-
-    Attributes:
-        images: M, generated per iteration (the paper: 20).
-        views: N, augmented views whose mean and variance are taken (not given in the paper).
-        anchor: "mean" of the views as in the paper, or "view": the mean is one view, the variance is over all.
-        variance: False is the paper's ablation, Σ = 1 as in Eq. 2.
-        policy: how the views may differ.
-    """
-
-    images: int = 20
-    views: int = 8
-    anchor: str = "mean"
-    variance: bool = True
-    policy: ViewPolicy = field(default_factory=ViewPolicy)
-
-    def __post_init__(self) -> None:
-        if self.anchor not in ANCHORS:
-            raise TgvigError(f"There is no anchor {self.anchor!r}: choose one of {', '.join(ANCHORS)}.")
-        if not 1 <= self.images <= 1000:
-            raise TgvigError(f"{self.images} images per iteration cannot be made: give a number from 1 to 1000.")
-        if self.anchor == "mean" and (self.policy.flips or self.policy.turns):
-            raise TgvigError("The mean of mirrored or turned views is a blur: add --anchor view to flips and turns.")
-        if self.views < 2:
-            raise TgvigError(f"{self.views} views have no variance: give at least 2.")
 
 
 @dataclass(frozen=True)
@@ -82,15 +53,11 @@ def distribution(quantised: Tensor, settings: GeneratorSettings) -> LatentDistri
     return LatentDistribution(mean, variance)
 
 
-def sources(images: int, normals: int) -> tuple[int, ...]:
-    """Which normal each of the M generated images is drawn from: in turn, so that all get their share."""
-    return tuple(m % normals for m in range(images))
-
-
 @torch.inference_mode()
 def generate(
     model: Vqgan,
     normals: Tensor,
+    count: int,
     settings: GeneratorSettings,
     generator: torch.Generator,
     ctx: RunContext = QUIET,
@@ -100,16 +67,17 @@ def generate(
     Args:
         model: VQGAN in evaluation mode.
         normals: I°, n×3×S×S in [-1, 1], on the model's device; S divisible by the model's f.
+        count: M.
         generator: CPU generator that makes the set reproducible.
 
     Raises:
-        Stopped: the stop event was set. TgvigError: not even one image fits into memory, or one is not finite.
+        Stopped: the stop event was set. TgvigError: not even one image fits into memory.
 
     Returns:
-        M×3×S×S in [-1, 1], image m drawn from normal `sources(M, n)[m]`, on the CPU.
+        M×3×S×S, not clamped, image m drawn from normal `sources(M, n)[m]`, on the CPU.
     """
-    drawn_from = sources(settings.images, len(normals))
-    latents: list[Tensor | None] = [None] * settings.images
+    drawn_from = sources(count, len(normals))
+    latents: list[Tensor | None] = [None] * count
     for place, normal in enumerate(normals):
         wanted = [m for m, source in enumerate(drawn_from) if source == place]
         if not wanted:
@@ -131,8 +99,5 @@ def _quantised(model: Vqgan, batch: Tensor) -> Tensor:
 
 
 def _decoded(model: Vqgan, latents: Tensor) -> Tensor:
-    """p(z) on the CPU, fewer at once where memory is short. Clamping would make a sound white of an infinity."""
-    made = torch.cat(in_parts(lambda part: model.decode(part).cpu(), latents, "making images"))
-    if not torch.isfinite(made).all():
-        raise TgvigError("The generator's numbers ran out of range: take another seed, or another pack.")
-    return made.clamp_(-1, 1)
+    """p(z) on the CPU, fewer at once where memory is short."""
+    return torch.cat(in_parts(lambda part: model.decode(part).cpu(), latents, "making images"))

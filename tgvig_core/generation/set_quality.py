@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from tgvig_core.models.efficientnet import load_efficientnet_lite0
-from tgvig_core.models.encoders.image_text import CONSE_SIZE, IMAGENET_MEAN, IMAGENET_STD
+from tgvig_core.models.encoders.conse import CONSE_SIZE, IMAGENET_MEAN, IMAGENET_STD
 from tgvig_core.models.perceptual import PerceptualDistance
 
 SAME = 100.0

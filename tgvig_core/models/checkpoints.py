@@ -6,7 +6,6 @@ unpickled that could run code: published files go through torch.load(weights_onl
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections import OrderedDict
@@ -19,6 +18,7 @@ from torch import Tensor
 from tgvig_core.models.vqgan import Vqgan, VqganConfig
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.atomic_write import whole
+from tgvig_core.utils.checksums import sha256
 from tgvig_core.utils.errors import TgvigError
 
 State = dict[str, Tensor]
@@ -32,12 +32,6 @@ LIGHTNING_NAMES = (
     (_Inert, "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"),
     (OrderedDict, "pytorch_lightning.utilities.parsing.AttributeDict"),
 )
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_state(path: Path) -> State:
@@ -111,7 +105,7 @@ def load_vqgan(path: Path) -> Vqgan:
     """A VQGAN with the weights of a checkpoint, in float32, in evaluation mode.
 
     Args:
-        path: see read_state. Its checksum is the business of pack_files.
+        path: see read_state. Its checksum is the business of packs/files.py.
 
     Raises:
         TgvigError: wrong or missing keys, or a damaged file; the message names it.

@@ -1,33 +1,31 @@
 """The files of a model pack: where they lie, how they are fetched, and that each is the file it was before.
 
-The compact VQGAN has its sha256 (checksums.py). The publishers' checksums of the other files are used where they are published
-(OpenAI's CLIP, through open_clip); elsewhere none is invented: size and keys are checked, the sha256 of the first file
-that was seen is recorded, and from then on enforced.
+The compact VQGAN ships with its sha256 (utils/checksums.py). The publishers' checksums of the other files are used where they
+are published (OpenAI's CLIP, through open_clip); elsewhere none is invented: size and keys are checked, the sha256 of the
+first file that was seen is recorded, and from then on enforced.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
+from importlib import metadata
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tgvig_core.models.checkpoints import sha256
 from tgvig_core.utils import strict_json
-from tgvig_core.utils.checksums import check_shipped
+from tgvig_core.utils.checksums import check_shipped, sha256
 from tgvig_core.utils.downloads import download
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.folders import ASSETS, cache_dir, keep
+from tgvig_core.utils.hub import hub_answers, hub_copy
 from tgvig_core.utils.memory import NOTES
 from tgvig_core.utils.progress import QUIET, RunContext
 
 HUB_FILE = "model.safetensors"
-HUB_TIMEOUT = 5  # seconds
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,19 @@ class PackFile:
         """The hub's repository, "" where the file comes from elsewhere."""
         return self.source.removeprefix("hub: ") if self.source.startswith("hub: ") else ""
 
+    @property
+    def package(self) -> str:
+        """The installed package that brings it, "" where it comes from elsewhere."""
+        return self.source.removeprefix("package ") if self.source.startswith("package ") else ""
+
+
+def package_version(name: str) -> str | None:
+    """The installed version of a package, None where it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
 
 def models_folders(models_dir: Path | None) -> list[Path]:
     """Where files are looked for: the given folder (or $TGVIG_MODELS_DIR), then this machine's cache."""
@@ -76,7 +87,7 @@ def local_file(file: PackFile, models_dir: Path | None) -> Path | None:
             (folder / file.name for folder in models_folders(models_dir) if (folder / file.name).is_file()), None
         )
     if found is None and file.repository:
-        found = _hub_copy(file.repository)
+        found = hub_copy(file.repository, HUB_FILE)
     if found is None or not found.is_file():
         return None
     if file.source == "assets/":
@@ -157,29 +168,6 @@ def fetch(file: PackFile, models_dir: Path | None, ctx: RunContext = QUIET) -> P
             "a folder and give --models-dir, or use --pack embedded."
         ) from error
     return local_file(file, models_dir) or target
-
-
-def hub_answers() -> bool:
-    """Whether the Hugging Face Hub answers within 5 s; asked first, because its own client retries for 45 s."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    try:
-        with urllib.request.urlopen(constants.ENDPOINT, timeout=HUB_TIMEOUT):
-            return True
-    except urllib.error.HTTPError:
-        return True  # it answers, if with a complaint
-    except OSError:
-        return False
-
-
-def _hub_copy(repository: str) -> Path | None:
-    """timm's weights of a repository in the hub's local cache, or None."""
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(repository, HUB_FILE)
-    return Path(found) if isinstance(found, str) else None
 
 
 def _fetch_from_hub(file: PackFile, models_dir: Path | None) -> Path:

@@ -6,23 +6,22 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from tgvig_core.models.encoders.image_text import ImageTextEncoder
+from tgvig_core.models.encoders.base import ImageTextEncoder
 from tgvig_core.models.encoders.text_cache import encode_texts_cached, text_cache_dir
-from tgvig_core.prompting.vocabulary import Sense, Word, clean_name
+from tgvig_core.prompting.names import clean_name
+from tgvig_core.prompting.registry import outlier_rule
+from tgvig_core.prompting.senses import Sense
+from tgvig_core.prompting.vocabulary import Word
 from tgvig_core.utils.atomic_write import whole
 from tgvig_core.utils.csv_safe import guarded
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.progress import QUIET, RunContext
 
-Rule = Literal["robust", "paper"]
-PAPER_THRESHOLD = 0.5  # S^p = {S_j | d > 0.5}
-ROBUST_FACTOR = 3.0  # drop d > median + 3·MAD
 BLOCK = 4096  # rows in float64 at once: they stay in the processor's cache
 
 
@@ -70,7 +69,7 @@ class RankedPrompts:
     worst: RankedPrompt
     only_word: RankedPrompt
     naive: RankedPrompt
-    rule: Rule
+    rule: str
     rule_text: str
     threshold: float
 
@@ -132,14 +131,13 @@ def rank_prompts(
     words: Sequence[Word],
     image_embeddings: torch.Tensor,
     encoder: ImageTextEncoder,
-    rule: Rule = "robust",
+    rule: str = "robust",
     cache: Path | None = None,
     ctx: RunContext = QUIET,
 ) -> RankedPrompts:
     """Eq. 1: P = argmax over S^p of cos(f(I°), G(S_j)).
 
-    S^p by rule: `paper` keeps d > 0.5 with d = ‖f(I°) − G(S_j)‖₂; `robust` (default) keeps
-    d ≤ median + 3·MAD of d, MAD = median |d − median d|. Ties keep the order of the words.
+    S^p by one of outlier_rules.py, from d = ‖f(I°) − G(S_j)‖₂. Ties keep the order of the words.
 
     Args:
         name: W°.
@@ -153,12 +151,12 @@ def rank_prompts(
     """
     name = clean_name(name)
     if not words:
-        raise TgvigError(f"There is no word to describe {name!r} with; give some (`--words`) or another vocabulary.")
+        raise TgvigError(f"There is no word to describe {name!r} with: give some, or another vocabulary.")
     f = mean_embedding(image_embeddings)
     texts = [prompt_text(name, word.text) for word in words]
     embeddings = encode_texts_cached(encoder, texts, cache or text_cache_dir(), ctx)
     scores, distances = _scores(embeddings, f)
-    threshold, kept, rule_text = _outliers(distances, rule)
+    threshold, kept, rule_text = outlier_rule.get(rule)(distances)
     if not kept.any():
         raise TgvigError(
             f"The rule `{rule}` drops all {len(words)} prompts: the largest distance is {distances.max():.3f}, and it "
@@ -218,19 +216,6 @@ def _scores(embeddings: torch.Tensor, f: torch.Tensor) -> tuple[np.ndarray, np.n
     """cos(f(I°), G(S_j)) and d = ‖f(I°) − G(S_j)‖₂ = sqrt(2 − 2cos) of unit-norm rows, float64."""
     scores = torch.cat([rows.double() @ f for rows in embeddings.split(BLOCK)]).numpy()
     return scores, np.sqrt(np.maximum(2 - 2 * scores, 0))
-
-
-def _outliers(d: np.ndarray, rule: Rule) -> tuple[float, np.ndarray, str]:
-    """The threshold on d, which prompts stay, and the rule in plain words."""
-    if rule == "paper":
-        return PAPER_THRESHOLD, d > PAPER_THRESHOLD, f"the paper's rule: prompts further than {PAPER_THRESHOLD} stay"
-    if rule != "robust":
-        raise TgvigError(f"There is no outlier rule {rule!r}; choose robust or paper.")
-    median = float(np.median(d))
-    mad = float(np.median(np.abs(d - median)))
-    threshold = median + ROBUST_FACTOR * mad
-    text = f"prompts up to {threshold:.3f} away stay (median {median:.3f} + 3 × median deviation {mad:.3f})"
-    return threshold, d <= threshold, text
 
 
 def _prompt(text: str, word: Word, score: float, d: float, kept: bool, side: str) -> RankedPrompt:

@@ -9,17 +9,29 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tgvig_core.prompting.wordnet import WORDNET_LOCK, ensure_wordnet
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.folders import cache_dir, keep
 
-_ASKING = ("vocabulary.py", "word_lists.py", "word_cache.py")  # other code, other answers
+ANSWERS = 1
+"""Of the answers: to be raised where the same question gets another answer than before (senses.py, vocabulary.py)."""
+
+
+def asked(question: tuple[str, ...], answer: Callable[[], Any]) -> Any:
+    """WordNet's answer, from disk where it was asked before.
+
+    Raises:
+        TgvigError: WordNet is not there (see ensure_wordnet).
+    """
+    with WORDNET_LOCK:
+        return remembered(question, ensure_wordnet(), answer)
 
 
 def remembered(question: tuple[str, ...], corpus: Path, answer: Callable[[], Any]) -> Any:
     """The answer to a question about a corpus, from the cache folder or asked once and written there.
 
-    An answer belongs to the corpus as it lies there (size and time of its files) and to the code that asks. Where the
-    folder cannot be written, the answer is asked for again every time.
+    An answer belongs to the corpus as it lies there (size and time of its files), to NLTK's version and to ANSWERS. Where
+    the folder cannot be written, the answer is asked for again every time.
 
     Args:
         question: what tells it from other questions.
@@ -40,5 +52,5 @@ def _key(question: tuple[str, ...], corpus: Path) -> str:
     there = next(path for path in (corpus, *corpus.parents) if path.exists())  # the zip file of a place in it
     files = sorted(there.iterdir()) if there.is_dir() else [there]
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    code = [version("nltk"), *(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _ASKING)]
-    return hashlib.sha256(strict_json.dumps([question, str(corpus), stats, code]).encode()).hexdigest()[:40]
+    about = [question, str(corpus), stats, version("nltk"), ANSWERS]
+    return hashlib.sha256(strict_json.dumps(about).encode()).hexdigest()[:40]

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tgvig_core.generation.fine_tuning import Update, UpdateSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.fine_tuning import Update
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
 from tgvig_core.models.vqgan import Vqgan
 from tgvig_core.runs.settings import SIZE
 from tgvig_core.utils import strict_json
@@ -69,11 +69,11 @@ def measure_speed(pack: str, model: Vqgan, device: str) -> Speed:
     """One update on a grey picture, four views, four images. The model is changed by it: give one to throw away."""
     normals = torch.zeros(1, 3, SIZE, SIZE, device=device)
     generator = torch.Generator().manual_seed(0)
-    update = Update(model, normals, GeneratorSettings(), UpdateSettings(steps=1))
+    update = Update(model, GeneratorSettings(), UpdateSettings(steps=1))
     if device == "cuda":
-        update.run(generator, "Measuring this device")  # the first step there also loads its libraries
+        update.run(normals, generator)  # the first step there also loads its libraries
         torch.cuda.reset_peak_memory_stats()
-    step = _seconds(lambda: update.run(generator, "Measuring this device"), device)
+    step = _seconds(lambda: update.run(normals, generator), device)
     view, image = _view_and_image(model.eval(), normals, device)
     peak = torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else peak_gb()
     speed = Speed(round(step, 4), round(view, 4), round(image, 4), None if peak is None else round(peak, 2))

@@ -237,15 +237,9 @@ def generate_sets(work: Work, normals: Tensor, prompt: str) -> list[float]:
     settings, run = work.settings, work.run
     wanted = settings.integrating.iterations
     if len(run.iterations()) < wanted:
-        integrator = Integrator(
-            work.models.generator,
-            work.models.encoder,
-            normals,
-            prompt,
-            settings.generating,
-            settings.integrating,
-            settings.seed,
-        )
+        learning = settings.integrating.update
+        generator = registry.generator_of(work.models.pack, work.models.generator, settings.generating, learning)
+        integrator = Integrator(generator, work.models.encoder, normals, prompt, settings.integrating, settings.seed)
         if state := _state(run):
             integrator.load_state_dict(state)
         for iteration in integrator.iterations(work.ctx):

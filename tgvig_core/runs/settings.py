@@ -8,17 +8,15 @@ from pathlib import Path
 from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.detectors.registry import detector as detectors
 from tgvig_core.fitting.training_sets import TrainingSet
-from tgvig_core.generation.fine_tuning import UpdateSettings
 from tgvig_core.generation.integrator import IntegratorSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
 from tgvig_core.photos.views import ViewPolicy
-from tgvig_core.prompting.vocabulary import clean_prompt
+from tgvig_core.prompting.names import clean_prompt
+from tgvig_core.prompting.registry import outlier_rule, vocabulary
 from tgvig_core.utils.errors import TgvigError
 
 SIZE = 256
 """Side of the square frame in px, as in the paper."""
-VOCABULARIES = ("relations", "wordnet", "words")
-RULES = ("robust", "paper")
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,8 @@ class RunSettings:
     def __post_init__(self) -> None:
         choices = (
             ("detector", self.detector, detectors.names()),
-            ("vocabulary", self.vocabulary, VOCABULARIES),
-            ("outlier rule", self.rule, RULES),
+            ("vocabulary", self.vocabulary, vocabulary.names()),
+            ("outlier rule", self.rule, outlier_rule.names()),
         )
         for what, given, known in choices:
             if given not in known:

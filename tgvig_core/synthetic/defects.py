@@ -14,11 +14,11 @@ from scipy import ndimage
 from torch import Tensor
 
 from tgvig_core.synthetic.foreground import part_mask
-from tgvig_core.synthetic.looks import LOOKS
+from tgvig_core.synthetic.registry import at_edge, defect, is_line
 from tgvig_core.synthetic.shapes import Place, depth
 from tgvig_core.utils.errors import TgvigError
 
-KINDS: tuple[str, ...] = tuple(LOOKS)
+KINDS: tuple[str, ...] = defect.names()
 
 LEAST_DIFFERENCE = 2 / 127.5
 """Changed is what changed by more than this in some channel: two of 255 grey levels, which outlasts an 8-bit file."""
@@ -67,9 +67,9 @@ def make_defect(
         kind: one of KINDS.
         strength: δ in (0, 1]; below about 0.1 little exceeds LEAST_DIFFERENCE.
         generator: CPU generator.
-        size: longest extent in px, of a scratch the width of its line (it is 12 to 40 times as long); at least 1, at
+        size: longest extent in px, of a line its width (it is 12 to 40 times as long); at least 1, at
             most half the shorter side. None draws 6 to 20 % of the shorter side, no wider than the part, and for a
-            scratch 1 px to 1.2 % of it.
+            line 1 px to 1.2 % of it.
         part: H×W bool where defects may lie; None asks `part_mask`.
 
     Raises:
@@ -95,8 +95,7 @@ def make_defect(
 
 
 def _check(image: Tensor, kind: str, strength: float, size: float | None, part: Tensor | None) -> None:
-    if kind not in KINDS:
-        raise TgvigError(f"'{kind}' is no kind of defect: take one of {', '.join(KINDS)}.")
+    defect.entry(kind)  # raises where there is none
     if not 0 < strength <= 1:
         raise TgvigError(f"{strength} is no strength of a defect: give a number above 0 and up to 1.")
     if image.ndim != 3 or len(image) != 3 or min(image.shape[1:]) < LEAST_SIDE:
@@ -112,7 +111,7 @@ def _check(image: Tensor, kind: str, strength: float, size: float | None, part: 
 
 def _drawn_size(kind: str, deep: np.ndarray, random: np.random.Generator) -> float:
     side = min(deep.shape)
-    if kind == "scratch":
+    if is_line(kind):
         return random.uniform(1, max(1.5, 0.012 * side))
     drawn = side * math.exp(random.uniform(math.log(0.06), math.log(0.2)))
     return max(3.0, min(drawn, 2 * float(deep.max())))
@@ -122,13 +121,14 @@ def _best_change(
     pixels: np.ndarray, deep: np.ndarray, kind: str, size: float, random: np.random.Generator
 ) -> np.ndarray:
     """M⊙(P − I) of the first of TRIES places where enough of the defect shows, else of the one where most does."""
-    # A piece that is missing takes the blurred outline of the part with it.
-    blurred = min(deep.shape) / 64 if kind == "missing" else 0
+    # A piece that breaks off the edge takes the blurred outline of the part with it.
+    blurred = min(deep.shape) / 64 if at_edge(kind) else 0
     allowed = ndimage.distance_transform_edt(deep == 0) <= blurred if blurred and not deep.all() else deep > 0
     best, most = np.zeros_like(pixels), -1.0
+    drawing = defect.get(kind)
     for _ in range(TRIES):
         place = Place(pixels, deep, *_centre(kind, size, deep, random), size, random)
-        shape, look = LOOKS[kind](place)
+        shape, look = drawing(place)
         change = (shape * allowed * (look.clip(-1, 1) - pixels)).astype(np.float32)
         shown = float((abs(change).max(0) > VISIBLE).sum()) / max(1, int((shape >= 0.5).sum()))
         if shown > most:
@@ -139,11 +139,11 @@ def _best_change(
 
 
 def _centre(kind: str, size: float, deep: np.ndarray, random: np.random.Generator) -> tuple[int, int]:
-    """A pixel of the part where the defect fits: a scratch has room to run, a piece breaks off at the edge."""
-    if kind == "missing" and (deep == 0).any():
+    """A pixel of the part where the defect fits: a line has room to run, a piece breaks off at the edge."""
+    if at_edge(kind) and (deep == 0).any():
         fits = (deep >= min(0.2 * size, 0.7 * deep.max())) & (deep <= max(1.0, 0.4 * size))
     else:
-        fits = deep >= min(size * (4 if kind == "scratch" else 0.5), 0.7 * deep.max())
+        fits = deep >= min(size * (4 if is_line(kind) else 0.5), 0.7 * deep.max())
     rows, columns = np.nonzero(fits)
     chosen = random.integers(len(rows))
     return int(rows[chosen]), int(columns[chosen])

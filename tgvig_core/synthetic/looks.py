@@ -1,43 +1,56 @@
 """What synthetic defects look like: DRAEM (ICCV 2021), CutPaste (CVPR 2021), NSA (ECCV 2022), and what light and dirt do.
 
-Every look is a function of a `Place` that returns the shape M, H×W opacity in [0, 1], and the anomalous image P, 3×H×W,
-which may leave [-1, 1]. No other images are needed: all material comes from the photo itself.
+A defect is one function under `@defect` (registry.py). No other images are needed: all material comes from the photo itself.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage
 from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import splu
 
+from tgvig_core.synthetic.registry import defect
 from tgvig_core.synthetic.shapes import Place, bar, curve, depth, radius, ragged, spot
 
-Look = tuple[np.ndarray, np.ndarray]
+Shown = tuple[np.ndarray, np.ndarray]
+"""M and P."""
 
 CELLS = 12
 """Cells a side into which the photo is cut for the texture's source; MemSeg (Yang et al., 2023) cuts 4 × 8."""
 
 
-def texture(place: Place) -> Look:
+@defect("texture", title="spots of another texture", about="A ragged spot of another texture, made from your photo.")
+def texture(place: Place) -> Shown:
     """Another texture in a ragged spot. DRAEM takes it from DTD; here, as MemSeg's structural source, from the photo."""
     return ragged(place), _shuffled(place)
 
 
-def cut_paste(place: Place) -> Look:
+@defect(
+    "cut_paste",
+    title="patches in the wrong place",
+    about="A rectangle from elsewhere on the part, a little lighter or darker.",
+)
+def cut_paste(place: Place) -> Shown:
     """A rectangle from elsewhere on the part, its light changed."""
     return bar(place, 1, 3), _elsewhere(place) + _tint(place.random.uniform(-0.3, 0.3), place)
 
 
-def scar(place: Place) -> Look:
+@defect(
+    "scar", title="strips in the wrong place", about="A long thin strip from elsewhere on the part, lighter or darker."
+)
+def scar(place: Place) -> Shown:
     """A long thin rectangle from elsewhere on the part, its light changed more."""
     light = place.random.choice([-1, 1]) * place.random.uniform(0.2, 0.7)
     return bar(place, 5, 12), _elsewhere(place) + _tint(light, place)
 
 
-def blend(place: Place) -> Look:
+@defect(
+    "blend",
+    title="patches without a visible edge",
+    about="A piece from elsewhere on the part, set in without an edge, its contrast raised.",
+)
+def blend(place: Place) -> Shown:
     """A piece from elsewhere on the part without a seam (Poisson blending, as in NSA), its contrast raised.
 
     NSA takes the piece from another photo; in one photo only its contrast can differ enough to be seen.
@@ -48,12 +61,14 @@ def blend(place: Place) -> Look:
     return inside.astype(np.float32), poisson(place.image, contrast * _elsewhere(place), inside)
 
 
-def scratch(place: Place) -> Look:
+@defect("scratch", title="scratches", about="A thin bent line, lighter or darker than what it crosses.", sizes="width")
+def scratch(place: Place) -> Shown:
     """A thin curved line, lighter or darker than what it crosses."""
     return curve(place), place.image + place.random.choice([-1, 1]) * place.random.uniform(0.6, 1.2)
 
 
-def dent(place: Place) -> Look:
+@defect("dent", title="dents", about="Light and shade of a small bump or hollow; the surface itself stays.")
+def dent(place: Place) -> Shown:
     """Light and shade of a smooth bump or hollow (1 − ρ²)² under light from one side; the surface itself stays."""
     rho = radius(place)
     down, across = np.gradient(np.clip(1 - rho**2, 0, None) ** 2)
@@ -62,13 +77,20 @@ def dent(place: Place) -> Look:
     return (rho < 1).astype(np.float32), place.image + 0.7 * shade / max(float(abs(shade).max()), 1e-6)
 
 
-def blob(place: Place) -> Look:
+@defect("blob", title="stains", about="A stain that fades out, lighter or darker.")
+def blob(place: Place) -> Shown:
     """A stain that fades out, lighter or darker; what lies under it shows through."""
     tone = place.random.choice([-1, 1]) * place.random.uniform(0.6, 1.0)
     return spot(place, 0.6), place.image + _tint(tone, place)
 
 
-def missing(place: Place) -> Look:
+@defect(
+    "missing",
+    title="missing pieces",
+    about="A piece broken off: the background shows. Where there is none, a dark hole.",
+    place="edge",
+)
+def missing(place: Place) -> Shown:
     """A piece broken off: the background shows. Where the photo has none, a dark hole."""
     outside = depth(place.depth == 0)
     hole = spot(place, min(1.0, 4 / place.size))  # a sharp rim, 2 px
@@ -80,16 +102,12 @@ def missing(place: Place) -> Look:
     return hole, place.image[:, down, across]  # the nearest background
 
 
-def colour(place: Place) -> Look:
+@defect("colour", title="spots of another colour", about="A soft region of another colour, about as light as before.")
+def colour(place: Place) -> Shown:
     """Another hue in a soft region, about as light as before."""
     shift = place.random.normal(size=(3, 1, 1))
     shift -= shift.mean()
     return spot(place, 0.8), place.image + 0.8 * shift / max(float(np.linalg.norm(shift)), 1e-6)
-
-
-LOOKS: dict[str, Callable[[Place], Look]] = {
-    look.__name__: look for look in (texture, cut_paste, scar, blend, scratch, dent, blob, missing, colour)
-}
 
 
 def _shuffled(place: Place) -> np.ndarray:

@@ -27,7 +27,7 @@ def check_shipped(file: Path) -> None:
     Raises:
         TgvigError: it is another, missing, or not on the list; the message names it.
     """
-    if listed().get(file.relative_to(ASSETS).as_posix()) != _sha256(file).hex():
+    if listed().get(file.relative_to(ASSETS).as_posix()) != _seen(file):
         raise TgvigError(f"{file} was changed or damaged (SHA-256): take the project's files again.")
 
 
@@ -44,7 +44,7 @@ def check_packaged(package: str, folder: Path) -> None:
         file = Path(entry.locate()).resolve()  # an environment may be reached through a link
         if entry.hash is None or entry.hash.mode != "sha256" or not file.is_relative_to(folder):
             continue
-        if _sha256(file) != base64.urlsafe_b64decode(entry.hash.value + "=="):
+        if _seen(file) != base64.urlsafe_b64decode(entry.hash.value + "==").hex():
             raise TgvigError(
                 f"{file} was changed or damaged (SHA-256): install it again, pip install --force-reinstall {package}."
             )
@@ -64,10 +64,19 @@ def listed() -> dict[str, str]:
     return {name: sha256 for sha256, name in (line.split("  ", 1) for line in lines)}
 
 
-def _sha256(file: Path) -> bytes:
-    """Empty where the file cannot be read: no list has that."""
+def sha256(file: Path) -> str:
+    """Hexadecimal SHA-256 of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _seen(file: Path) -> str:
+    """Its checksum; empty where the file cannot be read: no list has that."""
     try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").digest()
+        return sha256(file)
     except OSError:
-        return b""
+        return ""

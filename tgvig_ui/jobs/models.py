@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tgvig_core.packs import registry
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.jobs.queue import Watch
 from tgvig_ui.parts.store import Choices, Part, read_json
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 
 WARM_UP_AFTER = 3.0
 """Seconds after the start: importing torch beside the first page would keep the page waiting."""
-PACKS, DEVICES = ("auto", "embedded", "paper", "strong"), ("auto", "cpu", "cuda")
-"""What may be asked for, known before tgvig_core.packs.registry, which loads torch."""
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Options:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        for option, given, known in (("--pack", self.pack, PACKS), ("--device", self.device, DEVICES)):
+        for option, given, known in (("--pack", self.pack, registry.choices()), ("--device", self.device, DEVICES)):
             if given not in known:
                 raise TgvigError(f"There is no {option} {given!r}: choose one of {', '.join(known)}.")
 
@@ -72,7 +72,6 @@ class Service:
         with self._loading:
             if self._chosen is None:
                 import tgvig_core.runs.pipeline  # noqa: F401
-                from tgvig_core.packs import registry
 
                 self._chosen = registry.choose(self.options.pack, self.options.models_dir)
             return self._chosen
@@ -88,8 +87,6 @@ class Service:
         """A pack's ImageTextEncoder, loaded once; without a name that of the pack in use."""
         with self._loading:
             chosen = self.pack()[0].name
-            from tgvig_core.packs import registry
-
             wanted = name or chosen
             if wanted not in self._encoders:
                 loaded = registry.load_encoder(registry.PACKS[wanted], self.options.models_dir, self.device())
@@ -98,7 +95,7 @@ class Service:
 
     def settings(self, part: Part, choices: Choices, **changes) -> RunSettings:
         """The core's settings of a part. Flips and turns need the anchor `view` (a mean of mirrored views is a blur)."""
-        from tgvig_core.generation.latent_sampling import GeneratorSettings
+        from tgvig_core.generation.settings import GeneratorSettings
         from tgvig_core.photos.views import ViewPolicy
         from tgvig_core.runs.settings import RunSettings
 
@@ -165,7 +162,6 @@ class Service:
         Args:
             backbone: the pack whose backbone the detector takes; empty takes that of the generation's pack.
         """
-        from tgvig_core.packs import registry
         from tgvig_core.photos.images import read_normals
         from tgvig_core.runs.pipeline import Work
         from tgvig_core.runs.settings import RunSettings

@@ -241,7 +241,7 @@ def _pack_of(backbone: str) -> str:
     """The pack that brings a backbone."""
     from tgvig_core.packs import registry
 
-    return next(pack.name for pack in registry.PACKS.values() if pack.backbone_name == backbone)
+    return registry.of_backbone(backbone).name
 
 
 def _settle(part: Part, number: int) -> None:

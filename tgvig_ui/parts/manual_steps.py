@@ -34,7 +34,7 @@ def _ended(part: Part, number: int, settings: dict) -> str:
 def _backbone(card: dict, settings: dict) -> str:
     from tgvig_core.packs import registry  # loads torch, which the job that asks has done already
 
-    own = registry.PACKS[settings["pack"]].backbone_name
+    own = registry.PACKS[settings["pack"]].backbone
     if card["backbone"] == own:
         return ""
     return f"The detector was given the features of {card['backbone']} in place of {own}, those of the pack."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tgvig_core.models.encoders.image_text import ImageTextEncoder
+    from tgvig_core.models.encoders.base import ImageTextEncoder
     from tgvig_core.prompting.ranking import RankedPrompt, RankedPrompts
     from tgvig_core.runs.steps.prompt import Choice
 
@@ -46,7 +46,7 @@ def _shown(ranked: RankedPrompts) -> list[RankedPrompt]:
 
 def _place(prompt: RankedPrompt, sense: str | None) -> list[str]:
     """The place in WordNet of the prompt's word; a prompt without one has that of the object's name."""
-    from tgvig_core.prompting.hypernyms import ancestors, place_of
+    from tgvig_core.prompting.senses import ancestors, place_of
 
     if not prompt.word:
         return list(ancestors(sense)) if sense else []

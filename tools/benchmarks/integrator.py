@@ -17,10 +17,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tgvig_core.generation.fine_tuning import UpdateSettings
 from tgvig_core.generation.integrator import Integrator, IntegratorSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings, generate
-from tgvig_core.packs.registry import PACKS, Pack, load_encoder, load_generator
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
+from tgvig_core.packs.registry import PACKS, Pack, generator_of, load_encoder, load_generator
 from tgvig_core.photos.images import read_normals
 from tgvig_core.runs.settings import SIZE
 from tools.benchmarks.row import Row, alternately, show
@@ -53,7 +52,8 @@ class Compared:
         given = (encoder, normals[0], PROMPT, generating, learning, SEED)
         self.theirs, self.once = (Straightforward(model, *given, encode_once=once) for once in (False, True))
         settings = IntegratorSettings(MANY, update=learning)
-        self.ours = Integrator(copy.deepcopy(model), encoder, normals, PROMPT, generating, settings, SEED)
+        made = generator_of(pack, copy.deepcopy(model), generating, learning)
+        self.ours = Integrator(made, encoder, normals, PROMPT, settings, SEED)
         self._iterations = self.ours.iterations()
 
     def iteration(self) -> tuple[Tensor, float]:
@@ -64,15 +64,15 @@ class Compared:
     def difference_before(self) -> tuple[float, float]:
         """Mean and largest difference between the two sets of images before anything is learned."""
         o = self.ours
-        ours = generate(o.model, o.normals, o.generating, torch.Generator().manual_seed(SEED))
+        ours = o.generator.sample(o.normals, o.generator.sampling.images, torch.Generator().manual_seed(SEED))
         return apart(ours, self.theirs.generate(torch.Generator().manual_seed(SEED)))
 
     def difference_of_gradients(self) -> float:
         """‖g - g'‖ / ‖g'‖ of the first step's gradients of all parameters; both take that step."""
-        self.ours.update.run(torch.Generator().manual_seed(SEED), "learning")
+        self.ours.generator.adapt(self.ours.normals, torch.Generator().manual_seed(SEED))
         self.theirs.step(torch.Generator().manual_seed(SEED))
         theirs = dict(self.theirs.model.named_parameters())
-        pairs = [(value.grad, theirs[name].grad) for name, value in self.ours.model.named_parameters()]
+        pairs = [(value.grad, theirs[name].grad) for name, value in self.ours.generator.network.named_parameters()]
         difference = sum(float((a - b).square().sum()) for a, b in pairs)
         return math.sqrt(difference / sum(float(b.square().sum()) for _, b in pairs))
 

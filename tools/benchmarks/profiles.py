@@ -13,7 +13,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from tgvig_core.detectors.coreset import select
-from tgvig_core.models.encoders.image_text import ConseEncoder
+from tgvig_core.models.encoders.conse import ConseEncoder
 from tgvig_core.packs.registry import PACKS
 from tools.benchmarks.integrator import Compared
 from tools.benchmarks.scaling import normal, remembering

@@ -21,7 +21,7 @@ import torch
 from matplotlib import pyplot
 
 from tgvig_core.detectors.patchcore import PatchCore
-from tgvig_core.generation.latent_sampling import GeneratorSettings, generate
+from tgvig_core.generation.vqgan import VqganGenerator
 from tgvig_core.inspection.inspector import Inspector, Limits, judged
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.packs import registry
@@ -89,7 +89,7 @@ def learning(count: int) -> Callable[[], object]:
 
 def generating(model: torch.nn.Module, count: int, side: int) -> Callable[[], object]:
     photo = normal(side)
-    return lambda: generate(model, photo, GeneratorSettings(images=count), seeded())
+    return lambda: VqganGenerator(model).sample(photo, count, seeded())
 
 
 def remembering(side: int, bank: int) -> PatchCore:

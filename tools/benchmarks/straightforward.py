@@ -19,10 +19,10 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tgvig_core.generation.fine_tuning import UpdateSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings, deviation
+from tgvig_core.generation.latent_sampling import deviation
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
 from tgvig_core.models.efficientnet import load_efficientnet_lite0
-from tgvig_core.models.encoders.image_text import ImageTextEncoder
+from tgvig_core.models.encoders.base import ImageTextEncoder
 from tgvig_core.models.vqgan import Vqgan
 from tgvig_core.photos.views import views
 

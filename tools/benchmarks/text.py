@@ -39,14 +39,14 @@ def one_by_one(encoder, texts: list[str]) -> Tensor:
 
 def all_prompts() -> list[str]:
     from tgvig_core.prompting.ranking import prompt_text
-    from tgvig_core.prompting.vocabulary import vocabulary
+    from tgvig_core.prompting.vocabulary import all_words
 
-    return [prompt_text(NAME, word.text) for word in vocabulary("wordnet", None)]
+    return [prompt_text(NAME, word.text) for word in all_words("wordnet", None)]
 
 
 def first_time() -> Row:
     """Rates of both ways on random prompts, taken in turns; the whole list takes minutes and hours."""
-    from tgvig_core.models.encoders.image_text import ConseEncoder
+    from tgvig_core.models.encoders.conse import ConseEncoder
 
     encoder, texts, seeded = ConseEncoder(), all_prompts(), random.Random(0)
     few, many = seeded.sample(texts, SAMPLE), sorted(seeded.sample(texts, CHUNK))
@@ -86,7 +86,7 @@ def ranking(fill: bool = False) -> dict:
         fill: put rows of a stand-in into the cache before.
     """
     begun = time.perf_counter()
-    from tgvig_core.models.encoders.image_text import ConseEncoder
+    from tgvig_core.models.encoders.conse import ConseEncoder
     from tgvig_core.photos.images import read_normals
     from tgvig_core.prompting.ranking import rank_senses
     from tgvig_core.runs.settings import SIZE, RunSettings
@@ -111,9 +111,9 @@ def ranking(fill: bool = False) -> dict:
 def _fill(encoder, sense, modifiers) -> None:
     from tgvig_core.models.encoders.text_cache import encode_texts_cached, text_cache_dir
     from tgvig_core.prompting.ranking import prompt_text
-    from tgvig_core.prompting.vocabulary import vocabulary
+    from tgvig_core.prompting.vocabulary import all_words
 
-    texts = [prompt_text(NAME, word.text) for word in vocabulary("wordnet", sense, modifiers)]
+    texts = [prompt_text(NAME, word.text) for word in all_words("wordnet", sense, modifiers)]
     encode_texts_cached(_StandIn(encoder), texts, text_cache_dir())
 
 

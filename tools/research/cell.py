@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tgvig_core.generation.best_set import best_iteration
 from tgvig_core.generation.integrator import Integrator, IntegratorSettings, Iteration
-from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.settings import GeneratorSettings
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import read_normals
 from tgvig_core.runs.settings import SIZE, RunSettings
@@ -41,7 +41,8 @@ class Cell:
         prompt = choose_prompt(settings, encoder, encoder.encode_images(self.normals)).ranked.best.text
         model = registry.load_generator(self.pack)
         looping = IntegratorSettings(self.o.iterations)
-        integrator = Integrator(model, encoder, self.normals, prompt, self.settings, looping, self.seed)
+        made = registry.generator_of(self.pack, model, self.settings, looping.update)
+        integrator = Integrator(made, encoder, self.normals, prompt, looping, self.seed)
         rounds = list(integrator.iterations())
         similarity = [entry.similarity for entry in rounds]
         return rounds, {"prompt": prompt, "similarity": similarity, "best_iteration": best_iteration(similarity)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 
-from tgvig_core.models.encoders.image_text import ConseEncoder, class_names
+from tgvig_core.models.encoders.conse import ConseEncoder, class_names
 from tgvig_core.models.encoders.text_cache import SHIPPED, encode_texts_cached
 
 

@@ -34,7 +34,7 @@ from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.fitting.training_sets import TrainingSet
 from tgvig_core.generation.integrator import IntegratorSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.settings import GeneratorSettings
 from tgvig_core.models.backbones import Backbone
 from tgvig_core.photos.images import read_normals, read_photo, to_square
 from tgvig_core.photos.views import ViewPolicy

@@ -16,12 +16,13 @@ from tgvig_core.diagnosis import detectability as module
 from tgvig_core.diagnosis import words
 from tgvig_core.diagnosis.detectability import STRENGTHS, detectability
 from tgvig_core.diagnosis.results import Detectability, KindCurve, Share
-from tgvig_core.diagnosis.words import NAMES, detectability_json, of_detectability, of_kind
+from tgvig_core.diagnosis.words import detectability_json, of_detectability, of_kind
 from tgvig_core.fitting.calibration import calibrate
 from tgvig_core.fitting.pools import real
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.photos.views import ViewPolicy
 from tgvig_core.synthetic.defects import KINDS
+from tgvig_core.synthetic.registry import defect
 from tgvig_core.utils.errors import Stopped
 from tgvig_core.utils.progress import RunContext
 
@@ -187,7 +188,7 @@ def test_the_words(strengths: list[int], sizes: list[int], said: str) -> None:
 
 
 def test_every_kind_has_a_name() -> None:
-    assert set(NAMES) == set(KINDS)
+    assert set(defect.names()) == set(KINDS) and all(map(defect.title, KINDS))
 
 
 def test_a_real_detector_on_real_bottles() -> None:

@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small import ColourEncoder, photo_tensor, seeded, tiny_vqgan
+from small import ColourEncoder, drawn, photo_tensor, seeded, tiny_vqgan
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 
 from tgvig_core.generation import fine_tuning
 from tgvig_core.generation.best_set import best_iteration
-from tgvig_core.generation.fine_tuning import Update, UpdateSettings, adaptive_weight
+from tgvig_core.generation.fine_tuning import Update, adaptive_weight
 from tgvig_core.generation.integrator import Integrator, IntegratorSettings, Iteration, set_similarity
-from tgvig_core.generation.latent_sampling import GeneratorSettings, generate
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
+from tgvig_core.generation.vqgan import VqganGenerator
 from tgvig_core.models.efficientnet import load_efficientnet_lite0
 from tgvig_core.models.vqgan import Vqgan
 from tgvig_core.photos.views import ViewPolicy, views
@@ -68,10 +69,10 @@ STEP = {"steps": 1, "views": 3, "images": 2, "crop": 32, "learning_rate": 3e-4, 
 STEP |= {"perceptual_weight": 0.1, "adversarial_weight": 0.8, "adversarial_start": 500}
 
 
-def update(model: Vqgan, normals: Tensor, **changes) -> Update:
+def update(model: Vqgan, **changes) -> Update:
     settings = UpdateSettings(**(STEP | changes))
     generating = GeneratorSettings(images=2, views=4, policy=ViewPolicy(3, 0.03, 0.2))
-    return Update(model, normals, generating, settings)
+    return Update(model, generating, settings)
 
 
 def unit_features(images: Tensor) -> list[Tensor]:
@@ -114,8 +115,8 @@ def expected_losses(model: Vqgan, normal: Tensor, step: Update, generator: torch
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_losses_of_a_step(seed: int) -> None:
     model, normals = tiny_vqgan(), photo_tensor("bottle", 1, 64)
-    before, step = copy.deepcopy(model), update(model, normals)
-    found = step._step(seeded(seed))
+    before, step = copy.deepcopy(model), update(model)
+    found = step._step(normals, seeded(seed))
     wanted = expected_losses(before, normals[0], step, seeded(seed))
     assert found.keys() == wanted.keys()
     for name, value in wanted.items():
@@ -131,9 +132,9 @@ def codes_of_a_step(model: Vqgan, normal: Tensor, step: Update, generator: torch
 
 def test_a_step_changes_all_parameters_and_the_codes_in_use() -> None:
     model, normals = tiny_vqgan(), photo_tensor("bottle", 1, 64)
-    before, step = copy.deepcopy(model), update(model, normals)
+    before, step = copy.deepcopy(model), update(model)
     used = codes_of_a_step(before, normals[0], step, seeded())
-    step._step(seeded())
+    step._step(normals, seeded())
     earlier = dict(before.named_parameters())
     changes = {name: (value - earlier[name]).detach().abs() for name, value in model.named_parameters()}
     assert [name for name, change in changes.items() if not change.any()] == []
@@ -147,8 +148,8 @@ def test_a_step_changes_all_parameters_and_the_codes_in_use() -> None:
 def test_the_generation_loss_reaches_encoder_and_decoder() -> None:
     """With λ = 0 only Eq. 6 is left; its gradient passes mean and variance back into the encoder."""
     model, normals = tiny_vqgan(), photo_tensor("bottle", 1, 64)
-    before, step = copy.deepcopy(model), update(model, normals, vq_weight=0.0)
-    losses = step._step(seeded())
+    before, step = copy.deepcopy(model), update(model, vq_weight=0.0)
+    losses = step._step(normals, seeded())
     assert losses["total"] == losses["generation"]
     earlier = before.state_dict()
     for name in ("encoder.conv_in.weight", "quant_conv.weight", "post_quant_conv.weight", "decoder.conv_out.weight"):
@@ -161,7 +162,7 @@ def test_a_step_looks_at_upright_views_where_flips_and_turns_are_allowed() -> No
     for allowed in (False, True):
         policy = ViewPolicy(3, 0.03, 0.2, flips=allowed, turns=allowed)
         generating = GeneratorSettings(images=2, views=4, anchor="view", policy=policy)
-        rows.append(Update(tiny_vqgan(), normals, generating, UpdateSettings(**STEP))._step(seeded(3)))
+        rows.append(Update(tiny_vqgan(), generating, UpdateSettings(**STEP))._step(normals, seeded(3)))
     assert rows[0] == rows[1]
 
 
@@ -173,27 +174,27 @@ def test_normals_take_turns_in_the_steps(monkeypatch) -> None:
         return views(image, *rest)
 
     monkeypatch.setattr(fine_tuning, "views", spy)
-    step = update(tiny_vqgan(), normals, steps=2)
+    step = update(tiny_vqgan(), steps=2)
     for _ in range(2):
-        step.run(seeded(), "learning")
+        step.run(normals, seeded())
     assert seen == [0, 1, 0, 1] and step.taken == 4
 
 
 def test_reported_losses_are_the_means_over_the_steps() -> None:
     normals = photo_tensor("bottle", 1, 64)
-    singly = update(tiny_vqgan(), normals)
+    singly = update(tiny_vqgan())
     singly.model.train()
     generator = seeded()
-    rows = [singly._step(generator) for _ in range(3)]
-    found = update(tiny_vqgan(), normals, steps=3).run(seeded(), "learning")
+    rows = [singly._step(normals, generator) for _ in range(3)]
+    found = update(tiny_vqgan(), steps=3).run(normals, seeded())
     for name in rows[0]:
         assert found[name] == pytest.approx(sum(row[name] for row in rows) / 3, rel=1e-6)
-    assert update(tiny_vqgan(), normals, steps=0).run(seeded(), "learning") == {}
+    assert update(tiny_vqgan(), steps=0).run(normals, seeded()) == {}
 
 
 def test_the_loss_falls() -> None:
-    step, generator = update(tiny_vqgan(), photo_tensor("bottle", 1, 64), steps=5), seeded()
-    rows = [step.run(generator, "learning") for _ in range(6)]
+    step, normals, generator = update(tiny_vqgan(), steps=5), photo_tensor("bottle", 1, 64), seeded()
+    rows = [step.run(normals, generator) for _ in range(6)]
     assert rows[-1]["total"] < 0.6 * rows[0]["total"]
     assert rows[-1]["generation"] < 0.5 * rows[0]["generation"]
     assert rows[-1]["reconstruction"] < 0.7 * rows[0]["reconstruction"]
@@ -201,8 +202,8 @@ def test_the_loss_falls() -> None:
 
 @pytest.mark.parametrize(("crop", "side"), [(32, 32), (35, 32), (64, 64), (500, 64)])
 def test_crops_lie_on_the_latent_grid(crop: int, side: int) -> None:
-    step, generator = update(tiny_vqgan(), torch.zeros(1, 3, 64, 64), crop=crop), seeded()
-    crops = [step._crop(generator)[1:] for _ in range(200)]
+    step, generator = update(tiny_vqgan(), crop=crop), seeded()
+    crops = [step._crop(64, generator)[1:] for _ in range(200)]
     starts = {part.start for pair in crops for part in pair}
     assert all(part.stop - part.start == side for pair in crops for part in pair)
     assert starts == set(range(0, 64 - side + 1, 4))
@@ -223,13 +224,36 @@ def test_adaptive_weight_by_hand() -> None:
 
 
 def test_the_critic_joins_at_its_start_step() -> None:
-    step, generator = update(tiny_vqgan(), photo_tensor("bottle", 1, 64), adversarial_start=2), seeded()
+    """It is built then, and not before: a usual run never needs it."""
+    step, generator, normals = update(tiny_vqgan(), adversarial_start=2), seeded(), photo_tensor("bottle", 1, 64)
     for taken in range(3):
-        before = copy.deepcopy(step.critic).state_dict()
-        row = step._step(generator)
-        changed = [name for name, value in step.critic.named_parameters() if not torch.equal(value, before[name])]
-        assert bool(changed) == (taken == 2)
-        assert ("adversarial" in row) == ("critic" in row) == (taken == 2)
+        row = step._step(normals, generator)
+        there = taken == 2
+        assert ("adversarial" in row) == ("critic" in row) == ("critic" in vars(step)) == there
+        assert ("critic" in step.state_dict()) == ("critic_optimiser" in step.state_dict()) == there
+    first = update(tiny_vqgan()).critic.state_dict()
+    assert all(not torch.equal(value, first[name]) for name, value in step.critic.named_parameters())
+
+
+def test_the_critic_is_the_same_whenever_it_is_built_and_disturbs_no_other_draw() -> None:
+    early = update(tiny_vqgan()).critic.state_dict()
+    torch.manual_seed(11)
+    torch.rand(100)
+    late, drawn_after = update(tiny_vqgan()).critic.state_dict(), torch.rand(3)
+    torch.manual_seed(11)
+    torch.rand(100)
+    assert torch.equal(drawn_after, torch.rand(3))
+    assert early.keys() == late.keys() and all(torch.equal(early[name], late[name]) for name in early)
+
+
+def test_a_state_of_before_with_a_critic_that_had_not_joined_is_read() -> None:
+    """Versions up to 2026-11 built it at once."""
+    normals, old, new = photo_tensor("bottle", 1, 64), update(tiny_vqgan()), update(tiny_vqgan(1))
+    state = old.state_dict()
+    state |= {"critic": old.critic.state_dict(), "critic_optimiser": old.critic_optimiser.state_dict()}
+    new.model.load_state_dict(old.model.state_dict())
+    new.load_state_dict(state)
+    assert new._step(normals, seeded()) == old._step(normals, seeded())
 
 
 def test_losses_with_the_critic(monkeypatch) -> None:
@@ -238,10 +262,10 @@ def test_losses_with_the_critic(monkeypatch) -> None:
     monkeypatch.setattr(
         fine_tuning, "adaptive_weight", lambda *given: weights.append(adaptive_weight(*given)) or weights[-1]
     )
-    step = update(tiny_vqgan(), photo_tensor("bottle", 1, 64), adversarial_start=0)
+    step = update(tiny_vqgan(), adversarial_start=0)
     critic = copy.deepcopy(step.critic)
     step.critic.register_forward_pre_hook(lambda _module, given: shown.append(given[0].detach().clone()))
-    row = step._step(seeded())
+    row = step._step(photo_tensor("bottle", 1, 64), seeded())
     assert len(weights) == 1 and float(weights[0]) > 0
     with torch.no_grad():
         rebuilt, real, made = (critic(images).numpy() for images in shown)
@@ -254,8 +278,8 @@ def test_losses_with_the_critic(monkeypatch) -> None:
 
 
 def test_the_critic_may_join_in_the_middle_of_an_iteration() -> None:
-    step = update(tiny_vqgan(), photo_tensor("bottle", 1, 64), steps=3, adversarial_start=1)
-    row = step.run(seeded(), "learning")
+    step = update(tiny_vqgan(), steps=3, adversarial_start=1)
+    row = step.run(photo_tensor("bottle", 1, 64), seeded())
     assert step.taken == 3
     assert {"adversarial", "critic"} <= row.keys() and np.isfinite(list(row.values())).all()
 
@@ -263,12 +287,14 @@ def test_the_critic_may_join_in_the_middle_of_an_iteration() -> None:
 # --- the loop
 
 
+def loop(model: Vqgan, normals: Tensor, prompt: str, settings: IntegratorSettings, seed: int = 0) -> Integrator:
+    made = VqganGenerator(model, GENERATING, settings.update)
+    return Integrator(made, ColourEncoder(), normals, prompt, settings, seed)
+
+
 def integrator(model_seed: int = 0, seed: int = 7, iterations: int = 4, **learning) -> Integrator:
-    settings = UpdateSettings(**(vars(LEARNING) | learning))
-    return Integrator(
-        tiny_vqgan(model_seed), ColourEncoder(), photo_tensor("bottle", 2, 64), "a bottle in red",
-        GENERATING, IntegratorSettings(iterations, update=settings), seed,
-    )  # fmt: skip
+    settings = IntegratorSettings(iterations, update=UpdateSettings(**(vars(LEARNING) | learning)))
+    return loop(tiny_vqgan(model_seed), photo_tensor("bottle", 2, 64), "a bottle in red", settings, seed)
 
 
 @pytest.fixture(scope="module")
@@ -291,10 +317,10 @@ def test_iterations_are_numbered_scored_and_told(uninterrupted: list[Iteration])
 def test_the_first_set_comes_after_the_first_update(uninterrupted: list[Iteration]) -> None:
     """One generator, seeded from the run's seed and the iteration's number, feeds the update and then the set."""
     model, normals, generator = tiny_vqgan(), photo_tensor("bottle", 2, 64), seeded(7 * 1_000_003 + 1)
-    untouched = generate(model, normals, GENERATING, seeded(7 * 1_000_003 + 1))
+    untouched = drawn(model, normals, GENERATING, seeded(7 * 1_000_003 + 1))
     learning = UpdateSettings(**(vars(LEARNING) | {"adversarial_start": 0}))
-    losses = Update(model, normals, GENERATING, learning).run(generator, "learning")
-    made = generate(model.eval(), normals, GENERATING, generator)
+    losses = Update(model, GENERATING, learning).run(normals, generator)
+    made = drawn(model, normals, GENERATING, generator)
     assert uninterrupted[0].losses == losses
     assert torch.equal(uninterrupted[0].images, made)
     assert not torch.allclose(made, untouched, atol=1e-3)
@@ -363,10 +389,7 @@ def test_the_set_that_looks_more_like_the_text_scores_higher() -> None:
     """Grey photos of grey things are nearer to "grey" than to "green"."""
     scores = {}
     for word in ("grey", "green"):
-        running = Integrator(
-            tiny_vqgan(), ColourEncoder(), torch.zeros(1, 3, 64, 64), f"a part in {word}",
-            GENERATING, IntegratorSettings(1), 0,
-        )  # fmt: skip
+        running = loop(tiny_vqgan(), torch.zeros(1, 3, 64, 64), f"a part in {word}", IntegratorSettings(1))
         scores[word] = next(running.iterations()).similarity
     assert scores["grey"] > scores["green"]
 
@@ -377,9 +400,7 @@ def test_what_cannot_be_run() -> None:
     with pytest.raises(TgvigError, match="1001"):
         IntegratorSettings(1001)
     with pytest.raises(TgvigError, match="66 px .* multiple of 4"):
-        Integrator(
-            tiny_vqgan(), ColourEncoder(), torch.zeros(1, 3, 66, 66), "a red", GENERATING, IntegratorSettings(1), 0
-        )
+        loop(tiny_vqgan(), torch.zeros(1, 3, 66, 66), "a red", IntegratorSettings(1))
 
 
 @pytest.mark.parametrize(

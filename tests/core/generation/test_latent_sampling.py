@@ -8,17 +8,12 @@ import threading
 import numpy as np
 import pytest
 import torch
-from small import photo_tensor, seeded, tiny_vqgan
+from small import drawn, photo_tensor, seeded, tiny_vqgan
 from torch import Tensor
 
-from tgvig_core.generation.latent_sampling import (
-    GeneratorSettings,
-    LatentDistribution,
-    deviation,
-    distribution,
-    generate,
-    sources,
-)
+from tgvig_core.generation.base import sources
+from tgvig_core.generation.latent_sampling import LatentDistribution, deviation, distribution
+from tgvig_core.generation.settings import GeneratorSettings
 from tgvig_core.photos.views import ViewPolicy, views
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import RunContext
@@ -106,7 +101,7 @@ def reconstruction(model, image: Tensor) -> Tensor:
 def test_views_that_agree_give_the_reconstruction_of_each_normal_in_turn(anchor: str) -> None:
     model, normals = tiny_vqgan(), photo_tensor("bottle", 2, 64)
     settings = GeneratorSettings(images=5, views=3, anchor=anchor, policy=STILL)
-    made = generate(model, normals, settings, seeded())
+    made = drawn(model, normals, settings, seeded())
     wanted = [reconstruction(model, normal) for normal in normals]
     assert float((wanted[0] - wanted[1]).abs().max()) > 0.01
     for m, image in enumerate(made):
@@ -117,7 +112,7 @@ def test_a_set_is_decoded_from_mean_and_variance_of_the_views() -> None:
     """The whole of Eq. 3 once more in numpy, from the same generator."""
     model, normal = tiny_vqgan(), photo_tensor("transistor", 1, 64)
     settings = GeneratorSettings(images=3, views=4, policy=ViewPolicy(5, 0.05, 0.3))
-    made = generate(model, normal, settings, seeded(5))
+    made = drawn(model, normal, settings, seeded(5))
     same = seeded(5)
     with torch.no_grad():
         z = model.encode(views(normal[0], 4, settings.policy, same)).numpy()
@@ -135,7 +130,7 @@ def test_a_set_is_decoded_from_mean_and_variance_of_the_views() -> None:
 def test_images_of_a_set_differ_and_lie_in_range() -> None:
     model, normals = tiny_vqgan(), photo_tensor("bottle", 1, 64)
     model.decoder.conv_out.weight.data.mul_(30)
-    made = generate(model, normals, GeneratorSettings(images=5, views=3), seeded())
+    made = drawn(model, normals, GeneratorSettings(images=5, views=3), seeded())
     assert made.shape == (5, 3, 64, 64) and made.device.type == "cpu"
     assert float(made.min()) == -1 and float(made.max()) == 1
     assert all(not torch.equal(a, b) for a, b in itertools.combinations(made, 2))
@@ -144,7 +139,7 @@ def test_images_of_a_set_differ_and_lie_in_range() -> None:
 def test_the_seed_decides_the_set() -> None:
     model, normals = tiny_vqgan(), photo_tensor("bottle", 2, 64)
     settings = GeneratorSettings(images=3, views=2)
-    first, again, other = (generate(model, normals, settings, seeded(seed)) for seed in (0, 0, 1))
+    first, again, other = (drawn(model, normals, settings, seeded(seed)) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.allclose(first, other, atol=1e-3)
 
@@ -152,12 +147,12 @@ def test_the_seed_decides_the_set() -> None:
 def test_generating_reports_and_stops() -> None:
     model, normals, seen, stop = tiny_vqgan(), photo_tensor("bottle", 1, 64), [], threading.Event()
     settings = GeneratorSettings(images=9, views=2)
-    made = generate(model, normals, settings, seeded(), RunContext(lambda *told: seen.append(told)))
+    made = drawn(model, normals, settings, seeded(), RunContext(lambda *told: seen.append(told)))
     assert [told[1:] for told in seen] == [(0, 3), (1, 3), (2, 3), (3, 3)]  # nine images, four at once
-    assert torch.equal(made, generate(model, normals, settings, seeded()))
+    assert torch.equal(made, drawn(model, normals, settings, seeded()))
     stop.set()
     with pytest.raises(Stopped):
-        generate(model, normals, settings, seeded(), ctx=RunContext(stop=stop))
+        drawn(model, normals, settings, seeded(), ctx=RunContext(stop=stop))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +175,7 @@ def test_settings_that_cannot_be(wrong: dict, named: str) -> None:
 def test_a_batch_that_does_not_fit_is_halved_and_said(monkeypatch, caplog, part):
     model, normals = tiny_vqgan(), photo_tensor("bottle", 1, 64)
     settings = GeneratorSettings(images=5, views=5)
-    whole = generate(model, normals, settings, seeded())
+    whole = drawn(model, normals, settings, seeded())
     work, sizes = getattr(model, part), []
 
     def small(batch):
@@ -190,7 +185,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_said(monkeypatch, caplog, part)
         return work(batch)
 
     monkeypatch.setattr(model, part, small)
-    torch.testing.assert_close(generate(model, normals, settings, seeded()), whole, atol=1e-4, rtol=0)
+    torch.testing.assert_close(drawn(model, normals, settings, seeded()), whole, atol=1e-4, rtol=0)
     assert sizes == ([4, 2, 2, 1] if part == "decode" else [5, 3, 2, 1, 2])
     assert "Memory was short" in caplog.text
 
@@ -203,4 +198,4 @@ def test_where_not_even_one_fits_it_is_a_sentence(monkeypatch, part):
     with pytest.raises(
         TgvigError, match="This machine has not enough memory .*even one at a time: close other programs"
     ):
-        generate(model, normals, GeneratorSettings(images=3, views=2), seeded())
+        drawn(model, normals, GeneratorSettings(images=3, views=2), seeded())

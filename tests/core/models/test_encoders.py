@@ -20,7 +20,9 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from tgvig_core.models.encoders import clip_weights, text_cache
-from tgvig_core.models.encoders.image_text import TEXT_BATCH, ConseEncoder, OpenClipEncoder, class_names
+from tgvig_core.models.encoders.base import TEXT_BATCH
+from tgvig_core.models.encoders.clip import OpenClipEncoder
+from tgvig_core.models.encoders.conse import ConseEncoder, class_names
 from tgvig_core.models.encoders.text_cache import encode_texts_cached
 from tgvig_core.photos.images import read_normals, to_tensor
 from tgvig_core.utils.errors import Stopped, TgvigError

@@ -25,7 +25,7 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def test_the_shipped_checkpoint_is_the_one_of_its_card_and_loads():
-    file = PACKS["embedded"].generator
+    file = PACKS["embedded"].generator_file
     path = local_file(file, None)
     assert path.stat().st_size < 25e6
     assert config_of(read_state(path)) == COMPACT_F8
@@ -58,7 +58,7 @@ def test_auto_takes_paper_where_its_files_are_brought_by_hand(tmp_path, monkeypa
     for file in PACKS["paper"].files:
         (tmp_path / file.name).write_bytes(b"weights of " + file.name.encode())
     assert choose("auto", tmp_path)[0].name == "paper"
-    (tmp_path / PACKS["paper"].backbone.name).unlink()
+    (tmp_path / PACKS["paper"].backbone_file.name).unlink()
     assert choose("auto", tmp_path)[0].name == "embedded"
 
 
@@ -66,11 +66,11 @@ def test_an_unknown_pack_and_a_missing_models_folder_are_named(tmp_path):
     with pytest.raises(TgvigError, match="'best'.*embedded, paper, strong"):
         choose("best")
     with pytest.raises(TgvigError, match="no models folder"):
-        local_file(PACKS["paper"].generator, tmp_path / "none")
+        local_file(PACKS["paper"].generator_file, tmp_path / "none")
 
 
 def test_the_first_checksum_is_recorded_and_enforced(tmp_path):
-    file = PACKS["paper"].generator
+    file = PACKS["paper"].generator_file
     (tmp_path / file.name).write_bytes(b"first")
     assert local_file(file, tmp_path) == tmp_path / file.name
     assert local_file(file, tmp_path) == tmp_path / file.name
@@ -80,7 +80,7 @@ def test_the_first_checksum_is_recorded_and_enforced(tmp_path):
 
 
 def test_a_published_checksum_is_enforced(tmp_path):
-    file = replace(PACKS["paper"].generator, sha256="0" * 64)
+    file = replace(PACKS["paper"].generator_file, sha256="0" * 64)
     (tmp_path / file.name).write_bytes(b"first")
     with pytest.raises(TgvigError, match="wrong checksum"):
         local_file(file, tmp_path)
@@ -89,7 +89,7 @@ def test_a_published_checksum_is_enforced(tmp_path):
 def test_a_download_is_kept_and_not_fetched_twice(tmp_path):
     source = tmp_path / "server.ckpt"
     source.write_bytes(b"w" * 1_000_000)
-    file = replace(PACKS["paper"].generator, source=source.as_uri(), megabytes=1)
+    file = replace(PACKS["paper"].generator_file, source=source.as_uri(), megabytes=1)
     seen = []
     path = fetch(file, None, RunContext(lambda step, done, total: seen.append((done, total))))
     assert path.read_bytes() == source.read_bytes() and seen[-1] == (1_000_000, 1_000_000)
@@ -100,7 +100,7 @@ def test_a_download_is_kept_and_not_fetched_twice(tmp_path):
 def test_a_download_that_fails_or_is_far_too_small_leaves_nothing(tmp_path):
     source = tmp_path / "server.ckpt"
     source.write_bytes(b"<html>not found</html>")
-    file = replace(PACKS["paper"].generator, source=source.as_uri())
+    file = replace(PACKS["paper"].generator_file, source=source.as_uri())
     with pytest.raises(TgvigError, match="913 MB.*only 0.0 MB came"):
         fetch(file, None)
     with pytest.raises(TgvigError, match="--models-dir"):
@@ -111,13 +111,13 @@ def test_a_download_that_fails_or_is_far_too_small_leaves_nothing(tmp_path):
 def test_the_generator_of_a_pack_loads_from_a_models_folder(tmp_path):
     save_vqgan(Vqgan(SMALL), tmp_path / "model.safetensors", {})
     (tmp_path / "model.safetensors").rename(tmp_path / "vqgan.safetensors")
-    pack = replace(PACKS["paper"], generator=replace(PACKS["paper"].generator, name="vqgan.safetensors"))
+    pack = replace(PACKS["paper"], generator_file=replace(PACKS["paper"].generator_file, name="vqgan.safetensors"))
     assert load_generator(pack, tmp_path).config == SMALL
 
 
 def test_a_models_folder_with_a_wrong_generator_is_refused(tmp_path):
     save_file({"some.weight": torch.zeros(2)}, tmp_path / "vqgan.safetensors")
-    pack = replace(PACKS["paper"], generator=replace(PACKS["paper"].generator, name="vqgan.safetensors"))
+    pack = replace(PACKS["paper"], generator_file=replace(PACKS["paper"].generator_file, name="vqgan.safetensors"))
     with pytest.raises(TgvigError, match="not a VQGAN checkpoint"):
         load_generator(pack, tmp_path)
 
@@ -132,7 +132,7 @@ def test_every_file_names_its_licence_and_size():
 def test_a_stop_during_a_download_leaves_nothing(tmp_path):
     source = tmp_path / "server.ckpt"
     source.write_bytes(b"w" * 3_000_000)
-    file, stop = replace(PACKS["paper"].generator, source=source.as_uri(), megabytes=3), threading.Event()
+    file, stop = replace(PACKS["paper"].generator_file, source=source.as_uri(), megabytes=3), threading.Event()
     with pytest.raises(Stopped):
         fetch(file, None, RunContext(lambda *_: stop.set(), stop))
     assert [p.name for p in (tmp_path / "cache" / "models").iterdir()] == []

@@ -11,10 +11,11 @@ import pytest
 import torch
 from photos import normals
 
-from tgvig_core.models.encoders.image_text import ConseEncoder
+from tgvig_core.models.encoders.conse import ConseEncoder
 from tgvig_core.photos.images import read_normals
 from tgvig_core.prompting.ranking import mean_embedding, prompt_map, prompt_text, rank_prompts, rank_senses, write_csv
-from tgvig_core.prompting.vocabulary import Sense, Word, senses, vocabulary
+from tgvig_core.prompting.senses import Sense, senses
+from tgvig_core.prompting.vocabulary import Word, all_words
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import QUIET, RunContext
 
@@ -99,7 +100,7 @@ def test_refusals_name_the_remedy(tmp_path):
     near = encoder_for("nut", {"a": 10.0})
     with pytest.raises(TgvigError, match="rule `robust`"):
         rank_prompts("nut", words("a"), F, near, rule="paper", cache=tmp_path)
-    with pytest.raises(TgvigError, match="--words"):
+    with pytest.raises(TgvigError, match="give some, or another vocabulary"):
         rank_prompts("nut", [], F, near, cache=tmp_path)
     with pytest.raises(TgvigError, match="'other'"):
         rank_prompts("nut", words("a"), F, near, rule="other", cache=tmp_path)
@@ -173,7 +174,7 @@ def test_real_photos_from_the_name_to_the_prompt(name, encoder, tmp_path):
     lookup = senses(name)
     ranked_senses = rank_senses(lookup.senses, f, encoder)
     assert {row.sense for row in ranked_senses} == set(lookup.senses)
-    related = vocabulary("relations", ranked_senses[0].sense)
+    related = all_words("relations", ranked_senses[0].sense)
     ranked = rank_prompts(name, related, f, encoder, cache=tmp_path)
     assert ranked == rank_prompts(name, related, f, encoder, cache=tmp_path / "another")
     # the same by numpy, straight from the definition

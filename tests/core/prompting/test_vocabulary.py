@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from tgvig_core.prompting import wordnet
-from tgvig_core.prompting.hypernyms import ancestors, place_of
-from tgvig_core.prompting.vocabulary import Sense, Word, clean_name, related_words, senses, vocabulary
+from tgvig_core.prompting.names import clean_name
+from tgvig_core.prompting.senses import Sense, ancestors, place_of, senses
+from tgvig_core.prompting.vocabulary import Word, all_words, related_words
 from tgvig_core.prompting.wordnet import WORDNET_FILES, ensure_wordnet, ensure_words, lexnames_text
 from tgvig_core.utils.errors import TgvigError
 
@@ -89,14 +90,15 @@ def test_all_part_whole_relations_and_synonyms():
 
 
 def test_the_same_order_in_another_process():
-    code = "from tgvig_core.prompting.vocabulary import *; print([w.text for w in related_words(senses('bottle').senses[0])])"
+    code = "from tgvig_core.prompting.vocabulary import *; from tgvig_core.prompting.senses import senses;"
+    code += "print([w.text for w in related_words(senses('bottle').senses[0])])"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert other == f"{[word.text for word in related_words(senses('bottle').senses[0])]}\n"
 
 
 def test_given_words_come_first_and_keep_their_relation():
     nut = senses("metal nut").senses[2]
-    words = vocabulary("relations", nut, ("metal",), ["  hex_nut ", "", "steel"])
+    words = all_words("relations", nut, ("metal",), ["  hex_nut ", "", "steel"])
     assert [(word.text, word.relation) for word in words[:3]] == [
         ("hex nut", "given"), ("steel", "given"), ("metal", "modifier"),
     ]  # fmt: skip
@@ -104,17 +106,17 @@ def test_given_words_come_first_and_keep_their_relation():
 
 
 def test_no_word_at_all_names_the_remedy():
-    with pytest.raises(TgvigError, match="--words"):
-        vocabulary("relations", None)
-    assert [word.text for word in vocabulary("relations", None, (), ["steel"])] == ["steel"]
+    with pytest.raises(TgvigError, match="Give words that describe it, such as steel"):
+        all_words("relations", None)
+    assert [word.text for word in all_words("relations", None, (), ["steel"])] == ["steel"]
     with pytest.raises(TgvigError, match="'everything'"):
-        vocabulary("everything", None)
+        all_words("everything", None)
     with pytest.raises(TgvigError, match="80"):
-        vocabulary("relations", None, (), ["x" * 81])
+        all_words("relations", None, (), ["x" * 81])
 
 
 def test_the_wide_vocabulary_of_wordnet():
-    words = vocabulary("wordnet", senses("bottle").senses[0])
+    words = all_words("wordnet", senses("bottle").senses[0])
     assert len(words) == 147_306 - 1  # WordNet 3.0's distinct lemmas without "bottle"
     glosses = {word.text: word.gloss for word in words}
     assert glosses["transistor"] == "a semiconductor device capable of amplification"
@@ -123,7 +125,7 @@ def test_the_wide_vocabulary_of_wordnet():
 
 
 def test_websters_words_hold_those_of_the_papers_table_4():
-    words = {word.text for word in vocabulary("words", None)}
+    words = {word.text for word in all_words("words", None)}
     assert {"cobnut", "metallical", "metallization", "incapsulation", "parazoan", "chaetopod"} <= words
     assert 230_000 < len(words) < 240_000
 

@@ -11,9 +11,10 @@ import pytest
 from tgvig_core.prompting.word_cache import remembered
 
 ASK = (
-    "import sys; from tgvig_core.prompting.vocabulary import *; lookup = senses('metal nut');"
+    "import sys; from tgvig_core.prompting.senses import senses; from tgvig_core.prompting.vocabulary import *;"
+    "lookup = senses('metal nut');"
     "words = [word for sense in lookup.senses for word in related_words(sense)];"
-    "print((lookup, words, vocabulary('wordnet', lookup.senses[0], lookup.modifiers)[::500]));"
+    "print((lookup, words, all_words('wordnet', lookup.senses[0], lookup.modifiers)[::500]));"
     "print('nltk' in sys.modules, file=sys.stderr)"
 )
 

@@ -15,9 +15,8 @@ from photos import normals
 from PIL import Image
 
 from tgvig_core.fitting.words import how_found
-from tgvig_core.generation.fine_tuning import UpdateSettings
 from tgvig_core.generation.integrator import IntegratorSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
 from tgvig_core.reports import pdf
 from tgvig_core.reports.audit import write_audit
 from tgvig_core.reports.audit_facts import read_facts

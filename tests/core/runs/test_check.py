@@ -15,7 +15,7 @@ from tgvig_core.diagnosis import pool_comparison
 from tgvig_core.diagnosis.results import Detectability, KindCurve, Share
 from tgvig_core.fitting.results import Admission, Calibration, Gate
 from tgvig_core.fitting.training_sets import TrainingSet
-from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.settings import GeneratorSettings
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import read_normals
 from tgvig_core.photos.views import ViewPolicy

@@ -16,9 +16,8 @@ import torch
 from photos import category, normals
 
 from tgvig_core.cli.console import show_result
-from tgvig_core.generation.fine_tuning import UpdateSettings
 from tgvig_core.generation.integrator import IntegratorSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
 from tgvig_core.photos.images import read_normals
 from tgvig_core.runs import pipeline
 from tgvig_core.runs.settings import RunSettings

@@ -169,7 +169,7 @@ def test_what_changes_nothing_is_refused_with_a_remedy() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"kind": "rust"}, "'rust' is no kind of defect: take one of texture"),
+        ({"kind": "rust"}, "There is no defect 'rust': choose one of texture"),
         ({"strength": 0}, "0 is no strength"),
         ({"strength": 1.5}, "1.5 is no strength"),
         ({"strength": float("nan")}, "nan is no strength"),

@@ -12,10 +12,10 @@ from small import photo_tensor, seeded, tiny_vqgan
 from tgvig_core.detectors.patch_features import PatchFeatures
 from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
-from tgvig_core.generation.fine_tuning import Update, UpdateSettings
-from tgvig_core.generation.latent_sampling import GeneratorSettings
+from tgvig_core.generation.fine_tuning import Update
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
-from tgvig_core.models.encoders.image_text import ConseEncoder
+from tgvig_core.models.encoders.conse import ConseEncoder
 from tgvig_core.utils import memory_in_use
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import enough_for, in_parts, is_short
@@ -138,10 +138,10 @@ def test_too_many_images_for_a_detector_are_a_sentence(images, monkeypatch):
 
 def test_a_learning_step_that_does_not_fit_is_a_sentence(images, monkeypatch):
     model = tiny_vqgan()
-    update = Update(model, images[:1], GeneratorSettings(views=2), UpdateSettings(steps=1))
+    update = Update(model, GeneratorSettings(views=2), UpdateSettings(steps=1))
     monkeypatch.setattr(model, "decode", lambda latents: (_ for _ in ()).throw(GPU))
     with pytest.raises(TgvigError, match="a learning step of the generator"):
-        update.run(seeded(), "learning")
+        update.run(images[:1], seeded())
 
 
 def test_memory_is_told_without_proc_and_without_resource(monkeypatch):

@@ -16,6 +16,7 @@ from tgvig_core.benchmark.detectors.catalogue import detectors as known_detector
 from tgvig_core.benchmark.plan import Plan, shots_of
 from tgvig_core.benchmark.run import ENGINES, Engine, carry_out, categories, check_names
 from tgvig_core.cli.console import running, show_benchmark
+from tgvig_core.packs.registry import choices
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import Stopped
 
@@ -47,7 +48,7 @@ def benchmark(
     most_tests: Annotated[int | None, typer.Option(help="at most so many good and so many defective test photos")] = None,
     size: Annotated[int, typer.Option(min=64, help="side in px of the square that every photo is stretched into")] = Plan.size,
     training: Annotated[str, typer.Option(help=f"of detectors that learn step by step: {' or '.join(TRAININGS)}")] = Plan.training,
-    pack: Annotated[str, typer.Option("--pack", help="models: auto, embedded, paper or strong")] = Plan.pack,
+    pack: Annotated[str, typer.Option("--pack", help=f"models: {', '.join(choices())}")] = Plan.pack,
     models_dir: Annotated[Path | None, typer.Option(help="folder with model files brought by hand")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = Plan.device,
     engine: Annotated[str, typer.Option(help="; ".join(f"{name}: {what}" for name, what in ENGINES.items()))] = Engine.name,

@@ -16,9 +16,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tgvig_core.packs.files import hub_answers
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.hub import hub_answers, hub_copy
 
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 PREPROCESS = ("mean", "std", "interpolation", "resize_mode")  # of open_clip's preprocess config
@@ -73,14 +73,12 @@ def _check_name(model_name: str, pretrained: str, local: bool) -> None:
 def cached_weights(model_name: str, tag: str) -> Path | None:
     """The weights of a tag in the hub's local cache, or None."""
     import open_clip
-    from huggingface_hub import try_to_load_from_cache
 
     repository = open_clip.get_pretrained_cfg(model_name, tag).get("hf_hub", "")
     folder, _, file = repository.rpartition("/")
     for name in (file,) if file else ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
-        found = try_to_load_from_cache(folder, name) if folder else None
-        if isinstance(found, str):
-            return Path(found)
+        if folder and (found := hub_copy(folder, name)):
+            return found
     return None
 
 

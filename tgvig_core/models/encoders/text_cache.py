@@ -21,7 +21,7 @@ from tgvig_core.utils.folders import ASSETS, cache_dir, keep
 from tgvig_core.utils.progress import QUIET, RunContext
 
 if TYPE_CHECKING:
-    from tgvig_core.models.encoders.image_text import ImageTextEncoder
+    from tgvig_core.models.encoders.base import ImageTextEncoder
 
 CHUNK = 2048  # texts in a file, on average
 STEP = "reading the words"

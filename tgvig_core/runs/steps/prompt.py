@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from tgvig_core.models.encoders.image_text import ImageTextEncoder
+from tgvig_core.models.encoders.base import ImageTextEncoder
 from tgvig_core.prompting.ranking import RankedPrompts, RankedSense, prompt_map, rank_prompts, rank_senses
-from tgvig_core.prompting.vocabulary import SenseLookup, near_words, related_words, senses, vocabulary
+from tgvig_core.prompting.senses import SenseLookup, senses
+from tgvig_core.prompting.vocabulary import all_words, check_words, related_words
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.progress import QUIET, RunContext
@@ -42,7 +43,7 @@ def words_of(settings: RunSettings) -> tuple[SenseLookup, tuple]:
         chosen = tuple(sense for sense in chosen if related_words(sense))  # some senses stand alone in WordNet
     if settings.prompt is None or chosen or lookup.modifiers or settings.words:
         # a missing word list or an overlong word is told before a folder is made
-        near_words(settings.vocabulary, chosen[0] if chosen else None, lookup.modifiers, settings.words)
+        check_words(settings.vocabulary, chosen[0] if chosen else None, lookup.modifiers, settings.words)
     return lookup, chosen
 
 
@@ -64,7 +65,7 @@ def choose_prompt(
     lookup, chosen = words_of(settings)
     ranked = rank_senses(chosen, embeddings, encoder, settings.object_name if lookup.modifiers else "")
     sense = ranked[0].sense if ranked else None
-    words = vocabulary(settings.vocabulary, sense, lookup.modifiers, settings.words)
+    words = all_words(settings.vocabulary, sense, lookup.modifiers, settings.words)
     prompts = rank_prompts(settings.object_name, words, embeddings, encoder, settings.rule, ctx=ctx)
     return Choice(lookup, ranked, sense.synset if sense else None, prompts)
 

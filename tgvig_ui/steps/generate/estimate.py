@@ -16,7 +16,7 @@ def estimate(service: Service, images: int, iterations: int, photos: int, pack: 
         pack: a pack's name; empty takes the one in use.
     """
     name, device = pack or service.pack()[0].name, service.device()
-    from tgvig_core.generation.latent_sampling import GeneratorSettings
+    from tgvig_core.generation.settings import GeneratorSettings
     from tgvig_core.runs.estimates import known_speed, rough_speed
 
     known = known_speed(name, device)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from tgvig_core.packs.registry import PACKS
 from tgvig_ui.security.visitors import Limits
 from tgvig_ui.widgets.forms import Form
 from tgvig_ui.widgets.html import note
@@ -14,8 +15,7 @@ EMPTY = note(
     "No images yet. Set how many you want and press Start; you can stop at any time and keep what is there.", "empty"
 )
 HINT = "Click an image to see it over the photo it was drawn from, and to leave it out."
-MODELS = [("As the server was started", ""), ("embedded: small, offline", "embedded"), ("paper: CLIP, VQGAN f16", "paper"),
-          ("strong: larger CLIP, VQGAN f16 with 16384 codes", "strong")]  # fmt: skip
+MODELS = [("As the server was started", ""), *((f"{pack.name}: {pack.short}", pack.name) for pack in PACKS.values())]
 NAMED = {"Best": "best", "Plain (“a photo of a …”)": "naive", "Only the name": "only_word", "Worst": "worst"}
 
 

@@ -37,7 +37,7 @@ def another(server: Server, id: str, sense: str | None, name: str, words: str, l
     part = server.part(id)
     if not part.photos():
         raise TgvigError("There are no photos yet: add 1 to 5 photos of good parts in step 1.")
-    from tgvig_core.prompting.vocabulary import clean_name
+    from tgvig_core.prompting.names import clean_name
 
     given = tuple(word.strip() for word in words.split(",") if word.strip())
     part.choose(object_name=clean_name(name), words=given, vocabulary=LISTS[lists], rule=RULES[rule], sense=sense)
@@ -53,6 +53,6 @@ def write(server: Server, id: str, text: str) -> None:
     """Use a prompt of the person's own."""
     if not text.strip():
         return  # left empty while another one is being looked for
-    from tgvig_core.prompting.vocabulary import clean_prompt
+    from tgvig_core.prompting.names import clean_prompt
 
     server.part(id).choose(prompt=clean_prompt(text))

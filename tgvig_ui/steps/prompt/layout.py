@@ -6,17 +6,14 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from tgvig_core.prompting.registry import outlier_rule, vocabulary
 from tgvig_ui.widgets.forms import Form
 from tgvig_ui.widgets.html import note
 
 HEADERS = ["prompt", "cosine", "distance", "relation", "kept", "why not"]
 EMPTY = note("Type what the part is called and press “Find prompts”. It takes some seconds.", "empty")
-LISTS = {
-    "Words that WordNet relates to the name": "relations",
-    "All of WordNet (147 000 words, minutes)": "wordnet",
-    "Webster's dictionary (235 000 words, minutes)": "words",
-}
-RULES = {"Drop what lies apart from the others (robust)": "robust", "Drop above a distance of 0.5 (the paper)": "paper"}
+LISTS = {vocabulary.title(name): name for name in vocabulary.names()}
+RULES = {outlier_rule.title(name): name for name in outlier_rule.names()}
 
 
 @dataclass(frozen=True)

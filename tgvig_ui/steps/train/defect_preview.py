@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import gradio as gr
 import numpy as np
 
-from tgvig_core.diagnosis.words import NAMES
 from tgvig_core.inspection.score_scale import shown
 from tgvig_core.photos.images import to_pixels
+from tgvig_core.synthetic.registry import defect, is_line
 from tgvig_ui.jobs.server import Server, bound
 from tgvig_ui.parts.generations import settings_of
 from tgvig_ui.parts.store import Part
@@ -27,20 +27,9 @@ from tgvig_ui.widgets.html import note
 if TYPE_CHECKING:
     from tgvig_core.synthetic.defects import Defect
 
-WHAT = {
-    "texture": "A ragged spot of another texture, made from your photo.",
-    "cut_paste": "A rectangle from elsewhere on the part, a little lighter or darker.",
-    "scar": "A long thin strip from elsewhere on the part, lighter or darker.",
-    "blend": "A piece from elsewhere on the part, set in without an edge, its contrast raised.",
-    "scratch": "A thin bent line, lighter or darker than what it crosses.",
-    "dent": "Light and shade of a small bump or hollow; the surface itself stays.",
-    "blob": "A stain that fades out, lighter or darker.",
-    "missing": "A piece broken off: the background shows. Where there is none, a dark hole.",
-    "colour": "A soft region of another colour, about as light as before.",
-}
 FIRST = "scratch"
 WIDTHS, EXTENTS = (1, 12, 3), (4, 64, 24)
-"""Least, greatest and first size in px: of a scratch its width, of the others their longest extent."""
+"""Least, greatest and first size in px: of a line its width, of the others their longest extent."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +61,7 @@ def build() -> tuple[Preview, Judged]:
         gr.Row(equal_height=False),
     ):
         with gr.Column(scale=2, min_width=280):
-            kinds = [(name.capitalize(), kind) for kind, name in NAMES.items()]
+            kinds = [(entry.title.capitalize(), kind) for kind, entry in defect.entries().items()]
             kind = gr.Dropdown(kinds, value=FIRST, label="Kind", elem_id="defect-kind", filterable=False)
             strength = gr.Slider(0.1, 1, value=0.6, step=0.05, label="Strength", elem_id="defect-strength")
             least, most, first = WIDTHS
@@ -157,7 +146,7 @@ def show(preview: Preview, part: Part | None) -> dict:
     chosen = part.choices if part else None
     kind = chosen.defect_kind if chosen else ""
     least, most, size = _sizes(part)
-    label = "Width of the line, px" if (kind or FIRST) == "scratch" else "Longest extent, px"
+    label = "Width of the line, px" if is_line(kind or FIRST) else "Longest extent, px"
     fields = {
         preview.kind: kind or FIRST,
         preview.strength: chosen.defect_strength if chosen else 0.6,
@@ -166,7 +155,7 @@ def show(preview: Preview, part: Part | None) -> dict:
     if not kind or not part.photos():
         return fields | {preview.what: "", preview.pictures: gr.Gallery([])}
     good, spoiled = _pair(part)
-    said = note(WHAT[kind], "hint") if spoiled else note(_unseen(kind), "warn")
+    said = note(defect.entry(kind).facts["about"], "hint") if spoiled else note(_unseen(kind), "warn")
     pictures = [(large(good), "good photo")]
     if spoiled:
         pictures.append((outlined(large(to_pixels(spoiled.image)), spoiled.mask.numpy()), "spoiled photo"))
@@ -202,7 +191,7 @@ def _verdict(score: float, about: dict, map, spoiled: Defect) -> str:
 def _sizes(part: Part | None) -> tuple[int, int, float]:
     """Least and greatest size of the kind that is looked at, and the chosen one."""
     chosen = part.choices if part else None
-    least, most, first = WIDTHS if not chosen or chosen.defect_kind in ("", "scratch") else EXTENTS
+    least, most, first = WIDTHS if is_line((chosen and chosen.defect_kind) or FIRST) else EXTENTS
     size = chosen.defect_size if chosen else None
     return least, most, first if size is None else min(max(size, least), most)
 
@@ -220,4 +209,4 @@ def _pair(part: Part) -> tuple[np.ndarray, Defect | None]:
 
 
 def _unseen(kind: str) -> str:
-    return f"{NAMES[kind].capitalize()} of this strength and size would not be seen here: raise one, or take another place."
+    return f"{defect.title(kind).capitalize()} of this strength and size would not be seen here: raise one, or take another place."

@@ -8,6 +8,7 @@ import gradio as gr
 
 from tgvig_core.detectors.registry import detector as detectors
 from tgvig_core.fitting import training_sets
+from tgvig_core.packs.registry import PACKS
 from tgvig_core.storage.run_folder import MODEL_FORMAT
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.jobs.begin import Asked, begin
@@ -21,12 +22,7 @@ from tgvig_ui.widgets.html import note
 
 ARMS = {kind.choice: name for name, kind in reversed(training_sets.KINDS.items()) if kind.choice}
 DETECTORS = {detectors.title(name): name for name in detectors.names()}
-BACKBONES = [
-    ("As the models in use", ""),
-    ("EfficientNet-Lite0 (always on this machine)", "embedded"),
-    ("ResNet-18, the paper's (45 MB, fetched once)", "paper"),
-    ("DINOv2-S (84 MB, fetched once)", "strong"),
-]
+BACKBONES = [("As the models in use", ""), *((pack.backbone_title, pack.name) for pack in PACKS.values())]
 """What PatchCore looks with; the values are the packs that bring it."""
 EMPTY = note("No detector yet. Training takes some seconds.", "empty")
 NO_IMAGES = "There are no generated images yet: generate a set in step 3, or learn from the photos without them."

@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tgvig_core.generation.latent_sampling import GeneratorSettings, distribution
+from tgvig_core.generation.latent_sampling import distribution
+from tgvig_core.generation.settings import GeneratorSettings
 from tgvig_core.photos.views import ViewPolicy, views
 
 SIDE_OF_USE = 256

@@ -23,7 +23,7 @@ from tgvig_core.bundles.bundle import FORMAT, FORMATS, KIND, MODELS, Bundle
 from tgvig_core.bundles.manifest import described, versions
 from tgvig_core.bundles.runtimes import load_inspector
 from tgvig_core.bundles.writers import missing, write_onnx, write_openvino
-from tgvig_core.detectors.base import Detector
+from tgvig_core.detectors.base import Detector, Exportable
 from tgvig_core.photos.images import read_photo, to_square
 from tgvig_core.reports import pdf
 from tgvig_core.reports.audit import write_audit
@@ -89,6 +89,10 @@ def export(
         raise TgvigError(f"{run} holds no trained detector: give the folder of a finished run (tgvig run --out).")
     opened, config = Run.open(run)
     detector, card = load_model(run / "model")
+    if not isinstance(detector, Exportable) and (graphs := [name for name in wishes.formats if name != "torch"]):
+        raise TgvigError(
+            f"The detector {card.saved.detector} has no {' or '.join(graphs)} form: export it as torch alone."
+        )
     photos = _photos(config, wishes.with_normals)
     draft = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
     try:

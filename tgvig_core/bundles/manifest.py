@@ -76,7 +76,7 @@ def described(run: Run, config: dict, detector: Detector, card: ModelCard, wishe
         "arm": str(card.training_set), "prompt": prompt["prompt"], "sense": prompt["sense"], "best_iteration": card.best_iteration,
         "command": command(replace(settings, detector=saved.detector), _repeated(run, settings, card),
                            card.calibration.false_alarm, [photo.get("file", photo["name"]) for photo in photos]),
-        "by_hand": by_hand, "licences": licences(settings.pack, saved.backbone), "normals": photos,
+        "by_hand": by_hand, "licences": licences(settings.pack, detector), "normals": photos,
         "config": _nameless(config),
     }  # fmt: skip
 
@@ -139,16 +139,16 @@ def command(settings: RunSettings, training_set: TrainingSet, false_alarm: float
     return f"tgvig run {shlex.join(listed)}"
 
 
-def licences(pack: str, backbone: str) -> list[dict[str, str]]:
+def licences(pack: str, detector: Detector) -> list[dict[str, str]]:
     """Of what the detector is made of, and of what its training images were made with."""
     chosen = registry.PACKS[pack]
-    own = registry.of_backbone(backbone)
-    files = {file.name: file for file in (own.backbone_file, *chosen.files)}
-    rows = [{"what": file.what, "licence": file.licence, "source": file.source} for file in files.values()]
+    own = [registry.of_backbone(detector.backbone.name).backbone_file] if detector.backbone else []
+    files = {file.name: file for file in (*own, *chosen.files)}
+    made_of = [detector.licence] if detector.licence else []
+    rows = made_of + [(file.what, file.licence, file.source) for file in files.values()]
     return [
         {"what": f"tgvig {metadata.version('tgvig')}", "licence": "Apache-2.0", "source": "this project"},
-        {"what": "PatchCore as anomalib implements it", "licence": "Apache-2.0", "source": "package anomalib"},
-        *rows,
+        *({"what": what, "licence": licence, "source": source} for what, licence, source in rows),
         {
             "what": "the photos of good parts and what was learned from them",
             "licence": "their owner's",

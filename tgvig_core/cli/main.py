@@ -18,12 +18,14 @@ import typer
 from tgvig_core.cli import line_commands
 from tgvig_core.cli.commands import benchmark as benchmarking
 from tgvig_core.cli.console import running, show_check, show_doctor, show_prompts, show_result
+from tgvig_core.detectors.registry import detector as detectors
 from tgvig_core.packs.registry import choices
 from tgvig_core.prompting.registry import outlier_rule, vocabulary
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.memory import is_short, too_short
 
+DETECTORS = "; ".join(f"{name}: {one.title}" for name, one in detectors.entries().items())
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
                   help="Few-shot anomaly detection from one to a few photos of good parts (TGVIG, CVPR 2024).")  # fmt: skip
 
@@ -98,7 +100,7 @@ def run(
     text: Annotated[bool, typer.Option(help="best set by text (Eq. 5), or the last set")] = True,
     flips: Annotated[bool, typer.Option(help="good parts may appear mirrored")] = False,
     turns: Annotated[bool, typer.Option(help="good parts may appear turned by quarter turns")] = False,
-    detector: Annotated[str, typer.Option(help="patchcore, or patchcore-fine: better from few photos, slower")] = "patchcore",
+    detector: Annotated[str, typer.Option(help=DETECTORS)] = "patchcore",
     arm: Annotated[str, typer.Option(help="what the detector learns from: tgvig, real, augment and others")] = "tgvig",
     false_alarm: Annotated[float, typer.Option(help="share of good parts that may be called anomalous")] = 0.05,
     seed: int = 0, device: Device = "auto",

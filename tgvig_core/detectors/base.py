@@ -70,7 +70,7 @@ class Detector(ABC):
     """Learns from good images, S×S; scores how far photos are from them.
 
     Args:
-        backbone: where features come from; a detector that uses none ignores it.
+        backbone: where features come from; None for a detector that uses none.
         size: S, side in px of the square images.
         settings: of the class's `settings_type`; None for its usual ones.
         device: "cpu", "cuda" or "cuda:1".
@@ -80,6 +80,8 @@ class Detector(ABC):
     prior: ClassVar[Others]
     """How such scores of good photos are spread; measured by tools/research/measure_thresholds.py."""
     settings_type: ClassVar[type[DataclassInstance]] = NoSettings
+    licence: ClassVar[tuple[str, str, str] | None] = None
+    """What others' work it is made of, its licence and its source, for a bundle's list."""
 
     def __init__(
         self, backbone: Backbone | None, size: int = 256, settings: Any = None, device: str = "cpu",
@@ -98,7 +100,9 @@ class Detector(ABC):
         Raises:
             TgvigError: the backbone's weights do not fit.
         """
-        return cls(backbone, size, settings if isinstance(settings, cls.settings_type) else None, device)
+        uses_backbone = detector.entry(detector.name_of(cls)).facts.get("backbone", True)
+        own = settings if isinstance(settings, cls.settings_type) else None
+        return cls(backbone if uses_backbone else None, size, own, device)
 
     @abstractmethod
     def learn(self, images: Tensor, groups: Sequence[int], seed: int, ctx: RunContext) -> None:

@@ -42,6 +42,7 @@ class PatchCore(Detector):
 
     prior = score_prior.PLAIN
     settings_type = PatchCoreSettings
+    licence = ("PatchCore as anomalib implements it", "Apache-2.0", "package anomalib")
 
     def __init__(
         self, backbone: Backbone, size: int = 256, settings: PatchCoreSettings | None = None,

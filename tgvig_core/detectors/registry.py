@@ -11,4 +11,4 @@ if TYPE_CHECKING:
 
 detector: Registry[type[Detector]] = Registry("detector", "tgvig_core.detectors")
 """`@detector("name", title="…")` on a subclass of base.Detector adds one. `title` is what the page shows, `table` (else the
-title) what tables of results show; `order` is its place in lists."""
+title) what tables of results show, `backbone=False` that it uses no backbone's features."""

@@ -104,7 +104,7 @@ class TrainingSet:
         return cls(text)
 
     def __str__(self) -> str:
-        return ":".join(map(str, [self.kind, *filter(None, (self.set, self.count))]))
+        return ":".join(str(part) for part in (self.kind, self.set, self.count) if part is not None)
 
     @property
     def title(self) -> str:

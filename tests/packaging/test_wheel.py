@@ -14,6 +14,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import time
 import urllib.request
 import venv
 import zipfile
@@ -22,7 +23,6 @@ from pathlib import Path
 import pytest
 from browser import free_port
 from paths import NUT, ROOT
-from served import soon
 
 from tgvig_core import __version__
 
@@ -134,8 +134,9 @@ def test_the_app_serves_its_first_page_and_ends_when_it_is_asked_to(programs, tm
     with log.open("wb") as said:
         process = subprocess.Popen(list(map(str, command)), cwd=tmp_path, env=NO_CHECKOUT, stdout=said, stderr=said)
     try:
-        page = soon(lambda: process.poll() is not None or first_page(port), 300, "the first page")
-        assert process.poll() is None, log.read_text()[-3000:]
+        while not (page := first_page(port)):
+            assert process.poll() is None, log.read_text()[-3000:]
+            time.sleep(0.2)
         assert "<title>" in page and "tgvig" in page.split("<title>")[1].split("</title>")[0].lower()
         samples = json.loads(get(port, "/config"))
         assert "hex_nut" in json.dumps(samples) or "Hex nut" in json.dumps(samples)  # of the wheel's assets
@@ -154,7 +155,7 @@ def get(port: int, path: str) -> str:
 
 
 def first_page(port: int) -> str:
-    """"" while nobody listens."""
+    """ "" while nobody listens."""
     try:
         return get(port, "/")
     except OSError:
@@ -183,7 +184,9 @@ def test_what_inspects_is_installed_without_torch(without_torch, tmp_path):
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert 'MISSING torch — run: pip install "tgvig[train]"' in done.stdout
     assert "Bundles can be inspected here as onnx or openvino." in done.stdout
-    done = run(without_torch / "tgvig", "run", NUT / "train/good/000.jpg", "--object", "nut", "--out", "x", folder=tmp_path)
+    done = run(
+        without_torch / "tgvig", "run", NUT / "train/good/000.jpg", "--object", "nut", "--out", "x", folder=tmp_path
+    )
     assert done.returncode == 2 and 'pip install "tgvig[train]"' in done.stderr and "Traceback" not in done.stderr
 
 

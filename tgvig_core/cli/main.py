@@ -211,6 +211,12 @@ def main() -> None:
     except Stopped:
         print("Stopped.", file=sys.stderr)
         raise SystemExit(130) from None
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.startswith("tgvig"):
+            traceback.print_exc()
+        else:  # an installation that only inspects
+            print(f'tgvig: This needs {error.name}: pip install "tgvig[train]".', file=sys.stderr)
+        raise SystemExit(2) from None
     except Exception as error:  # exit code 1 means a defect: a bug must not be taken for one
         if is_short(error):
             print(f"tgvig: {too_short(error, 'this')}", file=sys.stderr)

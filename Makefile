@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses an interpreter; otherwise tools/scripts/setup.sh finds one.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app demo quick test test-all bench torture lint docs clean
+.PHONY: help setup app demo quick test test-all bench torture lint types docs wheel constraints clean distclean
 
 READY := .venv/.ready
 SAMPLE := assets/samples/hex_nut
@@ -15,14 +15,17 @@ help:
 	@echo "make test-all  set up, then run every test: full-length robustness, speed, all benchmark detectors, the Docker build"
 	@echo "make bench   set up, then measure how much faster than the obvious way (ARGS='scoring run' for some of it)"
 	@echo "make torture set up, then do to the tool what a factory will (ARGS='input faults' for some of it)"
-	@echo "make lint    set up, then check the style with ruff and who imports whom with import-linter"
+	@echo "make lint    set up, then check style and format with ruff and who imports whom with import-linter"
+	@echo "make types   set up, then check the types with mypy"
 	@echo "make docs    set up, then build the documentation as a site (site/index.html)"
 	@echo "make setup   set up only: .venv, packages, WordNet"
-	@echo "make clean   remove .venv, runs/demo, site and caches"
+	@echo "make wheel   set up, then build the source distribution and the wheel (dist/)"
+	@echo "make clean   remove what was built or cached, and runs/demo"
+	@echo "make distclean  that, and .venv"
 
 setup: $(READY)
 
-$(READY): requirements.txt requirements-dev.txt packages.txt packages-dev.txt pyproject.toml tools/scripts/setup.sh
+$(READY): requirements.txt requirements-dev.txt constraints.txt packages.txt packages-dev.txt pyproject.toml setup.py tools/scripts/setup.sh
 	@PYTHON="$(PYTHON)" bash tools/scripts/setup.sh
 	@touch $@
 
@@ -60,11 +63,27 @@ torture: $(READY)
 
 lint: $(READY)
 	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports --no-cache --no-logo
+
+types: $(READY)
+	.venv/bin/mypy
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
+wheel: $(READY)
+	rm -rf dist
+	.venv/bin/python -m build
+
+# The versions that `make setup` and CI install; after a change of dependencies, or to move to newer ones.
+constraints: $(READY)
+	.venv/bin/python tools/scripts/make_requirements.py
+	.venv/bin/python -m tools.scripts.make_constraints
+
 clean:
-	rm -rf .venv runs/demo site build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
-	find tgvig_core tgvig_ui tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf runs/demo site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find app.py setup.py assets tgvig_core tgvig_ui tgvig_serve tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv

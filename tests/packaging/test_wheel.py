@@ -190,17 +190,28 @@ def test_what_inspects_is_installed_without_torch(without_torch, tmp_path):
     assert done.returncode == 2 and 'pip install "tgvig[train]"' in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.fixture(scope="module")
+def taken_home(programs, tmp_path_factory) -> Path:
+    """The bundle of a small run of the sample part, both made with the installed wheel."""
+    folder = tmp_path_factory.mktemp("run")
+    photo = NUT / "train/good/000.jpg"
+    for command in (("run", photo, "--object", "metal nut", "--images", "1", "--iterations", "1", "--pack", "embedded",
+                     "--out", "run", "--quiet"), ("export", "run", "--out", "bundle", "--quiet")):  # fmt: skip
+        done = run(programs / "tgvig", *command, folder=folder)
+        assert done.returncode == 0, done.stderr[-3000:]
+    return folder / "bundle"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
-def test_a_bundle_is_inspected_without_torch_as_it_is_with_it(without_torch, bundle, tmp_path, format):
-    photos = sorted((bundle / "normals").iterdir())
-    done = run(without_torch / "tgvig", "inspect", bundle, *photos, "--out", tmp_path / "out", "--format", format, "--json",
-               folder=tmp_path)  # fmt: skip
-    assert done.returncode in (0, 1), done.stderr
-    with_torch = run(sys.executable, "-m", "tgvig_core", "inspect", bundle, *photos, "--out", tmp_path / "torch", "--format",
-                     "torch", "--json", folder=ROOT)  # fmt: skip
-    seen, wanted = ([row["score"] for row in json.loads(out.stdout)["images"]] for out in (done, with_torch))
-    assert len(seen) == len(photos) > 0 and seen == pytest.approx(wanted, rel=1e-3)
+def test_a_bundle_is_inspected_without_torch_as_it_is_with_it(programs, without_torch, taken_home, tmp_path, format):
+    photos, seen = sorted((NUT / "test/good").iterdir()), {}
+    for name, place in ((format, without_torch), ("torch", programs)):
+        done = run(place / "tgvig", "inspect", taken_home, *photos, "--out", tmp_path / name, "--format", name, "--json",
+                   folder=tmp_path)  # fmt: skip
+        assert done.returncode in (0, 1), done.stderr
+        seen[name] = [image["score"] for image in json.loads(done.stdout)["images"]]
+    assert len(seen[format]) == len(photos) == 5 and seen[format] == pytest.approx(seen["torch"], rel=1e-3)
 
 
 @pytest.mark.slow

@@ -33,15 +33,20 @@ from tgvig_core.utils.errors import TgvigError
     module="MVTecLOCO",
     categories=("breakfast_box", "juice_bottle", "pushpins", "screw_bag", "splicing_connectors"),
 )
-def children(dataset: str, root: Path, good: str = "good") -> Found:
+def mvtec(dataset: str, root: Path) -> Found:
     """The folders directly inside root that hold train and test."""
+    return children(dataset, root)
+
+
+def children(dataset: str, root: Path, good: str = "good") -> Found:
+    """The same, where good photos lie in folders of another name."""
     inside = sorted(entry for entry in root.iterdir() if _is_category(entry))
     return {folder.name: partial(_read, dataset, folder.name, folder, good) for folder in inside}
 
 
 @layout("btad", title="BTAD", module="BTech", categories=("01", "02", "03"), renamed=True)
 def btad(dataset: str, root: Path) -> Found:
-    """The same; what is good is called ok, what is not is called ko."""
+    """What is good is called ok, what is not is called ko."""
     return children(dataset, root, good="ok")
 
 

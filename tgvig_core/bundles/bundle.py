@@ -145,8 +145,9 @@ def _check_told(bundle: Bundle) -> None:
 
 
 def _is_listed(file: object) -> bool:
-    named = isinstance(file, dict) and isinstance(file["sha256"], str)
-    return named and type(file["bytes"]) is int and file["bytes"] >= 0  # fewer would mean: all that there are
+    if not isinstance(file, dict) or not isinstance(file["sha256"], str):
+        return False
+    return type(file["bytes"]) is int and file["bytes"] >= 0  # fewer would mean: all that there are
 
 
 def _usable(bundle: Bundle) -> bool:
@@ -210,8 +211,8 @@ def _check_directory(packed: IO[bytes]) -> None:
 
     The list's record is found by zipfile itself: with more than one that looks like it, another search finds another one.
     """
-    end = zipfile._EndRecData(packed)
-    if end and end[zipfile._ECD_SIZE] > MOST_LISTED:
+    end = zipfile._EndRecData(packed)  # type: ignore[attr-defined]
+    if end and end[zipfile._ECD_SIZE] > MOST_LISTED:  # type: ignore[attr-defined]
         raise ValueError("it holds more files than a bundle")
 
 

@@ -100,8 +100,8 @@ class _Search:
         distance = torch.empty_like(values)
         value, place = values.max(0)
         while value.item() >= limit:
-            row = place.item()
-            yield rows[row].item()
+            row = int(place)
+            yield int(rows[row])
             self._keep(features[row])
             torch.mv(features, features[row], out=distance)  # f·c
             distance.mul_(-2).add_(norms).add_(norms[row]).clamp_min_(0)

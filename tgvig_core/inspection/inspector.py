@@ -209,13 +209,14 @@ def judged(
             written.append(_behind(pool, inspector, read, folder, heatmaps))
             if len(written) > AHEAD - 1:
                 yield from (future.result() for future in written.popleft())
-        for group in written:
-            yield from (future.result() for future in group)
+        for futures in written:
+            yield from (future.result() for future in futures)
 
 
 def _groups(photos: Iterable[tuple[Path, str]]) -> Iterator[list[tuple[Path, str]]]:
     """Photos that are held at once: TOGETHER of them, fewer of large ones, at least one."""
-    group, pixels = [], 0
+    group: list[tuple[Path, str]] = []
+    pixels = 0
     for photo in photos:
         size = pixel_count(photo[0])
         if group and (len(group) == TOGETHER or pixels + size > MOST_PIXELS):

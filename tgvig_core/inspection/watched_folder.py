@@ -32,7 +32,8 @@ def arriving(
     Raises:
         TgvigError: the folder cannot be listed at the start.
     """
-    taken, before, lost = dict(known), {}, False
+    taken, lost = dict(known), False
+    before: dict = {}
     _look(folder)
     while not stop.is_set():
         try:

@@ -93,10 +93,11 @@ def read_normals(inputs: Sequence[str | Path], max_photos: int = 200) -> NormalS
             f"{len(paths)} photos were given ({paths[0]} to {paths[-1]}), more than {max_photos}; give fewer."
         )
     photos: list[Photo] = []
-    seen, total = {}, 0
+    seen: dict[tuple, Path] = {}
+    total = 0
     for path in paths:
         photo = read_photo(path)
-        key = (photo.pixels.shape, hashlib.sha256(photo.pixels).digest())
+        key = (photo.pixels.shape, hashlib.sha256(photo.pixels.data).digest())
         if key in seen:
             raise TgvigError(f"{seen[key]} and {path} are the same photo, pixel for pixel; remove one of them.")
         seen[key] = path

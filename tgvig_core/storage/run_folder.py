@@ -163,7 +163,7 @@ class Run:
     def iterations(self) -> list[dict]:
         """The latest journal line of every finished iteration whose set is whole on disk, in order from 1."""
         latest = {row.get("number"): row for row in self.events("iteration")}
-        found = []
+        found: list[dict] = []
         while (row := latest.get(len(found) + 1)) and self._holds(len(found) + 1, row.get("images", 0)):
             found.append(row)
         return found

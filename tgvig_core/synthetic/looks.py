@@ -116,7 +116,7 @@ def _shuffled(place: Place) -> np.ndarray:
     side = max(2, round(min(height, width) / CELLS))
     padded = np.pad(place.image, ((0, 0), (0, -height % side), (0, -width % side)), mode="symmetric")
     down, across = padded.shape[1] // side, padded.shape[2] // side
-    cells = (
+    cells: np.ndarray = (
         padded.reshape(channels, down, side, across, side).transpose(1, 3, 0, 2, 4).reshape(-1, channels, side, side)
     )
     cells = place.random.permutation(cells)

@@ -8,8 +8,12 @@ import gc
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from tgvig_core.utils.errors import TgvigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SAID = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 """What torch's allocators say; on a CPU they raise a plain RuntimeError."""
@@ -23,7 +27,7 @@ def is_short(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and said)
 
 
-def in_parts(work: Callable, batch: Sequence, doing: str) -> list:
+def in_parts(work: Callable, batch: Sequence | Tensor, doing: str) -> list:
     """`work` on the whole batch, in halves where it does not fit, at last one by one.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 
 def held() -> str:
@@ -34,7 +35,7 @@ def _process_gb() -> float | None:
 
 def _gpu_gb() -> float | None:
     """None while CUDA is not in use. Looking must neither load torch nor start CUDA."""
-    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    cuda: Any = getattr(sys.modules.get("torch"), "cuda", None)
     if not hasattr(cuda, "memory_allocated") or not cuda.is_initialized():  # torch may be loading in another thread
         return None
     return cuda.memory_allocated() / 1e9

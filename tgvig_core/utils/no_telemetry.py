@@ -10,4 +10,4 @@ import os
 import sys
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-sys.modules.setdefault("openvino_telemetry", None)  # an import of it then fails
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # an import of it then fails

@@ -38,7 +38,7 @@ def whole() -> tuple[float, float, dict]:
                    "--pack", "embedded", "--json"]  # fmt: skip
         began = time.perf_counter()
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        answer = process.stdout.read()
+        answer = process.stdout.read()  # type: ignore[union-attr]  # it is a pipe
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
     if os.waitstatus_to_exitcode(status):

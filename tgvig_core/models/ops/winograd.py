@@ -34,7 +34,7 @@ TO_RESULT = _evaluated(STEP).T.float().contiguous()  # A^T, 4×6
 class QuickConv2d(nn.Conv2d):
     """nn.Conv2d with 3×3 filters, stride 1 and border 1; by Winograd where that is quicker: on a CPU, see _pays."""
 
-    def _conv_forward(self, images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def _conv_forward(self, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if images.device.type == "cpu" and images.dtype == torch.float32 and self._pays(images.shape):
             return _Winograd.apply(images, weight, bias)
         return super()._conv_forward(images, weight, bias)
@@ -50,7 +50,9 @@ class QuickConv2d(nn.Conv2d):
 def use_winograd(network: nn.Module) -> None:
     """Make the wide 3×3 convolutions of a network QuickConv2d: same parameters, same names."""
     for module in network.modules():
-        shape = type(module) is nn.Conv2d and (module.kernel_size, module.stride, module.padding)
+        if not isinstance(module, nn.Conv2d) or type(module) is not nn.Conv2d:
+            continue
+        shape = (module.kernel_size, module.stride, module.padding)
         if shape == ((3, 3), (1, 1), (1, 1)) and min(module.in_channels, module.out_channels) >= FEWEST_CHANNELS:
             module.__class__ = QuickConv2d
 

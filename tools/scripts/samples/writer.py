@@ -12,7 +12,7 @@ from . import capsule, nut, photo, studio
 
 PARTS = {"hex_nut": nut, "capsule": capsule}
 COUNT = 5
-WORDS = {
+WORDS: dict[str, dict] = {
     "hex_nut": {
         "object": "metal nut",
         "title": "Hex nut (rendered)",
@@ -38,7 +38,7 @@ WORDS = {
 
 def plan(name):
     """Every photo of a part as (group folder, defect or None, number)."""
-    groups = [("train/good", None), ("test/good", None)]
+    groups: list[tuple[str, str | None]] = [("train/good", None), ("test/good", None)]
     groups += [(f"test/{defect}", defect) for defect in WORDS[name]["defects"]]
     return [(group, defect, number) for group, defect in groups for number in range(COUNT)]
 

@@ -10,12 +10,18 @@ __version__ = "0.1.0"
 
 _FILES = {
     "run": "api",
-    "resume": "runs.pipeline",
+    "resume": "api",
     "export_bundle": "api",
     "open_bundle": "bundles.bundle",
     "load_inspector": "bundles.runtimes",
     "read_photo": "photos.images",
     "heatmap": "inspection.inspector",
+    "Result": "runs.result",
+    "GeneratorSettings": "generation.latent_sampling",
+    "IntegratorSettings": "generation.integrator",
+    "UpdateSettings": "generation.fine_tuning",
+    "ViewPolicy": "photos.views",
+    "RunContext": "utils.progress",
     "TgvigError": "utils.errors",
     "Stopped": "utils.errors",
 }

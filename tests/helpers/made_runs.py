@@ -9,9 +9,9 @@ from photos import normals
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0, Backbone
 from tgvig_core.packs.registry import PACKS, Models
 from tgvig_core.photos.images import read_normals
-from tgvig_core.runs.pipeline import Work
 from tgvig_core.runs.settings import SIZE, RunSettings
 from tgvig_core.runs.steps.fit import train
+from tgvig_core.runs.work import Work
 from tgvig_core.storage.run_folder import Run
 
 

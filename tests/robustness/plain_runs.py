@@ -71,15 +71,13 @@ def _row(trial: Trial, folder: Path) -> Row:
     except Exception as error:  # whatever it is, it belongs in the table
         return Row(f"a run of {trial.name}", 1, 0, f"{type(error).__name__}: {error}")
     tried, wrong = strict(out)
-    scores = {Path(image["path"]).stem: image["score"] for image in result["images"]}
+    scores = {Path(image.path).stem: image.score for image in result.images}
     made = len(list((out / "sets" / "001").glob("*.png")))
     checks = (not wrong, made == trial.images, len(scores) == 3, min(scores.values()) >= 0)
     if trial.colours:
         checks += (scores["itself"] < min(scores["nut"], scores["other"]),)
     said = ", ".join(f"{name} {score:.2f}" for name, score in scores.items())
-    figure = f"threshold {result['threshold']:.2f}, scores: {said}; {tried} JSON documents and cells" + "".join(
-        wrong[:2]
-    )
+    figure = f"threshold {result.threshold:.2f}, scores: {said}; {tried} JSON documents and cells" + "".join(wrong[:2])
     return Row(f"a run of {trial.name}", len(checks), sum(checks), figure, "all finite; itself scores least")
 
 
@@ -133,7 +131,7 @@ def again(folder: Path) -> Row:
     kept = [json.loads((run / "result.json").read_text()) for run in (first, second)]
     for key in ("similarity", "threshold"):
         equal.append(kept[0][key] == kept[1][key])
-    scores = [np.array([image["score"] for image in result["images"]]) for result in kept]
+    scores = [np.array([image.score for image in result.images]) for result in kept]
     equal.append(bool((scores[0] == scores[1]).all()))
     apart = float(np.abs(scores[0] - scores[1]).max())
     figure = f"{len(names)} pictures, curve, threshold, scores (apart {apart:g})"

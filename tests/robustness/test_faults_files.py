@@ -13,8 +13,8 @@ from tgvig_core.diagnosis import outlier_photos
 from tgvig_core.fitting.training_sets import REAL
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.packs import files
-from tgvig_core.runs import pipeline
-from tgvig_core.runs.steps import fit
+from tgvig_core.runs.steps import fit, generate
+from tgvig_core.runs.work import open_run
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.errors import TgvigError
 
@@ -54,17 +54,17 @@ def test_a_set_of_a_version_that_did_not_note_its_images_counts(tmp_path):
 @pytest.mark.parametrize("put", [b'{"event": "iteration"}\n', b"\x00\xff\x80\n", b"\n", b'{"event": "itera'])
 def test_a_state_that_is_ahead_of_the_journal_is_not_gone_on_with(run, put, caplog):
     """Else no set would follow, and an empty curve would have no best set."""
-    assert pipeline._state(run)["done"] == 3
+    assert generate._state(run)["done"] == 3
     lines = (run.folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
     (run.folder / "journal.jsonl").write_bytes(b"".join([lines[0], put, lines[2]]))
     assert numbers(run)[:1] == [1] and len(numbers(run)) < 3
-    assert pipeline._state(run) is None
+    assert generate._state(run) is None
     assert "Set 2 of" in caplog.text and "made again" in caplog.text
 
 
 def test_a_state_that_is_one_iteration_behind_is_gone_on_with(run):
     run.save_state({"done": 2})  # killed between the journal's line and the state
-    assert pipeline._state(run) == {"done": 2}
+    assert generate._state(run) == {"done": 2}
 
 
 @pytest.mark.parametrize("left", [0, 100, 500])
@@ -99,7 +99,7 @@ def test_a_config_that_is_none_is_no_run(tmp_path, text):
 def test_a_config_that_lacks_what_a_run_needs_is_one_sentence(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(TgvigError, match="config.json does not fit this version"):
-        pipeline.opened(tmp_path)
+        open_run(tmp_path)
 
 
 def test_a_detector_that_lacks_a_file_or_is_damaged_is_trained_anew(tmp_path, caplog):

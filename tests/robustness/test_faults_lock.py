@@ -5,10 +5,13 @@ import subprocess
 import sys
 
 import pytest
+from made_results import result
 from paths import ROOT
 
 from tgvig_core.runs import pipeline
-from tgvig_core.runs.steps import check
+from tgvig_core.runs.settings import RunConfig, RunSettings
+from tgvig_core.runs.steps import check, photos
+from tgvig_core.runs.work import Work
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.storage.run_lock import LOCK, alone_in
 from tgvig_core.utils.errors import TgvigError
@@ -55,8 +58,8 @@ def test_a_second_process_is_refused_before_it_changes_anything(run, holder, act
 
 
 def test_a_finished_run_gives_its_result_while_somebody_checks_it(run, holder):
-    run.write_json("result.json", {"threshold": 1.5})
-    assert pipeline.resume(run.folder) == {"threshold": 1.5}
+    run.write_json("result.json", result(threshold=1.75).as_json())
+    assert pipeline.resume(run.folder) == result(threshold=1.75)
 
 
 def test_a_dead_process_holds_nothing(run, holder):
@@ -97,12 +100,13 @@ def test_resuming_removes_the_drafts_of_a_dead_process_and_nothing_else(run):
 
 def test_a_death_while_another_pool_is_taken_leaves_what_resume_finishes(run, monkeypatch):
     """Result and detector go before the config names the new pool: no old detector is taken for the new one's."""
-    run.write_json("config.json", {"settings": {"arm": "tgvig"}})
-    run.write_json("result.json", {"arm": "tgvig"})
+    config = RunConfig(RunSettings(("a.png",), "nut", str(run.folder)), ("0" * 64,))
+    run.write_json("config.json", config.as_json())
+    run.write_json("result.json", result(arm="tgvig").as_json())
     (run.folder / "model").mkdir()
-    work = type("Work", (), {"settings": None, "run": run})()
-    monkeypatch.setattr(pipeline, "opened", lambda *given: work)
-    monkeypatch.setattr(pipeline, "_read_tests", lambda *given: ())
+    work = Work(config.settings, run, None, "cpu", None)
+    monkeypatch.setattr(pipeline, "open_run", lambda *given: work)
+    monkeypatch.setattr(photos, "read_tests", lambda *given: ())
 
     class Death(BaseException):
         pass

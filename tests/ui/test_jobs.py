@@ -10,10 +10,12 @@ from small import tiny_vqgan
 
 from tgvig_core.diagnosis import outlier_photos
 from tgvig_core.packs import registry
-from tgvig_core.runs import estimates, pipeline
-from tgvig_core.runs.pipeline import Work
+from tgvig_core.runs import estimates
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.runs.steps import fit
+from tgvig_core.runs.steps import generate as generating
+from tgvig_core.runs.work import Work
+from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_ui.jobs.queue import Watch
 from tgvig_ui.jobs.tasks import Jobs
@@ -47,7 +49,7 @@ class Models:
 
 
 def generation_of(part, number):
-    return pipeline.Run.open(part.generation(number))[0]
+    return Run.open(part.generation(number))[0]
 
 
 @pytest.fixture
@@ -82,14 +84,14 @@ def jobs(held, monkeypatch):
 def going_on(monkeypatch, *curve: float, meanwhile=lambda: None, error: Exception | None = None) -> None:
     """Generating adds sets of these similarities; then a person does something, or it ends with an error."""
 
-    def generate_sets(work, normals, prompt) -> None:
+    def generate_sets(work, prompt) -> None:
         for similarity in curve:
             add_set(work.run, similarity)
         meanwhile()
         if error:
             raise error
 
-    monkeypatch.setattr(pipeline, "generate_sets", generate_sets)
+    monkeypatch.setattr(generating, "generate_sets", generate_sets)
 
 
 def generate(jobs, part, watch: Watch | None = None) -> None:
@@ -150,7 +152,7 @@ def test_training_takes_the_images_as_they_were_when_it_was_asked_for(held, jobs
 def test_the_photos_are_compared_before_anything_is_learned_from_them(jobs, part, tmp_path, monkeypatch, kind):
     order, learn = [], lambda *given: order.append("learned") or (None, {})
     monkeypatch.setattr(fit, "train", learn)
-    monkeypatch.setattr(pipeline, "generate_sets", learn)
+    monkeypatch.setattr(generating, "generate_sets", learn)
     monkeypatch.setattr(
         outlier_photos, "odd_notes", lambda folder, backbone, normals, *rest: order.append(len(normals.photos))
     )

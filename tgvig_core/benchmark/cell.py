@@ -27,7 +27,7 @@ from tgvig_core.inspection.metrics import image_metrics, pixel_metrics
 from tgvig_core.photos.images import read_photo, to_square, to_tensor
 from tgvig_core.photos.labelled_folder import LabelledPhoto, read_mask
 from tgvig_core.photos.views import ViewPolicy
-from tgvig_core.runs.pipeline import device_of
+from tgvig_core.utils.device import device_of
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import QUIET, RunContext
 

@@ -18,7 +18,7 @@ from tgvig_core.fitting.words import calibration_json
 from tgvig_core.generation.best_set import best_iteration
 from tgvig_core.packs import registry
 from tgvig_core.runs.card import ModelCard
-from tgvig_core.runs.settings import RunSettings
+from tgvig_core.runs.settings import RunConfig, RunSettings
 from tgvig_core.storage.run_folder import Run
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def versions(formats: tuple[str, ...]) -> dict[str, str]:
 
 def described(run: Run, config: dict, detector: Detector, card: ModelCard, wishes: Wishes) -> dict:
     """The manifest but for the files' checksums and versions; `config` is the run's, with names in place of paths."""
-    settings = RunSettings.from_json(config["settings"], run.folder)
+    settings = RunConfig.from_json(config, run.folder).settings
     calibrated = card.calibration.threshold
     threshold = wishes.threshold or calibrated
     limits = _limits(calibration_json(card.calibration), threshold)

@@ -48,7 +48,7 @@ def _format(bundle: Bundle, wanted: str) -> str:
 def _scorer(bundle: Bundle, format: str, device: str, threads: int | None) -> Scorer:
     if format == "torch":
         from tgvig_core.detectors.base import read_detector
-        from tgvig_core.runs.pipeline import device_of
+        from tgvig_core.utils.device import device_of
 
         return read_detector(lambda name: bundle.read(f"torch/{name}"), str(bundle.path), device_of(device))
     if device not in ("auto", "cpu"):

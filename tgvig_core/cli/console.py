@@ -23,6 +23,7 @@ from tgvig_core.utils.progress import Progress, RunContext, silent
 if TYPE_CHECKING:
     from tgvig_core.benchmark.results.rows import Row
     from tgvig_core.inspection.limits import Limits
+    from tgvig_core.runs.result import Result
 
 
 class Bars:
@@ -159,30 +160,30 @@ def show_prompts(choice, where: dict, notes: list, pack: str, caveat: str, top: 
     out.print(f"Best prompt (Eq. 1): {ranked.best.text}")
 
 
-def show_result(result: dict, out: Path) -> None:
+def show_result(result: Result, out: Path) -> None:
     """The summary of `tgvig run`."""
     console = _plain_console()
-    for note in result["notes"]:
-        where = f" Heatmap: {out / note['heatmap']}" if "heatmap" in note else ""
-        console.print(f"Note            {note['path']}: {note['text']}{where}")
-    curve = "  ".join(f"{value:.3f}" for value in result["similarity"])
-    console.print(f"\nPack {result['pack']} on {result['device']}")
-    console.print(f"Best prompt     {result['best_prompt']}  (sense {result['sense'] or 'none'})")
-    console.print(f"Similarity      {curve}  → set {result['best_iteration']} fits best")
-    console.print(f"Learned from    {TrainingSet.parse(result['arm']).title}")
-    console.print(f"Threshold       {result['threshold']:.3f} (raw score). {result['false_alarm_estimate']['words']}")
-    if result["lift"]:
-        console.print(f"Generation      {result['lift']['words']}")
-    if result.get("gate"):
-        console.print(f"Gate            {result['gate']['words']}")
-    flagged = sum(image["is_anomalous"] for image in result["images"])
-    if result["images"]:
-        console.print(f"Inspected       {len(result['images'])} photos, {flagged} called anomalous")
-    figures = {name: result[name] for name in ("image_auroc", "pixel_auroc", "pro", "f1_max", "false_alarm", "miss")
-               if result.get(name) is not None}  # fmt: skip
+    for note in result.notes:
+        where = f" Heatmap: {out / note.heatmap}" if note.heatmap else ""
+        console.print(f"Note            {note.path}: {note.text}{where}")
+    curve = "  ".join(f"{value:.3f}" for value in result.similarity)
+    console.print(f"\nPack {result.pack} on {result.device}")
+    console.print(f"Best prompt     {result.best_prompt}  (sense {result.sense or 'none'})")
+    console.print(f"Similarity      {curve}  → set {result.best_iteration} fits best")
+    console.print(f"Learned from    {TrainingSet.parse(result.arm).title}")
+    console.print(f"Threshold       {result.threshold:.3f} (raw score). {result.false_alarm_estimate['words']}")
+    if result.lift:
+        console.print(f"Generation      {result.lift['words']}")
+    if result.gate:
+        console.print(f"Gate            {result.gate['words']}")
+    if result.images:
+        flagged = sum(image.is_anomalous for image in result.images)
+        console.print(f"Inspected       {len(result.images)} photos, {flagged} called anomalous")
+    shown = ("image_auroc", "pixel_auroc", "pro", "f1_max", "false_alarm", "miss")
+    figures = [f"{name} {value:.3f}" for name in shown if (value := result.figures.get(name)) is not None]
     if figures:
-        console.print("Figures         " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()))
-    console.print("Seconds         " + "  ".join(f"{name} {value:.1f}" for name, value in result["seconds"].items()))
+        console.print("Figures         " + "  ".join(figures))
+    console.print("Seconds         " + "  ".join(f"{name} {value:.1f}" for name, value in result.seconds.items()))
     console.print(
         f"Look at         {out / 'inspect'} (heatmaps), {out / 'sets'} (generated images), {out / 'result.json'}"
     )

@@ -68,7 +68,7 @@ def _opened(model: Path, format: str, device: str, threads: int | None) -> tuple
         return load_inspector(bundle, format, device, threads), bundle.about["limits"]["words"]
     from tgvig_core.fitting.words import of_calibration
     from tgvig_core.runs.card import load_model
-    from tgvig_core.runs.pipeline import device_of
+    from tgvig_core.utils.device import device_of
 
     if format not in ("auto", "torch"):
         raise TgvigError(

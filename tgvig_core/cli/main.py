@@ -68,9 +68,9 @@ def prompts(
     from tgvig_core.packs import registry
     from tgvig_core.photos.images import read_normals
     from tgvig_core.photos.quality_notes import report
-    from tgvig_core.runs.pipeline import device_of
     from tgvig_core.runs.settings import SIZE, RunSettings
     from tgvig_core.runs.steps.prompt import choose_prompt, map_of
+    from tgvig_core.utils.device import device_of
 
     settings = RunSettings(
         tuple(images), object_name, "", sense=sense, vocabulary=vocabulary, words=_split(words), rule=rule
@@ -136,7 +136,7 @@ def run(
     except Stopped:
         print(f"Stopped. Finish it with: tgvig run --resume --out {out}", file=sys.stderr)
         raise typer.Exit(130) from None
-    print(strict_json.dumps(result, indent=2)) if as_json else show_result(result, out)
+    print(strict_json.dumps(result.as_json(), indent=2)) if as_json else show_result(result, out)
 
 
 app.command()(line_commands.inspect)
@@ -167,7 +167,7 @@ def check(
         )
         raise typer.Exit(130) from None
     if as_json:
-        print(strict_json.dumps(found | ({"result": result} if use else {}), indent=2))
+        print(strict_json.dumps(found | ({"result": result.as_json()} if result else {}), indent=2))
         return
     show_check(found, folder)
     if result:

@@ -1,25 +1,36 @@
-"""What a run is asked to do: one typed object, kept in RUN/config.json, from which the run can be finished or repeated."""
+"""What a run is asked to do (pydantic's strict, frozen dataclasses): kept in RUN/config.json, from which it can be repeated."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, field
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Strict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.detectors.registry import detector as detectors
 from tgvig_core.fitting.training_sets import TrainingSet
 from tgvig_core.generation.integrator import IntegratorSettings
-from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
-from tgvig_core.photos.views import ViewPolicy
+from tgvig_core.generation.settings import GeneratorSettings
 from tgvig_core.prompting.names import clean_prompt
 from tgvig_core.prompting.registry import outlier_rule, vocabulary
 from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.typed import misfit
 
 SIZE = 256
 """Side of the square frame in px, as in the paper."""
 
+EXACT = ConfigDict(extra="forbid", strict=True)
+"""A number is a number, and a name that is not known is refused."""
+Words = Annotated[tuple[str, ...], Strict(False)]
+"""A list is as good as a tuple."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, config=EXACT)
 class RunSettings:
     """All settings of one run.
 
@@ -36,17 +47,21 @@ class RunSettings:
         pack: auto or a pack's name. models_dir: files brought by hand.
         detector: see detectors/registry.py.
         seed, device ("auto", "cpu", "cuda").
-        false_alarm: α of the threshold.
+        false_alarm: α, the target false-alarm rate of the threshold.
         arm: what the detector learns from, see training_sets.py.
+        generating: Eq. 2 and 3. integrating: Eq. 4 to 7. patchcore: of the detector patchcore alone.
+
+    Raises:
+        TgvigError: a value cannot be used. ValidationError: one is not of its type.
     """
 
-    photos: tuple[str, ...]
+    photos: Words
     object_name: str
     out: str
     test: str | None = None
     sense: str | None = None
     vocabulary: str = "relations"
-    words: tuple[str, ...] = ()
+    words: Words = ()
     rule: str = "robust"
     prompt: str | None = None
     pack: str = "auto"
@@ -84,29 +99,48 @@ class RunSettings:
         made, images = self.integrating.iterations, self.generating.images
         TrainingSet.parse(self.arm).check(self.generating.policy, made, images)
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
         """Plain values for config.json."""
         return asdict(self)
 
+
+@dataclass(frozen=True)
+class RunConfig:
+    """RUN/config.json.
+
+    Attributes:
+        settings: of the run; its `out` is the folder where the run lies now.
+        photos_sha256: of the good photos' files when it began.
+        pack_reason: why this pack.
+        together: numbers of the page's generations that were begun at once, to be compared.
+    """
+
+    settings: RunSettings
+    photos_sha256: tuple[str, ...]
+    pack_reason: str = ""
+    together: tuple[int, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for config.json."""
+        found = {"settings": self.settings.as_json(), "pack_reason": self.pack_reason}
+        found |= {"photos_sha256": list(self.photos_sha256)}
+        return found | ({"together": list(self.together)} if self.together else {})
+
     @classmethod
-    def from_json(cls, value: dict, folder: Path) -> RunSettings:
+    def from_json(cls, value: Mapping[str, Any], folder: Path) -> RunConfig:
         """The reverse of as_json; the run may have been moved to another folder since.
 
         Raises:
             TgvigError: the config is of another version or was changed by hand.
         """
         try:
-            values = dict(value)
-            generating = dict(values.pop("generating"))
-            generating["policy"] = ViewPolicy(**generating["policy"])
-            integrating = dict(values.pop("integrating"))
-            integrating["update"] = UpdateSettings(**integrating["update"])
-            values |= {"photos": tuple(values["photos"]), "words": tuple(values["words"]), "out": str(folder)}
-            values["generating"] = GeneratorSettings(**generating)
-            values["integrating"] = IntegratorSettings(**integrating)
-            values["patchcore"] = PatchCoreSettings(**values["patchcore"])
-            return cls(**values)
+            settings = dict(value["settings"]) | {"out": str(folder)}
+            return _CONFIGS.validate_json(json.dumps({**value, "settings": settings}))
         except (KeyError, TypeError, ValueError) as error:
+            what = misfit(error) if isinstance(error, ValidationError) else error
             raise TgvigError(
-                f"{folder / 'config.json'} does not fit this version ({error}): start the run anew."
+                f"{folder / 'config.json'} does not fit this version ({what}): start the run anew."
             ) from error
+
+
+_CONFIGS = TypeAdapter(RunConfig)

@@ -18,9 +18,14 @@ class TgvigError(Exception):
     The command line prints the message as it is and leaves with exit code 2; anything else is a bug and keeps
     its traceback. What it names may be a stranger's file: a name cannot break the sentence in two or move the cursor,
     and a value of 10,000 characters is not given back whole.
+
+    Attributes:
+        setting: what has to be given otherwise, by the name it has in the library; empty where nothing has. The command
+            line adds its option, the page may add its field.
     """
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, setting: str = "") -> None:
+        self.setting = setting
         line = one_line(sentence)
         super().__init__(line if len(line) <= LONGEST else f"{line[:600]} … {line[-300:]}")
 

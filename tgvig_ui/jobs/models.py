@@ -17,8 +17,8 @@ from tgvig_ui.jobs.queue import Watch
 from tgvig_ui.parts.store import Choices, Part, read_json
 
 if TYPE_CHECKING:
-    from tgvig_core.runs.pipeline import Work
     from tgvig_core.runs.settings import RunSettings
+    from tgvig_core.runs.work import Work
     from tgvig_core.storage.run_folder import Run
 
 WARM_UP_AFTER = 3.0
@@ -79,7 +79,7 @@ class Service:
     def device(self) -> str:
         """cpu or cuda."""
         self.pack()
-        from tgvig_core.runs.pipeline import device_of
+        from tgvig_core.utils.device import device_of
 
         return device_of(self.options.device)
 
@@ -163,19 +163,17 @@ class Service:
             backbone: the pack whose backbone the detector takes; empty takes that of the generation's pack.
         """
         from tgvig_core.photos.images import read_normals
-        from tgvig_core.runs.pipeline import Work
-        from tgvig_core.runs.settings import RunSettings
-        from tgvig_core.storage.run_folder import Run
+        from tgvig_core.runs.work import Work, hashes, read_run
 
-        run, config = Run.open(part.generation(number))
-        settings = replace(RunSettings.from_json(config["settings"], run.folder), **changes)
+        run, config = read_run(part.generation(number))
+        settings = replace(config.settings, **changes)
         models_dir, pack = self.options.models_dir, registry.PACKS[settings.pack]
         # the generator is fresh: an earlier generation has changed its weights
         generator = registry.load_generator(pack, models_dir, self.device(), watch.ctx)
         features = registry.load_backbone(registry.PACKS[backbone] if backbone else pack, models_dir, watch.ctx)
         models = registry.Models(pack, self.encoder(pack.name), generator, features)
         normals = read_normals(settings.photos)
-        if [photo.sha256 for photo in normals.photos] != config["photos_sha256"]:
+        if hashes(normals) != config.photos_sha256:
             raise TgvigError("The photos have changed since this generation began: start a new one.")
         return Work(settings, run, models, self.device(), normals, watch.ctx, watch.finish)
 

@@ -22,7 +22,7 @@ from tgvig_ui.parts.ranking import ranking_of
 from tgvig_ui.parts.store import Part, write_json
 
 if TYPE_CHECKING:
-    from tgvig_core.runs.pipeline import Work
+    from tgvig_core.runs.work import Work
 
 
 class Jobs:
@@ -107,20 +107,18 @@ class Jobs:
 
     def _generate(self, part: Part, number: int, watch: Watch) -> None:
         """One generation, as far as it is not there yet."""
-        from tgvig_core.runs.pipeline import generate_sets
-        from tgvig_core.runs.settings import SIZE
+        from tgvig_core.runs.steps.generate import generate_sets
         from tgvig_core.storage.run_lock import alone_in
 
         work = self.service.open_run(part, number, watch)
         work = replace(work, ctx=watch.ctx.telling(_telling_time(work, watch)))
-        normals = work.normals.tensor(SIZE).to(work.device)
         try:
             with alone_in(work.run.folder), work.timed("generate"):
                 if not (self.lender and borrow(self.lender, work, part, number, watch)):
-                    generate_sets(work, normals, work.settings.prompt)
+                    generate_sets(work, work.settings.prompt)
         finally:  # a stopped generation has its best set, too
             _settle(part, number)
-        self._compare(part, normals, watch)
+        self._compare(part, work.images, watch)
 
     def _compare(self, part: Part, normals, watch: Watch) -> None:
         """The paper's Table 2 into quality.json of every generation, once there are two to be compared."""

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from tgvig_core.utils.errors import Stopped
 from tgvig_ui.jobs.queue import Watch
-from tgvig_ui.parts.generations import settings_of
 from tgvig_ui.parts.store import Part
 
 try:
@@ -28,7 +27,7 @@ except ImportError:  # only a Space has it for certain
     spaces = None
 
 if TYPE_CHECKING:
-    from tgvig_core.runs.pipeline import Work
+    from tgvig_core.runs.work import Work
 
 ACTIVE = spaces is not None and os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 PATIENCE = 5.0
@@ -45,9 +44,9 @@ LATER = "What is finished is kept: press Continue later. These models would take
 def seconds(folder: str, number: int, models_dir: str = "") -> int:
     """What one iteration may take on a GPU; takes what `iterate` takes."""
     from tgvig_core.runs.estimates import rough_speed
-    from tgvig_core.runs.settings import RunSettings
+    from tgvig_core.runs.work import read_run
 
-    settings = RunSettings.from_json(settings_of(Part(Path(folder)), number), Path(folder))
+    settings = read_run(Part(Path(folder)).generation(number))[1].settings
     speed = rough_speed(settings.pack, "cuda")
     one = speed.of_iteration(settings.generating, len(settings.photos), settings.integrating.update)
     return round(min(max(LOADING + 2 * one, LEAST), MOST))
@@ -69,14 +68,13 @@ def iterate(folder: str, number: int, models_dir: str = "") -> int:
     """
     import torch
 
-    from tgvig_core.runs.pipeline import generate_sets
-    from tgvig_core.runs.settings import SIZE
+    from tgvig_core.runs.steps.generate import generate_sets
 
     torch.set_num_threads(1)  # OpenMP's threads do not outlive a fork, and a loop that waits for them never ends
     watch = Watch()
     watch.finish.set()  # ends after one iteration
     work = _service(models_dir).open_run(Part(Path(folder)), number, watch)
-    generate_sets(work, work.normals.tensor(SIZE).to(work.device), work.settings.prompt)
+    generate_sets(work, work.settings.prompt)
     return len(work.run.iterations())
 
 

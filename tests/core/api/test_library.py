@@ -62,10 +62,25 @@ def test_run_gives_the_pipeline_what_the_command_line_gives_it(monkeypatch, tmp_
     tgvig.run([NUT / "train/good"], "nut", tmp_path, images=3, iterations=2)
     assert len(given[1][0].photos) == 5 and given[1][0].generating.images == 3
     assert given[1][0].integrating.iterations == 2
-    with pytest.raises(TypeError, match="colour"):
+    with pytest.raises(tgvig.TgvigError, match="no setting 'colour'"):
         tgvig.run("train/good/000.jpg", "nut", "out", colour="red")
+    with pytest.raises(tgvig.TgvigError, match="seed: Input should be a valid integer, not 'three'"):
+        tgvig.run("train/good/000.jpg", "nut", "out", seed="three")
     with pytest.raises(tgvig.TgvigError, match="nowhere.jpg"):
         tgvig.run("nowhere.jpg", "nut", "out")
+
+
+def test_every_setting_of_the_method_is_reachable(monkeypatch):
+    """Eq. 2 to 7: views, anchor, variance and flips; λ and the learning rate."""
+    given = []
+    monkeypatch.setattr("tgvig_core.runs.pipeline.start", lambda settings, ctx: given.append(settings))
+    generating = tgvig.GeneratorSettings(views=4, anchor="view", variance=False, policy=tgvig.ViewPolicy(flips=True))
+    integrating = tgvig.IntegratorSettings(3, update=tgvig.UpdateSettings(learning_rate=1e-4, vq_weight=0.5))
+    tgvig.run(NUT / "train/good", "nut", "out", generating=generating, integrating=integrating)
+    tgvig.run(NUT / "train/good", "nut", "out", images=2, iterations=1, generating=generating, integrating=integrating)
+    assert (given[0].generating, given[0].integrating) == (generating, integrating)
+    assert (given[1].generating.images, given[1].generating.anchor, given[1].integrating.iterations) == (2, "view", 1)
+    assert given[1].integrating.update.vq_weight == 0.5
 
 
 def example() -> str:

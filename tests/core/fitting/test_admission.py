@@ -20,9 +20,9 @@ from tgvig_core.fitting.words import of_admission, of_gate
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import read_normals
 from tgvig_core.photos.views import ViewPolicy, views
-from tgvig_core.runs.pipeline import Work
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.runs.steps import fit
+from tgvig_core.runs.work import Work
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import RunContext

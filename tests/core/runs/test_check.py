@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from made_results import result
 from photos import normals
 
 from tgvig_core.cli.console import show_check
@@ -21,9 +22,10 @@ from tgvig_core.photos.images import read_normals
 from tgvig_core.photos.views import ViewPolicy
 from tgvig_core.runs import pipeline
 from tgvig_core.runs.card import ModelCard
-from tgvig_core.runs.pipeline import Work
-from tgvig_core.runs.settings import RunSettings
+from tgvig_core.runs.settings import RunConfig, RunSettings
 from tgvig_core.runs.steps import check, fit
+from tgvig_core.runs.steps import photos as reading
+from tgvig_core.runs.work import Work
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import RunContext
@@ -142,14 +144,14 @@ def test_a_folder_without_detector_is_one_sentence(tmp_path, monkeypatch):
         check.check_run(tmp_path)
 
 
-def used(tmp_path, monkeypatch, **result) -> Run:
+def used(tmp_path, monkeypatch, **found) -> Run:
     """A finished run whose steps only say from what they would learn."""
     settings = RunSettings(("a.png",), "nut", str(tmp_path / "run"), seed=3)
-    run = Run.create(tmp_path / "run", {"settings": settings.as_json(), "pack_reason": ""})
-    run.write_json("result.json", result)
+    run = Run.create(tmp_path / "run", RunConfig(settings, ("0" * 64,)).as_json())
+    run.write_json("result.json", result(**found).as_json())
     (run.folder / "model").mkdir()
     work = Work(settings, run, None, "cpu", SimpleNamespace(photos=()))
-    monkeypatch.setattr(pipeline, "opened", lambda *given: work)
+    monkeypatch.setattr(pipeline, "open_run", lambda *given: work)
     monkeypatch.setattr(pipeline, "_steps", lambda work, tests: {"learned": work.settings.arm, "tests": tests})
     return run
 
@@ -163,7 +165,7 @@ def test_the_recommended_pool_is_used_from_then_on(tmp_path, monkeypatch):
 
 def test_what_is_in_use_already_is_not_trained_again(tmp_path, monkeypatch):
     run = used(tmp_path, monkeypatch, arm="tgvig", threshold=2.0)
-    assert pipeline.use(run.folder, "tgvig") == {"arm": "tgvig", "threshold": 2.0}
+    assert pipeline.use(run.folder, "tgvig") == result(arm="tgvig", threshold=2.0)
     assert (run.folder / "model").is_dir()
 
 
@@ -173,10 +175,10 @@ def test_nothing_is_removed_where_the_photos_to_inspect_are_gone(tmp_path, monke
     def gone(*given):
         raise TgvigError("There is no folder test.")
 
-    monkeypatch.setattr(pipeline, "_read_tests", gone)
+    monkeypatch.setattr(reading, "read_tests", gone)
     with pytest.raises(TgvigError, match="no folder"):
         pipeline.use(run.folder, "real")
-    assert (run.folder / "model").is_dir() and run.read_json("result.json") == {"arm": "tgvig"}
+    assert (run.folder / "model").is_dir() and run.read_json("result.json") == result(arm="tgvig").as_json()
 
 
 def test_a_real_training_is_checked(tmp_path, monkeypatch):

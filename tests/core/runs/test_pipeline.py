@@ -20,6 +20,7 @@ from tgvig_core.generation.integrator import IntegratorSettings
 from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
 from tgvig_core.photos.images import read_normals
 from tgvig_core.runs import pipeline
+from tgvig_core.runs.result import Result
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.errors import Stopped, TgvigError
@@ -53,7 +54,7 @@ def settings(out: Path, test: Path | None = None, **changes) -> RunSettings:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, small_test) -> tuple[Path, dict]:
+def finished(tmp_path_factory, small_test) -> tuple[Path, Result]:
     """One run that several tests look at."""
     out = tmp_path_factory.mktemp("runs") / "run"
     return out, pipeline.start(settings(out, small_test))
@@ -61,38 +62,40 @@ def finished(tmp_path_factory, small_test) -> tuple[Path, dict]:
 
 def test_the_result_has_every_field_of_the_contract(finished):
     out, result = finished
-    assert result.keys() >= CONTRACT
-    assert json.loads((out / "result.json").read_text()) == result
-    assert result["pack"] == "embedded" and result["sense"].startswith("bottle.n.")
-    assert result["best_prompt"].startswith("a bottle with ")
-    assert len(result["similarity"]) == 3
-    assert result["similarity"][result["best_iteration"] - 1] == max(result["similarity"])
-    assert {"compare", "prompts", "generate", "train", "inspect"} == result["seconds"].keys()
+    written = json.loads((out / "result.json").read_text())
+    assert written.keys() >= CONTRACT
+    assert written == result.as_json() and Result.from_json(written, out) == result
+    assert result.pack == "embedded" and result.sense.startswith("bottle.n.")
+    assert result.best_prompt.startswith("a bottle with ")
+    assert len(result.similarity) == 3
+    assert result.similarity[result.best_iteration - 1] == max(result.similarity)
+    assert {"compare", "prompts", "generate", "train", "inspect"} == result.seconds.keys()
     assert all(
-        0 <= result[name] <= 1 for name in ("image_auroc", "pixel_auroc", "pro", "f1_max", "false_alarm", "miss")
+        0 <= result.figures[name] <= 1
+        for name in ("image_auroc", "pixel_auroc", "pro", "f1_max", "false_alarm", "miss")
     )
 
 
 def test_broken_bottles_are_found_with_two_photos(finished):
     _, result = finished
-    assert result["image_auroc"] == 1.0 and result["miss"] == 0.0
-    assert result["pixel_auroc"] > 0.9
-    broken = [row for row in result["images"] if "broken" in row["path"]]
+    assert result.figures["image_auroc"] == 1.0 and result.figures["miss"] == 0.0
+    assert result.figures["pixel_auroc"] > 0.9
+    broken = [row for row in result.images if "broken" in row.path]
     assert len(broken) == 3
-    assert all(row["is_anomalous"] == (row["score"] > result["threshold"]) for row in result["images"])
-    assert all(row["is_anomalous"] == (row["display"] > 0.5) for row in result["images"])
+    assert all(row.is_anomalous == (row.score > result.threshold) for row in result.images)
+    assert all(row.is_anomalous == (row.display > 0.5) for row in result.images)
 
 
 def test_the_folder_holds_all_that_the_design_names(finished):
     out, result = finished
     assert sorted(path.name for path in (out / "sets").iterdir()) == ["001", "002", "003"]
     assert len(list((out / "sets" / "002").glob("*.png"))) == 4
-    assert all((out / row["heatmap"]).is_file() for row in result["images"])
+    assert all((out / row.heatmap).is_file() for row in result.images)
     header = (out / "prompts.csv").read_text().splitlines()[0]
     assert header.split(",")[:4] == ["rank", "prompt", "word", "relation"]
     assert (out / "model" / "model.safetensors").is_file()
     shown = json.loads((out / "prompt_map.json").read_text())
-    assert len(shown["photos"]) == 2 and shown["prompts"][0]["prompt"] == result["best_prompt"]
+    assert len(shown["photos"]) == 2 and shown["prompts"][0]["prompt"] == result.best_prompt
     events = [json.loads(line)["event"] for line in (out / "journal.jsonl").read_text().splitlines()]
     assert events[0] == "start" and events[-1] == "done" and events.count("iteration") == 3
 
@@ -116,7 +119,7 @@ def test_same_seed_same_images_other_seed_others(finished, tmp_path):
     out, result = finished
     again = pipeline.start(settings(tmp_path / "again"))
     assert sets(tmp_path / "again") == sets(out)
-    assert again["similarity"] == result["similarity"] and again["threshold"] == result["threshold"]
+    assert again.similarity == result.similarity and again.threshold == result.threshold
     shorter = IntegratorSettings(1)
     pipeline.start(settings(tmp_path / "other", seed=1, integrating=shorter))
     assert sets(tmp_path / "other") != sets(out)[:4]
@@ -134,7 +137,7 @@ def test_a_stop_inside_an_iteration_keeps_the_finished_sets_and_resume_ends_as_i
         pipeline.start(settings(tmp_path / "run"), RunContext(progress, stop))
     assert sorted(path.name for path in (tmp_path / "run" / "sets").iterdir()) == ["001", "002"]
     resumed = pipeline.resume(tmp_path / "run")
-    assert resumed["similarity"] == pytest.approx(result["similarity"], abs=1e-6)
+    assert resumed.similarity == pytest.approx(result.similarity, abs=1e-6)
     assert sets(tmp_path / "run") == sets(out)
 
 
@@ -157,7 +160,7 @@ def test_a_kill_9_loses_the_running_iteration_at_most(finished, tmp_path):
     before = len(list((run / "sets").glob("00?")))
     assert before >= 2
     resumed = pipeline.resume(run)
-    assert resumed["similarity"] == pytest.approx(result["similarity"], abs=1e-6)
+    assert resumed.similarity == pytest.approx(result.similarity, abs=1e-6)
     assert sets(run) == sets(out)
 
 
@@ -188,8 +191,8 @@ def test_an_odd_photo_is_told_before_anything_is_learned_and_a_resumed_run_compa
     written, steps[:] = (out / heatmap).stat().st_mtime_ns, []
     result = pipeline.resume(out, ctx=RunContext(lambda step, done, total: steps.append(step)))
     assert "Comparing the photos" not in steps and (out / heatmap).stat().st_mtime_ns == written
-    (note,) = [note for note in result["notes"] if note["kind"] == "odd"]
-    assert note["path"] == str(broken) and note["heatmap"] == heatmap
+    (note,) = [note for note in result.notes if note.kind == "odd"]
+    assert note.path == str(broken) and note.heatmap == heatmap
     assert [row["odd"] for row in Run(out).events("compared")] == [[heatmap]]
     show_result(result, out)
     assert f"Heatmap: {out / heatmap}" in capsys.readouterr().out
@@ -231,5 +234,5 @@ def test_ablation_arms_run_without_text_variance_and_with_views_as_anchor(tmp_pa
     short = IntegratorSettings(2, text=False, update=UpdateSettings(steps=1))
     generating = GeneratorSettings(images=2, anchor="view", variance=False)
     result = pipeline.start(settings(tmp_path / "run", generating=generating, integrating=short))
-    assert result["best_iteration"] == 2
-    assert "image_auroc" not in result and result["images"] == []
+    assert result.best_iteration == 2
+    assert result.figures == {} and result.images == ()

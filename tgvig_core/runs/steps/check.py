@@ -22,9 +22,8 @@ from tgvig_core.fitting.training_sets import TrainingSet, allowed
 from tgvig_core.fitting.words import of_gate
 from tgvig_core.generation.best_set import best_iteration
 from tgvig_core.runs.card import ModelCard, load_model
-from tgvig_core.runs.pipeline import Work, opened
-from tgvig_core.runs.settings import SIZE
 from tgvig_core.runs.steps import fit
+from tgvig_core.runs.work import Work, open_run
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.storage.run_lock import alone_in
 from tgvig_core.utils.errors import TgvigError
@@ -92,11 +91,11 @@ def check_run(
     """
     Run.open(folder)
     with alone_in(folder):
-        work = opened(folder, device, ctx)
+        work = open_run(folder, device, ctx)
         if not (folder / "model" / "model.json").exists():
             raise TgvigError(f"{folder} has no detector yet: finish it with tgvig run --resume --out {folder}.")
         detector, card = load_model(folder / "model", work.device)
-        return check(work, work.normals.tensor(SIZE).to(work.device), detector, card, thorough)
+        return check(work, work.images, detector, card, thorough)
 
 
 def _best(work: Work) -> int | None:

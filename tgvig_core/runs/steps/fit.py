@@ -21,7 +21,7 @@ from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import NOTES
 
 if TYPE_CHECKING:
-    from tgvig_core.runs.pipeline import Work
+    from tgvig_core.runs.work import Work
 
 
 def pool_of(

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from tgvig_core.models.encoders.base import ImageTextEncoder
-from tgvig_core.prompting.ranking import RankedPrompts, RankedSense, prompt_map, rank_prompts, rank_senses
+from tgvig_core.prompting.ranking import RankedPrompts, RankedSense, prompt_map, rank_prompts, rank_senses, write_csv
 from tgvig_core.prompting.senses import SenseLookup, senses
 from tgvig_core.prompting.vocabulary import all_words, check_words, related_words
 from tgvig_core.runs.settings import RunSettings
+from tgvig_core.storage.run_folder import Run, writing
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.progress import QUIET, RunContext
+
+if TYPE_CHECKING:
+    from tgvig_core.runs.work import Work
 
 MAP_PROMPTS = 200
 """Prompts on the map: more dots hide each other."""
@@ -26,6 +32,77 @@ class Choice:
     senses: tuple[RankedSense, ...]
     sense: str | None
     ranked: RankedPrompts
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A choice, with what it rests on.
+
+    Attributes:
+        choice: senses and prompts, ranked.
+        embeddings: f(I°), n×D unit rows.
+        map: of prompts and photos, see `map_of`.
+    """
+
+    choice: Choice
+    embeddings: Tensor
+    map: dict[str, Any]
+
+    def keep(self, folder: Path) -> None:
+        """Write prompts.csv and prompt_map.json.
+
+        Raises:
+            TgvigError: the folder cannot be written to.
+        """
+        with writing(folder):
+            write_csv(self.choice.ranked, folder / "prompts.csv")
+        Run(folder).write_json("prompt_map.json", self.map)
+
+
+@dataclass(frozen=True)
+class ChosenPrompt:
+    """RUN/prompt.json: P, the WordNet sense it came from (None: none), and where that was looked up."""
+
+    prompt: str
+    sense: str | None
+    lookup: str
+
+
+def prompt_of(work: Work) -> ChosenPrompt:
+    """P (Eq. 1): from disk where the run had chosen it, or the person's own.
+
+    Raises:
+        TgvigError: see `words_of`. Stopped: the stop event was set.
+    """
+    if known := work.run.read_json("prompt.json"):
+        return ChosenPrompt(known["prompt"], known["sense"], known.get("lookup") or "")
+    own = work.settings.prompt
+    if own and not has_words(work.settings):
+        return _kept(work.run, ChosenPrompt(own, None, "The prompt was given."))
+    found = rank(work.settings, work.models.encoder, work.images, work.ctx)
+    found.keep(work.run.folder)
+    chosen = ChosenPrompt(own or found.choice.ranked.best.text, found.choice.sense, found.choice.lookup.how)
+    work.run.journal("prompt", prompt=chosen.prompt, sense=chosen.sense)
+    return _kept(work.run, chosen)
+
+
+def _kept(run: Run, chosen: ChosenPrompt) -> ChosenPrompt:
+    run.write_json("prompt.json", {"prompt": chosen.prompt, "sense": chosen.sense, "lookup": chosen.lookup})
+    return chosen
+
+
+def rank(settings: RunSettings, encoder: ImageTextEncoder, images: Tensor, ctx: RunContext = QUIET) -> Ranking:
+    """Look at the photos, rank senses and prompts, and lay them on a map.
+
+    Args:
+        images: I°, n×3×S×S in [-1, 1].
+
+    Raises:
+        TgvigError: see `words_of`. Stopped: the stop event was set.
+    """
+    embeddings = encoder.encode_images(images)  # f(I°)
+    choice = choose_prompt(settings, encoder, embeddings, ctx)
+    return Ranking(choice, embeddings, map_of(choice.ranked, encoder, embeddings))
 
 
 def words_of(settings: RunSettings) -> tuple[SenseLookup, tuple]:
@@ -70,7 +147,7 @@ def choose_prompt(
     return Choice(lookup, ranked, sense.synset if sense else None, prompts)
 
 
-def map_of(ranked: RankedPrompts, encoder: ImageTextEncoder, embeddings: Tensor) -> dict:
+def map_of(ranked: RankedPrompts, encoder: ImageTextEncoder, embeddings: Tensor) -> dict[str, Any]:
     """The paper's Fig. 7: the best prompts, the worst one and the photos on their two principal axes.
 
     Args:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tgvig_core.generation.best_set import best_iteration
 from tgvig_core.fitting.training_sets import TrainingSet
+from tgvig_core.generation.best_set import best_iteration
 from tgvig_core.inspection.inspector import Inspector
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import read_normals
@@ -50,7 +50,7 @@ def _steps(work: Work, tests: Sequence[LabelledPhoto]) -> Result:
     )  # fmt: skip
     work.run.journal("done")
     work.run.write_json("result.json", result.as_json())
-    return result
+    return Result.from_json(result.as_json(), work.run.folder / "result.json")  # as `resume` gives it again
 
 
 def start(settings: RunSettings, ctx: RunContext = QUIET) -> Result:

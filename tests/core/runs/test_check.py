@@ -139,7 +139,7 @@ def test_the_result_holds_the_check_and_people_see_it_in_short(finished, capsys)
 
 
 def test_a_folder_without_detector_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(check, "opened", lambda folder, *given: SimpleNamespace(run=Run(folder)))
+    monkeypatch.setattr(check, "open_run", lambda folder, *given: SimpleNamespace(run=Run(folder)))
     with pytest.raises(TgvigError, match="--resume"):
         check.check_run(tmp_path)
 

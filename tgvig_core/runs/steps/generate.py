@@ -25,7 +25,9 @@ def generate_sets(work: Work, prompt: str) -> list[float]:
     if len(run.iterations()) < wanted:
         learning = settings.integrating.update
         generator = registry.generator_of(work.models.pack, work.models.generator, settings.generating, learning)
-        integrator = Integrator(generator, work.models.encoder, work.images, prompt, settings.integrating, settings.seed)
+        integrator = Integrator(
+            generator, work.models.encoder, work.images, prompt, settings.integrating, settings.seed
+        )
         if state := _state(run):
             integrator.load_state_dict(state)
         for iteration in integrator.iterations(work.ctx):

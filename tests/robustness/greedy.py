@@ -56,8 +56,8 @@ def alike() -> tuple[bool, str]:
 def odd() -> tuple[bool, str]:
     """Of photos that differ in nothing none is odd, whatever rounding says."""
     detector = trained()
-    peaks = outlier_photos.left_out_maps(detector.features(noise(1)).expand(5, -1, -1, -1).contiguous()).amax((1, 2))
-    return outlier_photos.odd_places(peaks) == {}, f"peaks {peaks.min().item():.1e} to {peaks.max().item():.1e}"
+    peaks = outlier_photos.held_out_maps(detector.features(noise(1)).expand(5, -1, -1, -1).contiguous()).amax((1, 2))
+    return outlier_photos.outlier_places(peaks) == {}, f"peaks {peaks.min().item():.1e} to {peaks.max().item():.1e}"
 
 
 def flat() -> tuple[bool, str]:

@@ -22,7 +22,7 @@ from tests.robustness.row import Row
 from tgvig_core.detectors.base import load_detector
 from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
-from tgvig_core.diagnosis.outlier_photos import left_out_maps
+from tgvig_core.diagnosis.outlier_photos import held_out_maps
 from tgvig_core.fitting.calibration import HeldOut, limits
 from tgvig_core.generation.best_set import best_iteration
 from tgvig_core.generation.integrator import Integrator, IntegratorSettings
@@ -63,7 +63,7 @@ def injections(folder: Path) -> dict[str, dict[str, Callable[[float], object]]]:
         "weights and features": {
             "fit": lambda bad: weighed(bad).fit(images, (0, 1)),
             "score": lambda bad: weighed(bad).score(images),
-            "the odd one": lambda bad: left_out_maps(weighed(bad).grids(images)),
+            "the odd one": lambda bad: held_out_maps(weighed(bad).grids(images)),
         },
         "the memory bank": {
             "score": lambda bad: banked(detector, bad).score(images),

@@ -23,7 +23,8 @@ from tgvig_core.bundles.bundle import FORMAT, FORMATS, KIND, MODELS, Bundle
 from tgvig_core.bundles.manifest import described, versions
 from tgvig_core.bundles.runtimes import load_inspector
 from tgvig_core.bundles.writers import missing, write_onnx, write_openvino
-from tgvig_core.detectors.base import Detector, Exportable
+from tgvig_core.detectors.abilities import Exportable
+from tgvig_core.detectors.base import Detector
 from tgvig_core.photos.images import read_photo, to_square
 from tgvig_core.reports import pdf
 from tgvig_core.reports.audit import write_audit

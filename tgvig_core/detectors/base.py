@@ -13,13 +13,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
-from torch import Tensor, nn
+from torch import Tensor
 
 from tgvig_core.detectors.backbone_weights import complete
 from tgvig_core.detectors.registry import detector
@@ -43,9 +43,6 @@ BATCH = 4
 
 Scoring = Callable[[Tensor], tuple[Tensor, Tensor]]
 """A few images, B×3×S×S in [-1, 1], to raw scores B ≥ 0 and raw maps B×S×S."""
-
-Box = tuple[int, int, int, int]
-"""x, y, width, height in px of the S×S frame."""
 
 
 @dataclass(frozen=True)
@@ -258,48 +255,6 @@ def read_detector(file: ReadFile, where: str, device: str = "cpu") -> Detector:
     except (RuntimeError, KeyError, SafetensorError) as error:
         raise TgvigError(f"The weights in {where} do not fit its model.json: train the detector again.") from error
     return made
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A spot of a photo, and the spot of a good image that it was compared with.
-
-    Attributes:
-        image: index in the pool that the detector was fitted on.
-        box: surroundings of the remembered spot in that image.
-        own_box: surroundings of the photo's spot, of the same size.
-        distance: ≥ 0, raw: what the map shows at this spot before it is blurred.
-    """
-
-    image: int
-    box: Box
-    own_box: Box
-    distance: float
-
-
-@runtime_checkable
-class Explainable(Protocol):
-    """A detector that can say why here."""
-
-    def explain(self, image: Tensor, at: tuple[int, int]) -> Evidence:
-        """The spot of a photo under a point, and what of the good images is nearest to it.
-
-        Args:
-            image: 3×S×S or 1×3×S×S in [-1, 1], the whole photo in the frame.
-            at: (x, y) in px of the frame, 0 to S − 1.
-
-        Raises:
-            ValueError: the image does not have the detector's size.
-            TgvigError: the point lies outside, the image is not finite, or nothing was learned.
-        """
-
-
-@runtime_checkable
-class Exportable(Protocol):
-    """A detector that can leave as a graph of plain operations, which ONNX and OpenVINO run alike."""
-
-    def graph(self) -> nn.Module:
-        """images N×3×S×S float32 in [0, 1], RGB → scores N and maps N×S×S, raw, as `Detector.score` gives them."""
 
 
 def finite(values: Tensor) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tgvig_core.detectors.base import Box, Evidence
+from tgvig_core.detectors.abilities import Box, Evidence
 
 WINDOW = 48
 """Side in px of the frame of the shown surroundings: a patch of 8 px alone says nothing to the eye."""

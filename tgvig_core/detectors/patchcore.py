@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from tgvig_core.detectors import score_prior
-from tgvig_core.detectors.base import Detector, Evidence, ScoreSet, Scoring, finite
+from tgvig_core.detectors.abilities import Evidence
+from tgvig_core.detectors.base import Detector, ScoreSet, Scoring, finite
 from tgvig_core.detectors.coreset import select
 from tgvig_core.detectors.explain import nearest_remembered
 from tgvig_core.detectors.export_graph import ScoringGraph

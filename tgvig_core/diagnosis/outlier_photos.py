@@ -1,8 +1,8 @@
-"""The odd one out among the normals, maybe a defect that slipped in: PatchCore's patch distances, each photo left out once.
+"""The outlier among the normals, maybe a defect that slipped in: PatchCore's patch distances, each photo held out once.
 
 Every patch of a photo is compared with all patches of the others, and the farthest one is the photo's peak: s* of
-PatchCore (Roth et al. 2022, Eq. 6) over the whole bank, not a coreset. A photo whose peak exceeds ODD_FACTOR times the
-median of the others' peaks is odd. The median alone is the yardstick: the spread of so few peaks is often tiny by chance.
+PatchCore (Roth et al. 2022, Eq. 6) over the whole bank, not a coreset. A photo whose peak exceeds OUTLIER_FACTOR times the
+median of the others' peaks is an outlier. The median alone is the yardstick: the spread of so few peaks is often tiny by chance.
 
 A note is a hint. What it finds and what it does not, and what else was tried: docs/odd_one.md.
 """
@@ -29,18 +29,18 @@ from tgvig_core.utils.atomic_write import whole
 from tgvig_core.utils.memory import enough_for
 from tgvig_core.utils.progress import QUIET, RunContext
 
-ODD_FACTOR = 1.4
-"""How many times the others' median peak calls a photo odd; docs/odd_one.md says how often that names a good photo."""
+OUTLIER_FACTOR = 1.4
+"""How many times the others' median peak calls a photo an outlier; docs/odd_one.md says how often that names a good photo."""
 
 LEAST_PHOTOS = 3
-"""Of two photos nobody could say which is the odd one."""
+"""Of two photos nobody could say which is the outlier."""
 
 MOST_OTHERS = 20
 """Photos that each is compared with, drawn where there are more: the time must not grow with their square."""
 
 
 @dataclass(frozen=True)
-class OddOne:
+class Outlier:
     """A photo that does not look like the others.
 
     Attributes:
@@ -63,11 +63,11 @@ class OddOne:
 
     @property
     def picture(self) -> np.ndarray:
-        """The photo under its map, H×W×3 uint8; the limit of being odd is coloured half strong, as in inspections."""
-        return heatmap(self.photo.pixels, self.map, ODD_FACTOR * self.usual)
+        """The photo under its map, H×W×3 uint8; the limit of being an outlier is coloured half strong, as in inspections."""
+        return heatmap(self.photo.pixels, self.map, OUTLIER_FACTOR * self.usual)
 
 
-def odd_ones(features: PatchFeatures, normals: NormalSet, ctx: RunContext = QUIET) -> tuple[OddOne, ...]:
+def outliers(features: PatchFeatures, normals: NormalSet, ctx: RunContext = QUIET) -> tuple[Outlier, ...]:
     """The photos unlike the others, in their order.
 
     Args:
@@ -81,12 +81,14 @@ def odd_ones(features: PatchFeatures, normals: NormalSet, ctx: RunContext = QUIE
     with enough_for(f"comparing {len(photos)} photos", "give fewer photos"):
         squares = (to_tensor(to_square(photo.pixels, features.size)) for photo in photos)
         seen = ctx.track(squares, "Looking at the photos", len(photos))
-        maps = left_out_maps(torch.cat([features(square[None]) for square in seen]), ctx)
-    return tuple(OddOne(photos[at], maps[at].numpy(), usual) for at, usual in odd_places(maps.amax((1, 2))).items())
+        maps = held_out_maps(torch.cat([features(square[None]) for square in seen]), ctx)
+    return tuple(
+        Outlier(photos[at], maps[at].numpy(), usual) for at, usual in outlier_places(maps.amax((1, 2))).items()
+    )
 
 
 @torch.inference_mode()
-def left_out_maps(grids: Tensor, ctx: RunContext = QUIET) -> Tensor:
+def held_out_maps(grids: Tensor, ctx: RunContext = QUIET) -> Tensor:
     """Distance of each patch from the nearest patch of the other photos, wherever that lies there.
 
     Args:
@@ -106,7 +108,7 @@ def left_out_maps(grids: Tensor, ctx: RunContext = QUIET) -> Tensor:
     return torch.stack(maps)
 
 
-def odd_places(peaks: Tensor) -> dict[int, float]:
+def outlier_places(peaks: Tensor) -> dict[int, float]:
     """The places of the photos whose peaks are too high, each with the median of the others' peaks.
 
     Args:
@@ -114,14 +116,14 @@ def odd_places(peaks: Tensor) -> dict[int, float]:
     """
     values = peaks.numpy()
     usual = [float(np.median(np.delete(values, at))) for at in range(len(values))]
-    return {at: usual[at] for at in range(len(values)) if values[at] > ODD_FACTOR * usual[at]}
+    return {at: usual[at] for at in range(len(values)) if values[at] > OUTLIER_FACTOR * usual[at]}
 
 
 def odd_notes(
     folder: Path, backbone: Backbone, normals: NormalSet, size: int, device: str = "cpu",
     ctx: RunContext = QUIET,
 ) -> list[dict[str, str]]:  # fmt: skip
-    """The odd photos as notes (path, kind, text, heatmap), kept in FOLDER/odd for as long as the photos are the same.
+    """The outliers as notes (path, kind, text, heatmap), kept in FOLDER/odd for as long as the photos are the same.
 
     Among fewer than LEAST_PHOTOS there is none, and no model is loaded.
 
@@ -138,12 +140,12 @@ def odd_notes(
         if (kept := strict_json.loads(file.read_text(encoding="utf-8")))["photos"] == shas:
             return kept["notes"]
     few = len(shas) < LEAST_PHOTOS
-    odd = () if few else odd_ones(PatchFeatures(backbone, size, device=device), normals, ctx)
+    odd = () if few else outliers(PatchFeatures(backbone, size, device=device), normals, ctx)
     with writing(folder):
         return _keep(file, shas, odd)
 
 
-def _keep(file: Path, shas: list[str], odd: tuple[OddOne, ...]) -> list[dict[str, str]]:
+def _keep(file: Path, shas: list[str], odd: tuple[Outlier, ...]) -> list[dict[str, str]]:
     """Write the pictures, then the notes that name them."""
     file.unlink(missing_ok=True)  # before its pictures go: no note is shown without one
     shutil.rmtree(file.parent, ignore_errors=True)

@@ -6,8 +6,6 @@ a time, so that memory does not grow with their number.
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import matplotlib
 import numpy as np
 
+from tgvig_core.inspection.heatmaps import heatmap, heatmap_names
 from tgvig_core.inspection.limits import Limits
 from tgvig_core.inspection.regions import Region, regions
 from tgvig_core.inspection.score_scale import shown
@@ -27,18 +25,12 @@ from tgvig_core.storage.run_folder import writing
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.progress import QUIET, RunContext
 
-BAND = 256
-"""Rows of a photo that are coloured at once."""
 TOGETHER, AHEAD = 4, 2
 """Photos that are scored at once, and such groups that are read ahead or still being written."""
 MOST_PIXELS = 16_000_000
 """In a group of more than one photo."""
-LONGEST = 200
-"""Bytes of a heatmap's name, without number and extension; most file systems take 255."""
 HEATMAPS = ("all", "anomalous", "none")
 READERS = 2
-COLOURS = (matplotlib.colormaps["inferno"](0.15 + 0.8 * np.linspace(0, 1, 256))[:, :3] * 255).astype(np.float32)
-"""The map's colours from half the threshold to one and a half times."""
 
 
 class Scorer(Protocol):
@@ -115,42 +107,6 @@ class Inspector:
         limit, steep = self.limits.threshold, self.limits.steepness
         pairs = zip(map(float, scores), maps, strict=True)
         return [Finding(score, shown(score, limit, steep), score > limit, map) for score, map in pairs]
-
-
-def heatmap(pixels: np.ndarray, map: np.ndarray, pixel_threshold: float) -> np.ndarray:
-    """Lay a map over its photo: nothing below half the threshold, strongest from one and a half times on.
-
-    Args:
-        pixels: H×W×3 uint8. map: S×S raw values. pixel_threshold: raw.
-
-    Returns:
-        H×W×3 uint8, the photo's own size and geometry.
-    """
-    own = from_square(map, *pixels.shape[:2])
-    laid = np.empty_like(pixels)
-    for top in range(0, len(pixels), BAND):  # in bands: the colours of a 64-megapixel photo would take gigabytes
-        band = slice(top, top + BAND)
-        level = np.clip(own[band] / max(pixel_threshold, 1e-12) - 0.5, 0, 1)  # the threshold itself lands at 0.5
-        colour = COLOURS[(level * 255).round().astype(np.uint8)]
-        opacity = 0.75 * np.sqrt(level[..., None])
-        laid[band] = (pixels[band] * (1 - opacity) + colour * opacity).round()
-    return laid
-
-
-def heatmap_names(paths: Iterable[Path]) -> Iterator[str]:
-    """A file name for every photo's heatmap, readable and never twice: folder and name, numbered where they repeat."""
-    taken: set[str] = set()  # in lower case: some file systems know no other
-    for path in paths:
-        base = _short(f"{path.parent.name}_{path.stem}".lstrip("_"))
-        numbered = (base if number == 1 else f"{base}_{number}" for number in itertools.count(1))
-        name = next(name for name in numbered if name.casefold() not in taken)
-        taken.add(name.casefold())
-        yield f"{name}.png"
-
-
-def _short(name: str) -> str:
-    """Its last LONGEST bytes or a little less: a folder's name and a file's together may be longer than a file system takes."""
-    return os.fsencode(name)[-LONGEST:].decode(errors="ignore") if len(os.fsencode(name)) > LONGEST else name
 
 
 def check_photos(paths: Sequence[Path], ctx: RunContext = QUIET) -> None:

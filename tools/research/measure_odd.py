@@ -5,7 +5,7 @@
 DIR holds categories in MVTec AD's layout (found at any depth). A draw takes six photos of train/good and a defective one,
 the kinds of defect in turn; compared are five good photos with the defective one, the five alone, and all six good ones.
 FILE gets a JSON line per draw, with the peak of every photo; the same command goes on where it was interrupted. At last
-it prints the rates at ODD_FACTOR, and what the other categories would have chosen for each.
+it prints the rates at OUTLIER_FACTOR, and what the other categories would have chosen for each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from tgvig_core.detectors.patch_features import PatchFeatures
-from tgvig_core.diagnosis.outlier_photos import ODD_FACTOR, left_out_maps, odd_places
+from tgvig_core.diagnosis.outlier_photos import OUTLIER_FACTOR, held_out_maps, outlier_places
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import read_photo, to_square, to_tensor
 from tgvig_core.runs.settings import SIZE
@@ -75,7 +75,7 @@ def measure(folder: Path, seed: int, features: Features) -> dict:
     defect = draw.choice(sorted(kinds[seed % len(kinds)].iterdir()))
     row: dict = {"category": folder.name, "seed": seed, "defect": f"{defect.parent.name}/{defect.name}"}
     for name, photos in zip(SETS, ([*good[:GOOD], defect], good[:GOOD], good), strict=True):
-        maps = left_out_maps(torch.cat([features.of(photo) for photo in photos]))
+        maps = held_out_maps(torch.cat([features.of(photo) for photo in photos]))
         row[name] = [round(peak, 4) for peak in maps.amax((1, 2)).tolist()]
     return row
 
@@ -100,15 +100,15 @@ def table(rows: list[dict]) -> str:
 
 def named(row: dict) -> dict[str, set[int]]:
     """The places that are called odd in each set of a draw."""
-    return {name: set(odd_places(torch.tensor(row[name]))) for name in SETS}
+    return {name: set(outlier_places(torch.tensor(row[name]))) for name in SETS}
 
 
 def left_out(rows: list[dict]) -> str:
     """For each category the factor that keeps the others' good photos at WISHED, and what it does on this one."""
-    lines = [f"ODD_FACTOR is {ODD_FACTOR}."]
+    lines = [f"OUTLIER_FACTOR is {OUTLIER_FACTOR}."]
     for category in dict.fromkeys(row["category"] for row in rows):
         own, others = ([r for r in rows if (r["category"] == category) == same] for same in (True, False))
-        factor = float(np.quantile(good_ratios(others), 1 - WISHED)) if others else ODD_FACTOR
+        factor = float(np.quantile(good_ratios(others), 1 - WISHED)) if others else OUTLIER_FACTOR
         found = np.mean([ratios(row["mixed"])[GOOD] > factor for row in own])
         wrong = np.mean(good_ratios(own) > factor)
         lines.append(f"  {category}, from the others ({factor:.2f}): defective {found:.0%}, good photos {wrong:.1%}")

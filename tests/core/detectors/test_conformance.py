@@ -9,7 +9,8 @@ import torch
 import toy_detector  # noqa: F401  # registers itself
 from small import photo_tensor
 
-from tgvig_core.detectors.base import Detector, Evidence, Explainable, Exportable, ScoreSet, load_detector
+from tgvig_core.detectors.abilities import Evidence, Explainable, Exportable
+from tgvig_core.detectors.base import Detector, ScoreSet, load_detector
 from tgvig_core.detectors.registry import detector as detectors
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.utils.errors import Stopped, TgvigError

@@ -1,4 +1,4 @@
-"""Training a run's detector: which images it learns from, what the gate leaves out, threshold and lift, all on its card."""
+"""Training a run's detector: which images it learns from, which the gate rejects, threshold and lift, all on its card."""
 
 from __future__ import annotations
 

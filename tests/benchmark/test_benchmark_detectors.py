@@ -1,11 +1,14 @@
 """The benchmark's detectors by name, what all of them share, and the two that only remember."""
 
 import threading
+from pathlib import Path
 
 import pytest
 import torch
 from made_backbones import DINO, bottles, random_resnet, random_weights, share_within
 
+from tgvig_core.benchmark.arms import arm
+from tgvig_core.benchmark.data.category import layout
 from tgvig_core.benchmark.detectors.banks import AnomalyDino, PatchcoreAnomalib
 from tgvig_core.benchmark.detectors.base import TRAININGS
 from tgvig_core.benchmark.detectors.catalogue import build, detectors, takes_backbone
@@ -13,15 +16,19 @@ from tgvig_core.benchmark.detectors.cflow import Cflow, CflowSettings
 from tgvig_core.benchmark.detectors.efficient_ad import EfficientAd
 from tgvig_core.benchmark.detectors.fitted import AnomalibDetector
 from tgvig_core.benchmark.detectors.reverse_distillation import ReverseDistillation
+from tgvig_core.benchmark.plan import Plan
+from tgvig_core.benchmark.run import check_names
 from tgvig_core.detectors.base import ScoreSet
 from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.detectors.patchcore_fine import PatchCoreFine
+from tgvig_core.detectors.registry import detector as app_detectors
 from tgvig_core.detectors.score_prior import PLAIN, UNIT
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0, Backbone
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import RunContext
 
 SIZE = 128
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -206,3 +213,32 @@ def test_each_step_is_told():
     detector = Cflow(EFFICIENTNET_LITE0, 64, settings=CflowSettings(steps=3, batch=2))
     detector.fit(bottles(64)[0], [0, 1], ctx=RunContext(lambda *step: told.append(step)))
     assert told == [("Training CFlow", done, 3) for done in range(4)] and len(detector.losses) == 3
+
+
+def test_a_detector_of_the_app_that_nobody_knew_is_compared_too(monkeypatch):
+    """As one of another distribution is: by its decorator alone."""
+    monkeypatch.setattr(app_detectors, "_made", dict(app_detectors._made))
+
+    @app_detectors("toy", title="Toy", table="A toy")
+    class Toy(PatchCore):
+        pass
+
+    assert detectors()["toy"].title == "A toy" and takes_backbone("toy")
+    assert isinstance(build("toy", EFFICIENTNET_LITE0, 64), Toy)
+    plan = Plan("folder", "/photos", ("nut",), detectors=("toy",), arms=("real",))
+    check_names(plan)
+    assert [cell.detector for cell in plan.cells(next(plan.draws()))] == ["toy"]
+
+
+def test_the_docs_name_every_layout_arm_and_detector():
+    text = (ROOT / "docs" / "benchmark.md").read_text()
+    plain = [
+        name for name in arm.names() if "copies" not in arm.entry(name).facts
+    ]  # the others by their first and last
+    for name in (
+        *layout.names(),
+        *plain,
+        *detectors(),
+        *(f"{kind}-n{n}" for kind in ("augment", "tgvig") for n in (1, 100)),
+    ):
+        assert f"`{name}`" in text, name

@@ -10,7 +10,7 @@ from typing import Any
 from tgvig_core.bundles.export import FORMATS, Wishes, export
 from tgvig_core.generation.integrator import IntegratorSettings
 from tgvig_core.generation.settings import GeneratorSettings
-from tgvig_core.photos.images import expand_inputs
+from tgvig_core.photos.inputs import expand_inputs
 from tgvig_core.runs import pipeline
 from tgvig_core.runs.result import Result
 from tgvig_core.runs.settings import RunSettings

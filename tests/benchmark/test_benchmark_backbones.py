@@ -52,9 +52,9 @@ def test_a_file_may_be_named(tmp_path):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("resnet18.tv_in1k", r"^resnet18\.tv_in1k\.safetensors .*hub does not answer.*--models-dir"),
-        ("wide_resnet50_2.tv_in1k", r"^wide_resnet50_2\.tv_in1k\.safetensors .*hub does not answer.*--models-dir"),
-        (DINO, r"^vit_small_patch14_reg4_dinov2\.lvd142m\.safetensors .*hub does not answer.*--models-dir"),
+        ("resnet18.tv_in1k", r"^resnet18\.tv_in1k\.safetensors .*hub does not answer.*models folder"),
+        ("wide_resnet50_2.tv_in1k", r"^wide_resnet50_2\.tv_in1k\.safetensors .*hub does not answer.*models folder"),
+        (DINO, r"^vit_small_patch14_reg4_dinov2\.lvd142m\.safetensors .*hub does not answer.*models folder"),
         ("resnet10t", r"^resnet10t\.safetensors, .*is missing.*resnet10t=FILE"),
         ("nonesuch", "timm cannot build the backbone nonesuch"),
     ],

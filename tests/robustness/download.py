@@ -55,7 +55,7 @@ def attempts(file: PackFile) -> tuple[int, str]:
         try:
             return refused, "" if sha256(fetch(file, None)) == file.sha256 else "other bytes"
         except TgvigError as error:
-            if file.name not in str(error) or "--models-dir" not in str(error):
+            if file.name not in str(error) or "models folder" not in str(error):
                 return refused, f"no remedy in: {error}"
     return 9, "never fetched"
 
@@ -122,7 +122,7 @@ def unreachable(server: Breaking) -> str:
             fetch(weights(server), None)
             return "taken for whole"
         except TgvigError as error:
-            if "--models-dir" not in str(error):
+            if "models folder" not in str(error):
                 return str(error)
         server.refuses = 0
         wrong = attempts(weights(server))[1]
@@ -139,7 +139,7 @@ def unsatisfied(server: Breaking) -> str:
         except TgvigError as error:
             left = [path.name for path in models.iterdir() if path.suffix == ".part"]
             return (
-                f"left: {left}" if left else "" if "416" in str(error) and "--models-dir" in str(error) else str(error)
+                f"left: {left}" if left else "" if "416" in str(error) and "models folder" in str(error) else str(error)
             )
 
 
@@ -207,7 +207,7 @@ def hub_gone(server: Breaking) -> str:
     """The hub breaks off and is not there any more: a sentence with the remedy."""
     server.breaks = [1_000_000] + [0] * 20
     said = from_hub(server)
-    return "" if said.startswith("resnet18") and "--models-dir" in said else said
+    return "" if said.startswith("resnet18") and "models folder" in said else said
 
 
 def hub_wrong(server: Breaking) -> str:

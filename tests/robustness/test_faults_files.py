@@ -78,7 +78,7 @@ def test_a_damaged_state_is_as_good_as_none(run, left, caplog):
 def test_a_damaged_image_of_a_set_is_named_with_the_remedy(run):
     file = run.set_folder(2) / "000.png"
     file.write_bytes(file.read_bytes()[:60])
-    with pytest.raises(TgvigError, match=r"sets/002 are damaged .*delete that folder.*--resume"):
+    with pytest.raises(TgvigError, match=r"sets/002 are damaged .*delete that folder and resume the run"):
         run.load_set(2)
 
 

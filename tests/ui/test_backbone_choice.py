@@ -57,6 +57,6 @@ def test_the_detector_takes_the_backbone_that_was_chosen(service, part, tmp_path
 def test_a_backbone_that_cannot_be_had_is_named_and_the_former_detector_stays(service, part, monkeypatch):
     assert train(service, part, "embedded")["backbone"] == "efficientnet_lite0"
     monkeypatch.setattr(files, "hub_answers", lambda: False)
-    with pytest.raises(TgvigError, match=r"dinov2.*--models-dir"):
+    with pytest.raises(TgvigError, match=r"dinov2.*models folder"):
         train(service, part, "strong")
     assert Run(part.generation(1)).read_json("model/model.json")["backbone"] == "efficientnet_lite0"

@@ -35,7 +35,7 @@ def inspect(
     """Score photos with a trained detector. Exit code 0: all good, 1: a defect found, 2: a photo could not be judged."""
     from tgvig_core.inspection.inspector import HEATMAPS
     from tgvig_core.inspection.verdict_log import opened
-    from tgvig_core.photos.reading import expand_inputs
+    from tgvig_core.photos.inputs import expand_inputs
     from tgvig_core.storage.run_folder import writing
 
     if heatmaps not in HEATMAPS:

@@ -110,7 +110,7 @@ def run(
     """The whole method: photos to prompts, generated images, a detector, scores and heatmaps."""
     from tgvig_core.generation.integrator import IntegratorSettings
     from tgvig_core.generation.settings import GeneratorSettings
-    from tgvig_core.photos.images import expand_inputs
+    from tgvig_core.photos.inputs import expand_inputs
     from tgvig_core.photos.views import ViewPolicy
     from tgvig_core.runs import pipeline
     from tgvig_core.runs.settings import RunSettings

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tgvig_core.photos.reading import is_photo_name
+from tgvig_core.photos.inputs import is_photo_name
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import NOTES
 

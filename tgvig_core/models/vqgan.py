@@ -15,25 +15,13 @@ import contextlib
 import io
 from dataclasses import dataclass
 
-from taming.modules.diffusionmodules import model as taming_model
-from taming.modules.diffusionmodules.model import AttnBlock, Decoder, Encoder
+from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tgvig_core.models.ops.winograd import use_winograd
 from tgvig_core.models.quantizer import Codebook
-
-
-def _attended(block: AttnBlock, images: Tensor) -> Tensor:
-    """AttnBlock.forward without writing down how much each of the h·w positions looks at each other."""
-    normed = block.norm(images)
-    q, k, v = (layer(normed).flatten(2).transpose(1, 2) for layer in (block.q, block.k, block.v))  # B×h·w×C
-    found = F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])[:, 0]  # one head
-    return images + block.proj_out(found.transpose(1, 2).reshape(images.shape))
-
-
-taming_model.nonlinearity = F.silu  # the same x·σ(x), but one tensor instead of two is kept for the backward pass
-AttnBlock.forward = _attended
+from tgvig_core.models.quick_blocks import quicken
 
 
 @dataclass(frozen=True)
@@ -94,6 +82,7 @@ class Vqgan(nn.Module):
         self.quantize = Codebook(config.n_embed, config.embed_dim // config.heads, beta=0.25)
         self.quant_conv = nn.Conv2d(config.z_channels, config.embed_dim, 1)
         self.post_quant_conv = nn.Conv2d(config.embed_dim, config.z_channels, 1)
+        quicken(self)
         use_winograd(self)
 
     def encode(self, images: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from tgvig_core.photos.reading import MAX_PIXELS, decode, expand_inputs
+from tgvig_core.photos.inputs import expand_inputs
+from tgvig_core.photos.reading import MAX_PIXELS, decode
 from tgvig_core.utils.atomic_write import whole
 from tgvig_core.utils.errors import TgvigError
 
@@ -28,7 +29,6 @@ __all__ = [
     "MAX_TOTAL_PIXELS",
     "NormalSet",
     "Photo",
-    "expand_inputs",
     "from_square",
     "read_normals",
     "read_photo",

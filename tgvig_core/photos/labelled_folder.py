@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from tgvig_core.photos.images import expand_inputs
+from tgvig_core.photos.inputs import expand_inputs
 from tgvig_core.utils.errors import TgvigError
 
 MASK_ENDINGS = ("_mask.png", ".png", ".bmp")
@@ -44,7 +44,7 @@ def read_test_folder(folder: Path, good: str = "good") -> tuple[LabelledPhoto, .
         TgvigError: there is no such folder, it holds no photo, or a photo of a defect lacks its mask.
     """
     if not folder.is_dir():
-        raise TgvigError(f"There is no folder {folder}: give --test a folder of photos.")
+        raise TgvigError(f"There is no folder {folder}: name a folder of photos to inspect.")
     if not (folder / good).is_dir():
         return tuple(LabelledPhoto(path, None) for path in expand_inputs([folder]))
     truth = folder.parent / "ground_truth"

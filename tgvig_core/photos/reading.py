@@ -1,4 +1,4 @@
-"""From what a person points at (files, folders, patterns) to 8-bit RGB pixels, or one sentence saying what to mend.
+"""From a photo's file to 8-bit RGB pixels, or one sentence saying what to mend (by Pillow).
 
 The rules for pixels, the same for training and for inspection:
 
@@ -15,12 +15,10 @@ The rules for pixels, the same for training and for inspection:
 from __future__ import annotations
 
 import functools
-import glob
 import hashlib
 import io
 import os
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,20 +26,17 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from tgvig_core.photos import decoder_guard
+from tgvig_core.photos.inputs import MAGIC, READS
 from tgvig_core.utils.errors import TgvigError
 
 MAX_PIXELS = 64_000_000
 """The largest photo that is decoded, in pixels (64 megapixels: 192 MB as 8-bit RGB)."""
 
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+"""Pillow's names of what is read."""
 MIN_SIDE = 32
 """The smallest width and height in pixels; below it the backbones' feature maps vanish."""
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
-_READS = "PNG, JPEG, TIFF, BMP and WebP"
-_MAGIC = {
-    b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"II*\0": ".tif", b"MM\0*": ".tif", b"BM": ".bmp", b"RIFF": ".webp",
-}  # fmt: skip
 _UPRIGHT: dict[object, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
@@ -62,76 +57,6 @@ class TooManyPixels(TgvigError):
 
 class UnknownFormat(TgvigError):
     """The bytes are no photo of a format that is read."""
-
-
-def expand_inputs(inputs: Sequence[str | Path]) -> list[Path]:
-    """The photo files that files, folders and patterns (`*.png`, `parts/**/*.jpg`) stand for.
-
-    A file counts whatever it is called. Of a folder, the photos directly inside count; of a folder or a pattern, only
-    names with a photo's extension that do not start with a dot. Inputs keep their order; inside a folder or a pattern
-    the order is natural (part2 before part10). A file reached twice comes once, at its first place.
-
-    Raises:
-        TgvigError: an input does not exist, cannot be listed, or matches no photo.
-    """
-    found: dict[Path, Path] = {}
-    for given in inputs:
-        for path in _expand(given):
-            found.setdefault(path.resolve(), path)
-    return list(found.values())
-
-
-def _expand(given: str | Path) -> list[Path]:
-    path = Path(given).expanduser()
-    if os.path.isdir(path):
-        return _photos_in(path)
-    if os.path.lexists(path):
-        return [path]
-    if not any(sign in str(path) for sign in "*?["):
-        raise TgvigError(f"{path} does not exist, or its folder may not be read; check the path.")
-    matches = [Path(name) for name in glob.glob(str(path), recursive=True) if os.path.isfile(name)]
-    photos = sorted(filter(is_photo_name, matches), key=_natural)
-    if not photos:
-        raise TgvigError(f"The pattern {path} matches no photo ({_READS}); check the folder and the extension in it.")
-    return photos
-
-
-def _photos_in(folder: Path) -> list[Path]:
-    try:
-        entries = sorted(folder.iterdir(), key=_natural)
-    except OSError as error:
-        raise TgvigError(f"The folder {folder} cannot be listed ({error.strerror}); check its permissions.") from error
-    photos = [entry for entry in entries if is_photo_name(entry) and os.path.isfile(entry)]
-    if not photos:
-        inner = next((entry for entry in entries if os.path.isdir(entry) and not entry.name.startswith(".")), None)
-        remedy = f"name a folder inside it, such as {inner}, or" if inner else "name the folder that holds them, or"
-        raise TgvigError(f"The folder {folder} holds no photo directly inside ({_READS}); {remedy} the files.")
-    return photos
-
-
-def is_photo_name(path: Path) -> bool:
-    """Whether a name found in a folder counts as a photo's: its extension is one of SUFFIXES, and it is not hidden."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-
-
-def lacking_suffix(path: Path) -> str:
-    """The extension that a photo needs to be known by its name, by its first bytes; empty where its name has one.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    if path.suffix.lower() in SUFFIXES:
-        return ""
-    with open(path, "rb") as file:
-        start = file.read(4)
-    return next((suffix for magic, suffix in _MAGIC.items() if start.startswith(magic)), ".tif")
-
-
-def _natural(path: Path) -> tuple[list[list[str | int]], str]:
-    # Splitting with a group gives text and digits by turns, so two keys always compare like with like; the plain name
-    # settles what is left (A.png and a.png, 1.png and 01.png).
-    pieces = [re.split(r"([0-9]+)", part.casefold()) for part in path.parts]
-    return [[int(piece) if at % 2 else piece for at, piece in enumerate(part)] for part in pieces], str(path)
 
 
 def decode(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:
@@ -244,10 +169,10 @@ def _broken(path: Path | str, start: bytes, error: Exception) -> TgvigError:
     if not isinstance(error, UnidentifiedImageError):
         return TgvigError(f"{path} is damaged or cut short ({error}); copy it again from the camera.")
     # Pillow also says "cannot identify" of a known format whose header is cut short.
-    if start.startswith(tuple(_MAGIC)):
+    if start.startswith(tuple(MAGIC)):
         return TgvigError(f"{path} is damaged or cut short (its header cannot be read); copy it again from the camera.")
     return UnknownFormat(
-        f"{path} is not a photo of a known format ({_READS}), whatever its name says; "
+        f"{path} is not a photo of a known format ({READS}), whatever its name says; "
         "open it in an image program and save it as PNG."
     )
 

@@ -1,22 +1,23 @@
-"""How long a generation will take on this very device: measured once by one update and one image, kept in the cache folder."""
+"""How long a generation will take on this very device: measured once by one update and some images, kept in the cache folder."""
 
 from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import nn
 
-from tgvig_core.generation.fine_tuning import Update
 from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
-from tgvig_core.models.vqgan import Vqgan
+from tgvig_core.packs import registry
+from tgvig_core.packs.registry import Pack
 from tgvig_core.runs.settings import SIZE
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.folders import cache_dir, keep
-from tgvig_core.utils.memory_in_use import peak_gb
+from tgvig_core.utils.memory import peak_gb
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Speed:
         return learning + views * self.view + generating.images * self.image
 
 
+VIEWS, LEAST = 2, 1e-4
+"""Views of the picture while it is measured; no part takes less than so many seconds, whatever the clock says."""
 ROUGH = {
     ("embedded", "cpu"): Speed(3, 0.2, 0.2, 2.5),
     ("embedded", "cuda"): Speed(0.1, 0.01, 0.01, 2),
@@ -65,29 +68,21 @@ def known_speed(pack: str, device: str) -> Speed | None:
         return None
 
 
-def measure_speed(pack: str, model: Vqgan, device: str) -> Speed:
-    """One update on a grey picture, four views, four images. The model is changed by it: give one to throw away."""
-    normals = torch.zeros(1, 3, SIZE, SIZE, device=device)
-    generator = torch.Generator().manual_seed(0)
-    update = Update(model, GeneratorSettings(), UpdateSettings(steps=1))
+def measure_speed(pack: Pack, network: nn.Module, device: str) -> Speed:
+    """One update on a grey picture, then five images and one. The network is changed by it: give one to throw away."""
+    normals, rng = torch.zeros(1, 3, SIZE, SIZE, device=device), torch.Generator().manual_seed(0)
+    made = registry.generator_of(pack, network, GeneratorSettings(views=VIEWS), UpdateSettings(steps=1))
     if device == "cuda":
-        update.run(normals, generator)  # the first step there also loads its libraries
+        made.adapt(normals, rng)  # the first step there also loads its libraries
         torch.cuda.reset_peak_memory_stats()
-    step = _seconds(lambda: update.run(normals, generator), device)
-    view, image = _view_and_image(model.eval(), normals, device)
+    step = _seconds(lambda: made.adapt(normals, rng), device)
+    five, one = (_seconds(lambda count=count: made.sample(normals, count, rng), device) for count in (5, 1))
+    image = max((five - one) / 4, LEAST)
+    view = max((one - image) / VIEWS, LEAST)
     peak = torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else peak_gb()
-    speed = Speed(round(step, 4), round(view, 4), round(image, 4), None if peak is None else round(peak, 2))
-    keep(_file(pack, device), strict_json.dumps(asdict(speed)).encode())
+    speed = Speed(round(step, 4), round(view, 4), round(image, 4), round(peak, 2))
+    keep(_file(pack.name, device), strict_json.dumps(asdict(speed)).encode())
     return speed
-
-
-@torch.inference_mode()
-def _view_and_image(model: Vqgan, normals: Tensor, device: str) -> tuple[float, float]:
-    """Seconds of each, from four at once in the layout that `generate` uses."""
-    four = normals.expand(4, -1, -1, -1).contiguous(memory_format=torch.channels_last)
-    latents = model.quantise(model.encode(four))[0].contiguous(memory_format=torch.channels_last)
-    view = _seconds(lambda: model.quantise(model.encode(four)), device) / 4
-    return view, _seconds(lambda: model.decode(latents), device) / 4
 
 
 def _file(pack: str, device: str) -> Path:
@@ -97,7 +92,7 @@ def _file(pack: str, device: str) -> Path:
     return cache_dir() / "speed" / f"{pack}-{name.replace(' ', '-')}.json"
 
 
-def _seconds(work, device: str) -> float:
+def _seconds(work: Callable[[], object], device: str) -> float:
     start = time.perf_counter()
     work()
     if device == "cuda":

@@ -42,7 +42,7 @@ def detector_id(card: dict) -> str:
 
 
 @contextlib.contextmanager
-def writing(folder: Path, again: str = "go on with --resume") -> Iterator[None]:
+def writing(folder: Path, again: str = "resume the run") -> Iterator[None]:
     """Turn a full disk or a folder that may not be written to into a sentence.
 
     Args:
@@ -57,7 +57,7 @@ def writing(folder: Path, again: str = "go on with --resume") -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise TgvigError(f"The disk is full: {folder} cannot grow. Free some space and {again}.") from error
         if error.errno == errno.EROFS or isinstance(error, (PermissionError, NotADirectoryError, FileExistsError)):
-            raise TgvigError(f"{folder} cannot be written to ({error.strerror}): choose another --out.") from error
+            raise TgvigError(f"{folder} cannot be written to ({error.strerror}): choose another folder.") from error
         raise
     except RuntimeError as error:  # how torch.save reports a full disk
         if any(words in str(error) for words in ("file write failed", "unexpected pos")):
@@ -91,9 +91,9 @@ class Run:
             TgvigError: the folder holds something already, or cannot be made.
         """
         if (folder / "config.json").exists():
-            raise TgvigError(f"{folder} holds a run already: add --resume to finish it, or choose another --out.")
+            raise TgvigError(f"{folder} holds a run already: resume it, or choose another folder.")
         if folder.exists() and (not folder.is_dir() or _holds_something(folder)):
-            raise TgvigError(f"{folder} is not an empty folder: choose another --out.")
+            raise TgvigError(f"{folder} is not an empty folder: choose another one.")
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -107,9 +107,9 @@ class Run:
         try:
             return cls(folder), dict(strict_json.loads((folder / "config.json").read_text(encoding="utf-8")))
         except OSError as error:
-            raise TgvigError(f"{folder} holds no run to resume: start one without --resume.") from error
+            raise TgvigError(f"{folder} holds no run to resume: start one, or name the folder of another.") from error
         except (ValueError, TypeError) as error:
-            raise TgvigError(f"{folder / 'config.json'} is damaged: choose another --out and start anew.") from error
+            raise TgvigError(f"{folder / 'config.json'} is damaged: choose another folder and start anew.") from error
 
     def sweep(self) -> None:
         """Remove the drafts that a killed process left; only for who holds the folder (run_lock.py)."""
@@ -199,7 +199,7 @@ class Run:
             return torch.stack([to_tensor(_pixels(file)) for file in sorted(folder.glob("*.png"))])
         except (OSError, SyntaxError, ValueError, RuntimeError) as error:  # Pillow's of damaged files, torch's of none
             raise TgvigError(
-                f"The images in {folder} are damaged ({error}): delete that folder and go on with --resume, which draws the "
+                f"The images in {folder} are damaged ({error}): delete that folder and resume the run, which draws the "
                 "same ones again."
             ) from error
 

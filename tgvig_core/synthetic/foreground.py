@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy import ndimage
+from skimage.filters import threshold_otsu
 from torch import Tensor
 
 RING = 1 / 32
@@ -64,16 +65,14 @@ def _standing_out(pixels: np.ndarray) -> np.ndarray:
 
 def otsu(values: np.ndarray, bins: int = 256) -> tuple[float, float]:
     """Otsu's threshold t and the separation η(t) = σ_B²(t) / σ_T² of the two classes; η is 0 where all are equal."""
-    counts, edges = np.histogram(values, bins)
-    share, level = counts / counts.sum(), (edges[:-1] + edges[1:]) / 2
-    omega, mu = share.cumsum(), (share * level).cumsum()  # ω(t), μ(t)
-    total = (share * (level - mu[-1]) ** 2).sum()  # σ_T²
     if values.max() - values.min() < 1e-6:
         return float(values.max()), 0.0
-    inner = np.clip(omega * (1 - omega), 1e-12, None)
-    between = (mu[-1] * omega - mu) ** 2 / inner  # σ_B²(t)
-    best = int(between[:-1].argmax())
-    return float(edges[best + 1]), float(between[best] / total)
+    counts, edges = np.histogram(values, bins)
+    share, level = counts / counts.sum(), (edges[:-1] + edges[1:]) / 2
+    best = int(np.searchsorted(level, threshold_otsu(hist=(counts, level))))  # the last level of the lower class
+    omega, mean = share[: best + 1].sum(), share @ level  # ω(t), μ_T
+    between = (mean * omega - share[: best + 1] @ level[: best + 1]) ** 2 / (omega * (1 - omega))  # σ_B²(t)
+    return float(edges[best + 1]), float(between / (share @ (level - mean) ** 2))
 
 
 def _ring(shape: tuple[int, ...], width: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where files lie that nobody chose: the cache (~/.cache/tgvig, or TGVIG_CACHE), and what ships with the project."""
+"""Where files lie that nobody chose: the cache (on Linux ~/.cache/tgvig, or TGVIG_CACHE), and what ships with the project."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import os
 from importlib import resources
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from tgvig_core.utils.atomic_write import whole
 
 
 def cache_dir() -> Path:
-    """The base cache folder (not created here): $TGVIG_CACHE where it is set, else ~/.cache/tgvig."""
+    """The base cache folder (not created here): $TGVIG_CACHE where it is set, else the system's usual place for tgvig."""
     given = os.environ.get("TGVIG_CACHE", "").strip()
-    return Path(given).expanduser() if given else Path("~/.cache/tgvig").expanduser()
+    return Path(given).expanduser() if given else user_cache_path("tgvig", appauthor=False)
 
 
 def keep(path: Path, content: bytes) -> None:

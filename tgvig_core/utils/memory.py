@@ -1,4 +1,7 @@
-"""When memory is short: free what can be freed, halve what is done at once and say so; else one sentence with the remedy."""
+"""When memory is short: free what can be freed, halve what is done at once and say so; else one sentence with the remedy.
+
+How much is held is psutil's to say.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ import gc
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from tgvig_core.utils.errors import TgvigError
 
@@ -79,7 +84,7 @@ def too_short(error: BaseException, doing: str, remedy: str = "") -> str:
     gpu = type(error).__name__ == "OutOfMemoryError" or any(name in said for name in ("cuda", "cublas", "cudnn"))
     where = "The GPU" if gpu else "This machine"
     remedies = ["close other programs", remedy] if remedy else ["close other programs"]
-    last = "start with --device cpu" if gpu else "choose the smallest models (embedded)"
+    last = "choose the CPU as device" if gpu else "choose the smallest models (embedded)"
     return f"{where} has not enough memory for {doing}: {', '.join(remedies)}, or {last}."
 
 
@@ -92,3 +97,32 @@ def free() -> None:
     torch = sys.modules.get("torch")  # not loaded by a job that never needed it
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def held() -> str:
+    """The memory that this process and its GPU hold now, in words."""
+    gpu = _gpu_gb()
+    said = [f"{psutil.Process().memory_info().rss / 1e9:.1f} GB of memory"]
+    return " · ".join(said + ([f"{gpu:.1f} GB of the GPU's"] if gpu is not None else []))
+
+
+def peak_gb() -> float:
+    """The most that this process has held since it began, as far as the system tells it (else what it holds now)."""
+    info = psutil.Process().memory_info()
+    if peak := getattr(info, "peak_wset", None):  # Windows
+        return peak / 1e9
+    try:
+        import resource
+    except ImportError:
+        return info.rss / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1e9 if sys.platform == "darwin" else 1e6
+    )  # bytes; kilobytes
+
+
+def _gpu_gb() -> float | None:
+    """None while CUDA is not in use. Looking must neither load torch nor start CUDA."""
+    cuda: Any = getattr(sys.modules.get("torch"), "cuda", None)
+    if not hasattr(cuda, "memory_allocated") or not cuda.is_initialized():  # torch may be loading in another thread
+        return None
+    return cuda.memory_allocated() / 1e9

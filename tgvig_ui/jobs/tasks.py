@@ -84,7 +84,7 @@ class Jobs:
             watch.progress("Measuring how fast this device is", 0, 0)
             try:
                 model = registry.load_generator(pack, self.service.options.models_dir, device, watch.ctx)
-                measure_speed(pack.name, model, device)
+                measure_speed(pack, model, device)
             except TgvigError as error:  # a generator that cannot be fetched, or does not fit into memory
                 watch.note(f"No images can be generated yet. {error}")
 

@@ -13,7 +13,7 @@ from html import escape
 
 import gradio as gr
 
-from tgvig_core.utils.memory_in_use import held
+from tgvig_core.utils.memory import held
 from tgvig_ui.jobs.queue import Status
 from tgvig_ui.jobs.server import Server, bound
 from tgvig_ui.page.example import open_ready

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from tgvig_core.photos.reading import SUFFIXES, expand_inputs, lacking_suffix
+from tgvig_core.photos.inputs import SUFFIXES, expand_inputs, lacking_suffix
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.atomic_write import is_draft, whole
 from tgvig_core.utils.errors import TgvigError

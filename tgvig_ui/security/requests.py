@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tgvig_core.photos.reading import is_photo_name
+from tgvig_core.photos.inputs import is_photo_name
 from tgvig_ui.parts.store import Part, Store
 from tgvig_ui.security import bodies
 from tgvig_ui.security.headers import FILE

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from tgvig_core.bundles.export import Wishes, export
-from tgvig_core.photos.reading import expand_inputs
+from tgvig_core.photos.inputs import expand_inputs
 
 COMMAND = [sys.executable, "-m", "tgvig_core"]
 

@@ -9,11 +9,10 @@ decoding. One normal, anchor "mean", whole images, no PatchGAN (it joins long af
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 
 import torch
-from taming.modules.diffusionmodules import model as patched
+from taming.modules.diffusionmodules import model as taming
 from taming.modules.vqvae.quantize import VectorQuantizer2
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
@@ -27,20 +26,12 @@ from tgvig_core.models.vqgan import Vqgan
 from tgvig_core.photos.views import views
 
 
-def _as_published():
-    """taming's module of Encoder and Decoder once more: tgvig_core.models.vqgan replaces functions in the imported one."""
-    spec = importlib.util.spec_from_file_location("taming_as_published", patched.__file__)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 class PlainVqgan(nn.Module):
     """The weights of a Vqgan in taming's Encoder, Decoder and VectorQuantizer2."""
 
     def __init__(self, model: Vqgan) -> None:
         super().__init__()
-        config, taming = model.config, _as_published()
+        config = model.config
         shape = dict(
             ch=config.ch, out_ch=3 * config.patch**2, ch_mult=config.ch_mult, num_res_blocks=config.num_res_blocks,
             in_channels=3 * config.patch**2, attn_resolutions=[256 >> level for level in config.attn_levels],

@@ -103,7 +103,7 @@ def test_a_download_that_fails_or_is_far_too_small_leaves_nothing(tmp_path):
     file = replace(PACKS["paper"].generator_file, source=source.as_uri())
     with pytest.raises(TgvigError, match="913 MB.*only 0.0 MB came"):
         fetch(file, None)
-    with pytest.raises(TgvigError, match="--models-dir"):
+    with pytest.raises(TgvigError, match="models folder, or use the pack embedded"):
         fetch(replace(file, source=(tmp_path / "gone").as_uri()), None)
     assert [p.name for p in (tmp_path / "cache" / "models").iterdir()] == []
 
@@ -163,7 +163,7 @@ def test_timm_weights_of_the_hub_are_checked_like_every_other_file(tmp_path, mon
 
 def test_a_hub_that_does_not_answer_is_named_with_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "hub_answers", lambda: False)
-    with pytest.raises(TgvigError, match=r"resnet18.*45 MB.*--models-dir.*embedded"):
+    with pytest.raises(TgvigError, match=r"resnet18.*45 MB.*models folder.*embedded"):
         load_backbone(PACKS["paper"])
 
 

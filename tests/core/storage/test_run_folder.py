@@ -46,7 +46,7 @@ def test_a_half_written_set_does_not_count(tmp_path):
 
 def test_a_second_start_in_the_same_folder_is_refused(tmp_path):
     Run.create(tmp_path / "run", {"seed": 1})
-    with pytest.raises(TgvigError, match="--resume"):
+    with pytest.raises(TgvigError, match="resume it, or choose another folder"):
         Run.create(tmp_path / "run", {"seed": 2})
     assert json.loads((tmp_path / "run" / "config.json").read_text()) == {"seed": 1}
 

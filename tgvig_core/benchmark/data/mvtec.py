@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from tgvig_core.benchmark.data.category import Category, Found, layout
-from tgvig_core.photos.images import expand_inputs
+from tgvig_core.photos.inputs import expand_inputs
 from tgvig_core.photos.labelled_folder import read_test_folder
 from tgvig_core.utils.errors import TgvigError
 

@@ -71,7 +71,7 @@ def models_folders(models_dir: Path | None) -> list[Path]:
     """Where files are looked for: the given folder (or $TGVIG_MODELS_DIR), then this machine's cache."""
     given = models_dir or (Path(os.environ["TGVIG_MODELS_DIR"]) if os.environ.get("TGVIG_MODELS_DIR") else None)
     if given is not None and not given.expanduser().is_dir():
-        raise TgvigError(f"There is no models folder {given}: create it, or name none.")
+        raise TgvigError(f"There is no models folder {given}: create it, or name none.", setting="models_dir")
     return [folder.expanduser() for folder in (given, cache_dir() / "models") if folder is not None]
 
 
@@ -165,7 +165,8 @@ def fetch(file: PackFile, models_dir: Path | None, ctx: RunContext = QUIET) -> P
     except (OSError, HTTPException) as error:
         raise TgvigError(
             f"{file.name} ({file.megabytes} MB, {file.what}) could not be fetched ({error}): try again, bring it by hand into "
-            "a models folder, or use the pack embedded."
+            "a models folder, or use the pack embedded.",
+            setting="models_dir",
         ) from error
     return local_file(file, models_dir) or target
 
@@ -180,7 +181,8 @@ def _fetch_from_hub(file: PackFile, models_dir: Path | None) -> Path:
     except Exception as error:  # beside the hub's own errors those of the HTTP library that it uses this year
         raise TgvigError(
             f"{file.name} ({file.megabytes} MB, {file.what}) could not be fetched from the hub ({error}): bring it by "
-            "hand into a models folder under that name, or use the pack embedded."
+            "hand into a models folder under that name, or use the pack embedded.",
+            setting="models_dir",
         ) from error
     if re.fullmatch("[0-9a-f]{64}", path.resolve().name):  # of a large file the hub's cache is named by its sha256
         _compare(path, path.resolve().name)

@@ -44,7 +44,7 @@ def read_test_folder(folder: Path, good: str = "good") -> tuple[LabelledPhoto, .
         TgvigError: there is no such folder, it holds no photo, or a photo of a defect lacks its mask.
     """
     if not folder.is_dir():
-        raise TgvigError(f"There is no folder {folder}: name a folder of photos to inspect.")
+        raise TgvigError(f"There is no folder {folder}: name a folder of photos to inspect.", setting="test")
     if not (folder / good).is_dir():
         return tuple(LabelledPhoto(path, None) for path in expand_inputs([folder]))
     truth = folder.parent / "ground_truth"

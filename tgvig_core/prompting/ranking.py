@@ -151,7 +151,9 @@ def rank_prompts(
     """
     name = clean_name(name)
     if not words:
-        raise TgvigError(f"There is no word to describe {name!r} with: give some, or another vocabulary.")
+        raise TgvigError(
+            f"There is no word to describe {name!r} with: give some, or another vocabulary.", setting="words"
+        )
     f = mean_embedding(image_embeddings)
     texts = [prompt_text(name, word.text) for word in words]
     embeddings = encode_texts_cached(encoder, texts, cache or text_cache_dir(), ctx)

@@ -93,7 +93,8 @@ def _words(kind: str, sense: Sense | None, modifiers: Sequence[str], given: Sequ
     if first is None:
         raise TgvigError(
             "WordNet relates no word to this object. Give words that describe it, such as steel, thread, hole, another "
-            "name for it, or a wide vocabulary, such as `words`."
+            "name for it, or a wide vocabulary, such as `words`.",
+            setting="words",
         )
     return chain((first,), words)
 

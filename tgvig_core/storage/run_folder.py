@@ -57,7 +57,9 @@ def writing(folder: Path, again: str = "resume the run") -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise TgvigError(f"The disk is full: {folder} cannot grow. Free some space and {again}.") from error
         if error.errno == errno.EROFS or isinstance(error, (PermissionError, NotADirectoryError, FileExistsError)):
-            raise TgvigError(f"{folder} cannot be written to ({error.strerror}): choose another folder.") from error
+            raise TgvigError(
+                f"{folder} cannot be written to ({error.strerror}): choose another folder.", setting="out"
+            ) from error
         raise
     except RuntimeError as error:  # how torch.save reports a full disk
         if any(words in str(error) for words in ("file write failed", "unexpected pos")):
@@ -91,9 +93,9 @@ class Run:
             TgvigError: the folder holds something already, or cannot be made.
         """
         if (folder / "config.json").exists():
-            raise TgvigError(f"{folder} holds a run already: resume it, or choose another folder.")
+            raise TgvigError(f"{folder} holds a run already: resume it, or choose another folder.", setting="resume")
         if folder.exists() and (not folder.is_dir() or _holds_something(folder)):
-            raise TgvigError(f"{folder} is not an empty folder: choose another one.")
+            raise TgvigError(f"{folder} is not an empty folder: choose another one.", setting="out")
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
 

@@ -237,9 +237,16 @@ import json
 from pathlib import Path
 import numpy as np, timm, torch, transformers, onnxruntime, openvino, openvino.frontend
 import anomalib.models.image.patchcore, PIL.Image, PIL.PngImagePlugin
-from tgvig_core import bundle, checkpoints, detectors, efficientnet, encoders, images, inspection, packs, runs, runtimes, text_cache
-from tgvig_core import vocabulary
-from tgvig_ui import ready
+from tgvig_core.bundles import bundle, runtimes
+from tgvig_core.detectors.base import load_detector
+from tgvig_core.inspection import inspector
+from tgvig_core.models import checkpoints, efficientnet
+from tgvig_core.models.encoders import image_text, text_cache
+from tgvig_core.packs import files, registry
+from tgvig_core.photos import images
+from tgvig_core.prompting import vocabulary
+from tgvig_core.storage import run_folder
+from tgvig_ui.page import example
 from tgvig_ui.parts.store import Store
 bundled, run, folder = (Path(given) for given in sys.argv[1:4])
 pickle.Unpickler, pickle.load, pickle.loads = Refusing, refused, refused
@@ -250,27 +257,27 @@ opened = bundle.open_bundle(bundled)
 for name in opened.formats:
     runtimes.load_inspector(opened, name, "cpu")
     said(f"bundle {name}")
-detectors.PatchCore.load(run / "model")
+load_detector(run / "model")
 said("run model")
-state = runs.Run(folder / "state")
+state = run_folder.Run(folder / "state")
 state.folder.mkdir()
 state.save_state({"step": 3, "model": {"weight": torch.ones(2)}, "rows": [1.5, "a"]})
 assert state.load_state()["step"] == 3
 said("run state")
-checkpoints.load_vqgan(packs.local_file(packs.PACKS["embedded"].generator_file, None))
+checkpoints.load_vqgan(files.local_file(registry.PACKS["embedded"].generator_file, None))
 said("assets vqgan")
 efficientnet.load_efficientnet_lite0()
 said("package efficientnet")
-encoder = encoders.ConseEncoder(cache=folder / "texts")
+encoder = image_text.ConseEncoder(cache=folder / "texts")
 encoder.encode_images(torch.zeros(1, 3, 64, 64))
 said("package minilm, assets texts")
 text_cache.encode_texts_cached(encoder, ["a nut", "a bolt"], folder / "texts")
 text_cache.encode_texts_cached(encoder, ["a nut", "a bolt"], folder / "texts")
 said("text cache")
 class Server:
-    store, samples = Store(folder / "parts"), ready.ASSETS / "samples"
-part = ready.open_ready(Server)
-detectors.PatchCore.load(part.generation(1) / "model")
+    store, samples = Store(folder / "parts"), example.ASSETS / "samples"
+part = example.open_ready(Server)
+load_detector(part.generation(1) / "model")
 said("assets walk")
 """
 LOADED = 10

@@ -20,7 +20,7 @@ MOST = 20_000_000
 
 @dataclass(frozen=True)
 class Answer:
-    """Status (0: the server closed without one), headers in lower case, and the body."""
+    """Status (0: the server closed without one, and the body says how), headers in lower case, and the body."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -59,8 +59,8 @@ class Asker:
             answer = connection.getresponse()
             names = {name.lower(): value for name, value in answer.getheaders()}
             return Answer(answer.status, names, answer.read(MOST))
-        except (http.client.HTTPException, ConnectionError):
-            return Answer(0)
+        except (http.client.HTTPException, ConnectionError) as error:
+            return Answer(0, body=repr(error).encode())
         finally:
             connection.close()
 

@@ -70,8 +70,12 @@ class _Answer(BaseHTTPRequestHandler):
             self.server.begun.append(begin)
             rest = bytes(reversed(self.server.content)) if self.server.spoiled else self.server.content[begin:]
             left = self.server.breaks.pop(0) if self.server.breaks else len(rest)
-            self.wfile.write(rest[:left])
-            self.server.sent += len(rest[:left])
+            self.server.sent += len(rest[:left])  # before it leaves: whoever has it may look at once
+            try:
+                self.wfile.write(rest[:left])
+            except OSError:  # nobody took it
+                self.server.sent -= len(rest[:left])
+                raise
             self.close_connection = True
 
     def _head(self, begin: int) -> bool:

@@ -18,6 +18,7 @@ from tests.robustness.kill import Points
 from tests.robustness.row import Row
 from tests.robustness.said import no_sentence, resume
 from tests.robustness.small_run import SmallRun, left_in
+from tgvig_core.utils.progress import RunContext
 
 SEED = 4
 ROOM = (4_096, 400_000, 30_000_000)
@@ -35,7 +36,7 @@ def half_done(small: SmallRun) -> Path:
         if step.startswith("Iteration 2"):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    if not out.exists() and (ended := child(lambda: small.begin(out, progress))).signal != signal.SIGKILL:
+    if not out.exists() and (ended := child(lambda: small.begin(out, RunContext(progress)))).signal != signal.SIGKILL:
         raise RuntimeError(f"the run was not killed: {ended}")
     return out
 

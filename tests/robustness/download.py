@@ -147,10 +147,11 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tgvig_core.utils.downloads import download
+from tgvig_core.utils.progress import RunContext
 def progress(step, done, total):
     if done >= 1_000_000:
         os.kill(os.getpid(), signal.SIGKILL)
-download(sys.argv[1], Path(sys.argv[2]), 1, progress)
+download(sys.argv[1], Path(sys.argv[2]), 1, RunContext(progress))
 """
 
 

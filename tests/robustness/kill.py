@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.robustness.forked import Ended, child, together
 from tests.robustness.row import Row
 from tests.robustness.small_run import SmallRun
+from tgvig_core.utils.progress import RunContext
 
 SEED = 9
 FATAL = (signal.SIGKILL, signal.SIGXFSZ)
@@ -163,7 +164,7 @@ def trial(small: SmallRun, out: Path, planned: tuple[Death, ...]) -> dict:
     signals, died = [], []
     try:
         for death in planned:
-            ended, death = killed(lambda seen: small.go_on(out, seen.progress), out, death)
+            ended, death = killed(lambda seen: small.go_on(out, RunContext(seen.progress)), out, death)
             signals += [ended.signal] if ended.signal else []
             died.append(str(death))
         ended = child(lambda: small.go_on(out))
@@ -178,7 +179,7 @@ def trial(small: SmallRun, out: Path, planned: tuple[Death, ...]) -> dict:
 def run_row(small: SmallRun, count: int = 30, more: int = 4, seed: int = SEED) -> Row:
     """kill -9 at so many points of the small run."""
     spare = small.folder / "counted"
-    names = points(lambda seen: small.begin(spare, seen.progress), spare)
+    names = points(lambda seen: small.begin(spare, RunContext(seen.progress)), spare)
     works = [
         lambda out=small.folder / f"killed{place}", plan=plan: trial(small, out, plan)
         for place, plan in enumerate(deaths(count, len(names), more, seed))

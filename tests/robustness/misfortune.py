@@ -20,6 +20,7 @@ from tests.robustness.forked import child
 from tests.robustness.row import Row
 from tests.robustness.said import no_sentence, resume, tgvig
 from tests.robustness.small_run import SmallRun, left_in
+from tgvig_core.utils.progress import RunContext
 
 SEED = 12
 SHORT = {
@@ -105,7 +106,7 @@ def second(small: SmallRun, out: Path, *command: str) -> str:
                     os.write(told, b"!")
                     time.sleep(600)
 
-            small.go_on(out, progress)
+            small.go_on(out, RunContext(progress))
         finally:
             os._exit(0)
     os.close(told)

@@ -63,7 +63,7 @@ def injections(folder: Path) -> dict[str, dict[str, Callable[[float], object]]]:
         "weights and features": {
             "fit": lambda bad: weighed(bad).fit(images, (0, 1)),
             "score": lambda bad: weighed(bad).score(images),
-            "the odd one": lambda bad: held_out_maps(weighed(bad).grids(images)),
+            "the odd one": lambda bad: held_out_maps(weighed(bad).features.grids(images)),
         },
         "the memory bank": {
             "score": lambda bad: banked(detector, bad).score(images),

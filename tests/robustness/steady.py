@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.robustness.not_numbers import noise, trained
 from tests.robustness.row import Row
-from tgvig_core.detectors import patchcore
+from tgvig_core.detectors import base
 from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.generation import latent_sampling
@@ -37,8 +37,8 @@ def rows(encoder: ImageTextEncoder | None, model: Vqgan) -> Iterator[Row]:
     """encoder: None leaves it out. model: the generator."""
     scored = trained(PatchCoreSettings(coreset_least=40))
     works: dict[str, tuple[object, str, Work]] = {
-        "scores": (patchcore, "BATCH", lambda: scored.score(NEW).scores),
-        "maps": (patchcore, "BATCH", lambda: scored.score(NEW).maps),
+        "scores": (base, "BATCH", lambda: scored.score(NEW).scores),
+        "maps": (base, "BATCH", lambda: scored.score(NEW).maps),
         "generated images": (latent_sampling, "DECODE_BATCH", lambda: drawn(model)),
     }
     if encoder is not None:
@@ -63,7 +63,7 @@ def _row(what: str, found: list[float], bound: float = APART) -> Row:
 
 def _remembered(scored: PatchCore) -> Row:
     """The map of an image that is remembered patch by patch."""
-    usual, single = scored.score(OLD).maps, at_once(patchcore, "BATCH", 1, lambda: scored.score(OLD).maps)
+    usual, single = scored.score(OLD).maps, at_once(base, "BATCH", 1, lambda: scored.score(OLD).maps)
     return _row("maps of a photo that is remembered: one at a time", [apart(usual, single)], APART_FROM_NOTHING)
 
 

@@ -6,6 +6,7 @@ from tests.robustness import download
 from tests.robustness.breaking import breaking
 from tgvig_core.packs.files import fetch
 from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.progress import RunContext
 
 
 @pytest.mark.parametrize("name", download.TRIALS)
@@ -29,5 +30,5 @@ def test_two_processes_do_not_write_the_same_download():
                     fetch(download.weights(server), None)
                 said.append(str(refused.value))
 
-        assert fetch(download.weights(server), None, progress).stat().st_size == download.SIZE
+        assert fetch(download.weights(server), None, RunContext(progress)).stat().st_size == download.SIZE
         assert len(said) == 1 and server.sent == download.SIZE

@@ -14,6 +14,8 @@ from tgvig_core.benchmark.results import book
 from tgvig_core.benchmark.results.rows import COLUMNS, Row, failed, row_of
 from tgvig_core.utils.errors import TgvigError
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def plan(tmp_path) -> Plan:

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from tgvig_core.benchmark.results.rows import COLUMNS, FIGURES, Row, read_row
 
+pytestmark = pytest.mark.quick
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 

@@ -7,6 +7,8 @@ from made_rows import made_quality
 from tgvig_core.benchmark.results.rows import Row
 from tgvig_core.benchmark.results.statistics import over_seeds, paired, shared, spread
 
+pytestmark = pytest.mark.quick
+
 
 def row(category: str, seed: int, arm: str, auroc: float | None, **more) -> Row:
     return Row(**{"dataset": "mvtec", "category": category, "shots": 1, "seed": seed, "arm": arm, "detector": "patchcore",

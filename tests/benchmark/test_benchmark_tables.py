@@ -20,6 +20,8 @@ from tgvig_core.benchmark.report.tables import (
 from tgvig_core.benchmark.results.rows import Row
 from tgvig_core.benchmark.results.statistics import Difference, Spread
 
+pytestmark = pytest.mark.quick
+
 
 def of_arms(category: str, arms: dict[str, tuple], **more) -> list[Row]:
     """A row for every arm and seed."""

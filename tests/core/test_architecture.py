@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from importlinter import cli
 
+pytestmark = pytest.mark.quick
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("tgvig_core", "tgvig_serve", "tgvig_ui")
 GIVES = Path("tgvig_core", "__init__.py")

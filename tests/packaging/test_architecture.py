@@ -7,6 +7,8 @@ import pytest
 
 from tools.scripts import draw_rooms
 
+pytestmark = pytest.mark.quick
+
 ROOT = Path(__file__).resolve().parents[2]
 DOC = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8").split("\n---\n", 1)[1]  # below the Space's settings

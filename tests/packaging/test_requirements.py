@@ -14,6 +14,8 @@ from packaging.utils import canonicalize_name
 from tools.scripts import make_requirements
 from tools.scripts.make_constraints import reached
 
+pytestmark = pytest.mark.quick
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = make_requirements.read()
 BASE = PROJECT["project"]["dependencies"]

@@ -7,6 +7,8 @@ import pytest
 from paths import ROOT
 from PIL import Image, ImageFilter
 
+pytestmark = pytest.mark.quick
+
 SAMPLES = ROOT / "assets" / "samples"
 PARTS = json.loads((SAMPLES / "parts.json").read_text(encoding="utf-8"))["parts"]
 NAMES = [part["name"] for part in PARTS]

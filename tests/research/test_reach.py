@@ -7,6 +7,8 @@ import torch
 
 from tools.research.measure_reach import decided
 
+pytestmark = pytest.mark.quick
+
 
 def test_the_share_counts_photos_whose_strangest_patch_is_nearest_to_a_joined_image():
     bank = torch.tensor([[0.0, 0.0], [10.0, 0.0]])

@@ -22,6 +22,8 @@ from tgvig_serve.app import build, wants_picture
 from tgvig_serve.docs_page import page
 from tgvig_serve.settings import Settings
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture(scope="module")
 def server():

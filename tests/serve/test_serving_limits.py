@@ -24,6 +24,8 @@ from tgvig_serve.bodies import UNNAMED, harmless
 from tgvig_serve.running import listen
 from tgvig_serve.settings import Settings
 
+pytestmark = pytest.mark.quick
+
 HEAD = b"POST /inspect HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
 LIMIT = 50_000
 

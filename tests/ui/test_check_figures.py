@@ -6,6 +6,8 @@ import pytest
 from tgvig_ui.charts import check as check_figures
 from tgvig_ui.charts.style import BLUE, GREY
 
+pytestmark = pytest.mark.quick
+
 
 def share(at: float, found: int) -> dict:
     return {"at": at, "found": found, "trials": 4, "share": found / 4, "low": 0.05, "high": 0.94}

@@ -14,6 +14,8 @@ from tgvig_ui.parts.store import write_json
 from tgvig_ui.steps.generate import view as generating
 from tgvig_ui.steps.generate.events import estimate_now
 
+pytestmark = pytest.mark.quick
+
 SPEED = Speed(step=10, view=1, image=2, gigabytes=3.25)
 
 

@@ -17,6 +17,8 @@ from tgvig_ui.jobs.server import Server
 from tgvig_ui.page.recent import known_by
 from tgvig_ui.parts.store import SEEN, Part, Store
 
+pytestmark = pytest.mark.quick
+
 HOURS = 24
 NOW = 1_700_000_000.0
 

@@ -11,6 +11,8 @@ from tgvig_core.prompting.ranking import RankedPrompt
 from tgvig_ui.charts import prompts_and_sets
 from tgvig_ui.charts.style import BLUE, GREY, ORANGE, short, wrapped
 
+pytestmark = pytest.mark.quick
+
 HOSTILE = '<b>a</b> & "b"<br>.png'
 
 

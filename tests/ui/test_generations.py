@@ -11,6 +11,8 @@ from tgvig_ui.steps.generate import layout as generating_layout
 from tgvig_ui.steps.generate import view as generating
 from tgvig_ui.steps.generate.events import leave_out, look, more, use
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def part(held):

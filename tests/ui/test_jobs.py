@@ -22,6 +22,8 @@ from tgvig_ui.jobs.tasks import Jobs
 from tgvig_ui.steps.generate.events import use
 from tgvig_ui.steps.train import view as training
 
+pytestmark = pytest.mark.quick
+
 GENERATED, COPIES, PHOTOS = training.ARMS
 
 

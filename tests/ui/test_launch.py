@@ -14,6 +14,8 @@ from tgvig_ui.jobs import models as service
 from tgvig_ui.jobs.models import Options
 from tgvig_ui.single_server import alone, check_port
 
+pytestmark = pytest.mark.quick
+
 HOLDER = """
 import sys, time
 from pathlib import Path

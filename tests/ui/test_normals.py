@@ -21,6 +21,8 @@ from tgvig_ui.steps.photos import events as normals_events
 from tgvig_ui.steps.photos import view as normals
 from tgvig_ui.steps.train import view as training
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def server(tmp_path):

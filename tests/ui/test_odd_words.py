@@ -27,6 +27,8 @@ from tgvig_ui.parts.photo_names import storable, under_own_name
 from tgvig_ui.parts.report import ReportFacts, write_report
 from tgvig_ui.widgets.html import note
 
+pytestmark = pytest.mark.quick
+
 FORMULAS = "=+-@＝＋－＠\t\r\n"
 HOSTILE = [
     "caf\udce9",

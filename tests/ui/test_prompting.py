@@ -15,6 +15,8 @@ from tgvig_ui.parts.store import Store, write_json
 from tgvig_ui.steps.prompt import layout as prompting_layout
 from tgvig_ui.steps.prompt import view as prompting
 
+pytestmark = pytest.mark.quick
+
 
 class Encoder:
     """Directions by the texts' lengths: enough for an order."""

@@ -28,6 +28,8 @@ from tgvig_ui.steps.train import bundle as taking_home
 from tgvig_ui.steps.train import check as checking
 from tgvig_ui.steps.train import view as training
 
+pytestmark = pytest.mark.quick
+
 LIMITS = Limits(photos=3, tests=2, megapixels=1, images=4, iterations=6, waiting=3, each=2)
 
 

@@ -17,6 +17,8 @@ from tgvig_core.reports.pages import environment
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.parts.report import ReportFacts, ReportPhoto, write_report
 
+pytestmark = pytest.mark.quick
+
 HOSTILE = "<script>alert('1')<script> & \"2\".png"
 EVIL = "<i>\"M8\" & 'more'</i>"
 

@@ -14,6 +14,8 @@ from tgvig_ui.steps.prompt.layout import LISTS, RULES, Prompting
 from tgvig_ui.steps.train import view as training
 from tgvig_ui.steps.train.view import ARMS, DETECTORS, Training
 
+pytestmark = pytest.mark.quick
+
 FIELDS = ("words", "lists", "rule"), ("images", "iterations", "seed", "variance", "text"), ("arm", "detector", "rate")
 STEPS = tuple(SimpleNamespace(**{name: name for name in names}) for names in FIELDS)
 """Steps whose components are their own names."""

@@ -14,6 +14,8 @@ from gradio.routes import App
 from tgvig_ui.security import sessions
 from tgvig_ui.security.sessions import IDLE, MANY, Forgetful, forget
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def app() -> Iterator[App]:

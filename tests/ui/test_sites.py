@@ -21,6 +21,8 @@ from tgvig_ui.security.hosts import Sites, own_hosts
 from tgvig_ui.security.requests import Guard, Rules
 from tgvig_ui.security.visitors import Limits
 
+pytestmark = pytest.mark.quick
+
 IP = "http://192.0.2.1:7860"
 LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 FRAME = LINK | {"Sec-Fetch-Dest": "iframe"}

@@ -12,6 +12,8 @@ from tgvig_ui.jobs.server import plain
 from tgvig_ui.parts import store
 from tgvig_ui.parts.store import Choices, Store
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def parts(tmp_path) -> Store:

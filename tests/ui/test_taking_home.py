@@ -20,6 +20,8 @@ from tgvig_ui.parts.store import read_json, write_json
 from tgvig_ui.steps.inspect.events import learn
 from tgvig_ui.steps.train import bundle as taking_home
 
+pytestmark = pytest.mark.quick
+
 EMBEDDED = PACKS["embedded"].backbone
 
 

@@ -24,6 +24,8 @@ from tgvig_ui.steps.inspect import events as inspecting_events
 from tgvig_ui.steps.inspect import layout as inspecting_layout
 from tgvig_ui.steps.inspect import view as inspecting
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def server(tmp_path):

@@ -14,6 +14,8 @@ from tgvig_core.bundles import bundle as reading
 from tgvig_core.bundles.bundle import Bundle, open_bundle
 from tgvig_core.utils.errors import TgvigError
 
+pytestmark = pytest.mark.quick
+
 MODEL = "onnx/model.onnx"
 WEIGHTS = bytes(range(256)) * 40
 

@@ -8,6 +8,8 @@ from tgvig_core.fitting.training_sets import KINDS, REAL, TrainingSet, allowed
 from tgvig_core.photos.views import ViewPolicy
 from tgvig_core.utils.errors import TgvigError
 
+pytestmark = pytest.mark.quick
+
 NORMALS = torch.stack([torch.full((3, 8, 8), value) for value in (-0.5, 0.5)])
 SET = torch.stack([torch.full((3, 8, 8), value) for value in (0.1, 0.2, 0.3, 0.4, 0.6)])
 

@@ -10,6 +10,8 @@ from torchmetrics.functional.classification import binary_auroc, binary_average_
 
 from tgvig_core.inspection.metrics import image_metrics, pixel_metrics
 
+pytestmark = pytest.mark.quick
+
 
 def test_image_figures_by_hand():
     found = image_metrics([1, 2, 3, 4, 40], [False, False, True, False, True], threshold=3.5)

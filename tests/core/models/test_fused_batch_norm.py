@@ -8,6 +8,8 @@ from torch import nn
 from tgvig_core.models.backbones import Backbone, patchcore_model, quick_extractor
 from tgvig_core.models.ops.fused_batch_norm import folded
 
+pytestmark = pytest.mark.quick
+
 
 def uneven(network: nn.Module) -> nn.Module:
     """Batch norms that do something, as after training."""

@@ -17,6 +17,8 @@ from tgvig_core.models.ops.winograd import FROM_FILTER, FROM_TILE, TO_RESULT, Qu
 from tgvig_core.models.quick_blocks import quicken
 from tgvig_core.models.vqgan import COMPACT_F8, Vqgan
 
+pytestmark = pytest.mark.quick
+
 
 def relative(found: Tensor, wanted: Tensor) -> float:
     return float(((found.double() - wanted).norm() / wanted.norm()).detach())

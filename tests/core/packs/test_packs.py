@@ -17,6 +17,8 @@ from tgvig_core.packs.registry import PACKS, choose, load_backbone, load_encoder
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import RunContext
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):

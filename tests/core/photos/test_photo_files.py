@@ -18,6 +18,8 @@ from PIL import Image, ImageFile, PngImagePlugin
 from tgvig_core.photos.images import read_photo
 from tgvig_core.utils.errors import TgvigError
 
+pytestmark = pytest.mark.quick
+
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 

@@ -14,6 +14,8 @@ from tgvig_core.prompting.vocabulary import Word, all_words, related_words
 from tgvig_core.prompting.wordnet import WORDNET_FILES, ensure_wordnet, ensure_words, lexnames_text
 from tgvig_core.utils.errors import TgvigError
 
+pytestmark = pytest.mark.quick
+
 
 def by_relation(words: tuple[Word, ...], relation: str) -> set[str]:
     return {word.text for word in words if word.relation == relation}

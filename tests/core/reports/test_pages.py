@@ -13,6 +13,8 @@ from tgvig_core.reports import pages
 from tgvig_core.reports.label_figures import FIGURES, label_figures
 from tgvig_core.reports.pictures import picture
 
+pytestmark = pytest.mark.quick
+
 HOSTILE = "<script>alert('1')</script> & \"M8\""
 
 

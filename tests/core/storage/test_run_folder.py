@@ -11,6 +11,8 @@ from tgvig_core.runs.settings import RunSettings
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.errors import TgvigError
 
+pytestmark = pytest.mark.quick
+
 
 def images(seed: int) -> torch.Tensor:
     levels = torch.randint(0, 256, (3, 3, 16, 16), generator=torch.Generator().manual_seed(seed))

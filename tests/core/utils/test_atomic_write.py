@@ -9,6 +9,8 @@ import pytest
 
 from tgvig_core.utils.atomic_write import drafts, whole
 
+pytestmark = pytest.mark.quick
+
 
 def test_the_former_file_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
     file = tmp_path / "notes.json"

@@ -13,8 +13,6 @@ from taming.modules.vqvae.quantize import VectorQuantizer2
 from tgvig_core.models import quantizer
 from tgvig_core.models.vqgan import COMPACT_F8, IMAGENET_F16_1024, IMAGENET_F16_16384, Vqgan, VqganConfig
 
-pytestmark = pytest.mark.quick
-
 
 @pytest.mark.parametrize("config", [IMAGENET_F16_1024, IMAGENET_F16_16384])
 def test_names_and_shapes_are_the_published_ones(config) -> None:

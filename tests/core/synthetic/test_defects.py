@@ -16,8 +16,6 @@ from tgvig_core.synthetic.looks import poisson
 from tgvig_core.synthetic.shapes import perlin
 from tgvig_core.utils.errors import TgvigError
 
-pytestmark = pytest.mark.quick
-
 SEEN = [kind for kind in KINDS if kind not in ("blend", "missing")]
 """Kinds that show even on a photo of one colour."""
 

@@ -20,7 +20,7 @@ _FILES = {
     "GeneratorSettings": "generation.settings",
     "IntegratorSettings": "generation.integrator",
     "UpdateSettings": "generation.settings",
-    "ViewPolicy": "photos.views",
+    "ViewPolicy": "photos.view_policy",
     "RunContext": "utils.progress",
     "TgvigError": "utils.errors",
     "Stopped": "utils.errors",

@@ -35,6 +35,8 @@ MEANING = (
     "threshold are outlined. The score from 0 to 1 is 1 / (1 + (threshold / score)^steepness): 0.5 is the threshold, 0.05 a "
     "typical good part (unless the threshold was moved by hand)."
 )
+UPDATE = ("steps", "learning_rate", "vq_weight", "perceptual_weight", "adversarial_weight", "adversarial_start", "crop")
+"""Fields of UpdateSettings whose options have the same names."""
 LIBRARIES = ("torch", "timm", "anomalib", "numpy", "pillow", "open_clip_torch", "transformers")
 
 
@@ -128,11 +130,19 @@ def command(settings: RunSettings, training_set: TrainingSet, false_alarm: float
         "--false-alarm": false_alarm, "--seed": settings.seed, "--device": settings.device,
         "--out": "run",
     }  # fmt: skip
+    update, policy, usual = integrating.update, generating.policy, RunSettings((), "part", "")
+    further = {
+        "--views": (generating.views, usual.generating.views),
+        **{f"--{name}": (getattr(policy, name), getattr(usual.generating.policy, name)) for name in ("degrees", "shift", "light")},
+        **{f"--{name.replace('_', '-')}": (getattr(update, name), getattr(usual.integrating.update, name)) for name in UPDATE},
+        "--update-views": (update.views, usual.integrating.update.views),
+        "--update-images": (update.images, usual.integrating.update.images),
+    }  # fmt: skip
+    options |= {name: value for name, (value, default) in further.items() if value != default}
     given = {"--sense": settings.sense, "--prompt": settings.prompt, "--words": ",".join(settings.words)}
     options |= {name: value for name, value in given.items() if value}
     flags = {"variance": generating.variance, "text": integrating.text}
     words = [f"--{name}" if on else f"--no-{name}" for name, on in flags.items()]
-    policy = generating.policy
     words += [f"--{name}" for name, on in (("flips", policy.flips), ("turns", policy.turns)) if on]
     names = [f"./{name}" if name.startswith("-") else name for name in photos]  # a name like an option
     listed = [*names, *(str(part) for pair in options.items() for part in pair), *words]

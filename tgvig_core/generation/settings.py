@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from tgvig_core.photos.views import ViewPolicy
+from tgvig_core.photos.view_policy import ViewPolicy
 from tgvig_core.utils.errors import TgvigError
 
 ANCHORS = ("mean", "view")

@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-
-@dataclass(frozen=True)
-class ViewPolicy:
-    """What may differ between two good photos of the part. Flips and quarter turns only when the person says so.
-
-    Attributes:
-        degrees: largest rotation either way.
-        shift: largest shift either way, as a share of the side.
-        light: largest change of brightness and of contrast, as a share.
-        flips: the part may appear mirrored, left–right or up–down.
-        turns: the part may appear turned by quarter turns.
-    """
-
-    degrees: float = 2.0
-    shift: float = 0.01
-    light: float = 0.1
-    flips: bool = False
-    turns: bool = False
+from tgvig_core.photos.view_policy import ViewPolicy
 
 
 def views(image: Tensor, count: int, policy: ViewPolicy, generator: torch.Generator) -> Tensor:

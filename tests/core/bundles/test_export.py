@@ -34,7 +34,7 @@ from tgvig_core.detectors.patchcore import PatchCore
 from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.fitting.training_sets import TrainingSet
 from tgvig_core.generation.integrator import IntegratorSettings
-from tgvig_core.generation.settings import GeneratorSettings
+from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
 from tgvig_core.models.backbones import Backbone
 from tgvig_core.photos.images import read_normals, read_photo, to_square
 from tgvig_core.photos.views import ViewPolicy
@@ -419,12 +419,12 @@ def test_the_command_asks_for_the_same_settings_again(tmp_path, monkeypatch):
         photos, "metal nut", str(tmp_path / "run"), sense="nut.n.03", vocabulary="words", words=("steel nut", "a 'nut'"),
         rule="paper", prompt="a nut; $HOME", pack="embedded", seed=7, device="cpu", false_alarm=0.01, arm="tgvig:2",
         detector="patchcore-fine",
-        generating=GeneratorSettings(3, anchor="view", variance=False, policy=ViewPolicy(flips=True, turns=True)),
-        integrating=IntegratorSettings(4, False),
+        generating=GeneratorSettings(3, 6, "view", False, ViewPolicy(1.0, 0.02, 0.2, flips=True, turns=True)),
+        integrating=IntegratorSettings(4, False, UpdateSettings(3, 4, 2, 128, 1e-4, 0.5, 0.2, 0.4, 3)),
     )  # fmt: skip
     asked = []
     monkeypatch.setattr("tgvig_core.runs.pipeline.start", lambda settings, *watched: asked.append(settings) or {})
-    monkeypatch.setattr("tgvig_core.cli.main.show_result", lambda result, out: None)
+    monkeypatch.setattr("tgvig_core.cli.commands.run.show_result", lambda result, out: None)
     monkeypatch.setattr(sys, "argv", shlex.split(command(settings, TrainingSet("tgvig", 2), 0.01, list(photos))))
     with pytest.raises(SystemExit) as ended:
         main()

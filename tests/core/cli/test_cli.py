@@ -10,12 +10,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from paths import NUT, ROOT
 from photos import category, normals
 
+from tgvig_core.cli import main as main_module
 from tgvig_core.cli.main import main
+from tgvig_core.cli.remedies import remedy
+from tgvig_core.utils.errors import TgvigError
 
 
 def tgvig(*arguments: object, timeout: int = 1200, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
@@ -198,6 +202,35 @@ finally:
 def test_help_loads_nothing_that_takes_seconds():
     done = subprocess.run([sys.executable, "-c", HELP], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "inspect" in done.stdout and done.stdout.endswith("[]\n"), done
+
+
+def test_commands_of_other_packages_are_asked_for_by_name(monkeypatch):
+    """`tgvig serve` and `tgvig app`: the core knows no more of them than where they are."""
+    asked = []
+    monkeypatch.setattr(
+        main_module.importlib, "import_module", lambda name: asked.append(name) or SimpleNamespace(main=asked.append)
+    )
+    monkeypatch.setattr(sys, "argv", ["tgvig", "serve", "bundle.zip", "--port", "0"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code and asked == ["tgvig_serve.command", ["bundle.zip", "--port", "0"]]
+
+
+def test_a_package_that_is_not_installed_is_one_sentence(monkeypatch, capsys):
+    def missing(name: str):
+        raise ModuleNotFoundError("No module named 'gradio'", name="gradio")
+
+    monkeypatch.setattr(main_module.importlib, "import_module", missing)
+    monkeypatch.setattr(sys, "argv", ["tgvig", "app", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "tgvig: tgvig app needs gradio: pip install 'tgvig[app]'.\n"
+
+
+def test_the_command_line_adds_its_option_to_an_error_of_the_core():
+    assert remedy(TgvigError("There is no CUDA GPU.", setting="device")) == " (--device cpu)"
+    assert remedy(TgvigError("There is no photo.")) == ""
 
 
 def test_the_docs_commands_run(tmp_path, here, monkeypatch):

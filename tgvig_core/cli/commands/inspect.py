@@ -1,4 +1,4 @@
-"""`tgvig inspect`, `export` and `serve`: what is done with a trained detector. On an ONNX or OpenVINO bundle no torch is loaded."""
+"""`tgvig inspect`: photos judged by a trained detector. On an ONNX or OpenVINO bundle no torch is loaded."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tgvig_core.cli.console import Judged, running
+from tgvig_core.cli.console import Judged
 from tgvig_core.cli.interrupts import stoppable
-from tgvig_core.utils import strict_json
+from tgvig_core.cli.options import Json, Quiet
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import RunContext
 
 if TYPE_CHECKING:
     from tgvig_core.inspection.inspector import Inspector
 
-Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output, nothing else there")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bars")]
 Format = Annotated[str, typer.Option("--format", help="of a bundle: auto, openvino, onnx or torch")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda (torch only)")]
 
@@ -116,61 +114,3 @@ def _watch(
                 show.row(keep(verdict, bytes=stamp[0], modified_ns=stamp[1]))
         except Stopped:  # the way this ends
             return
-
-
-def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a finished run")],
-    out: Annotated[Path, typer.Option(help="a new folder, or a new file that ends with .zip")],
-    formats: Annotated[
-        list[str] | None, typer.Option("--format", help="torch, onnx or openvino, once or more; left out: all")
-    ] = None,
-    normals: Annotated[bool, typer.Option("--normals", help="put the good photos in: the run can be repeated")] = False,
-    threshold: Annotated[float | None, typer.Option(help="raw score in place of the calibrated threshold")] = None,
-    as_json: Json = False, quiet: Quiet = False,
-) -> None:  # fmt: skip
-    """Take a detector home: models, thresholds and their meaning, checksums, the command that made it, an audit report (with
-    small pictures of the good photos)."""
-    from tgvig_core.bundles.bundle import FORMATS, open_bundle
-    from tgvig_core.bundles.export import Wishes
-    from tgvig_core.bundles.export import export as write
-    from tgvig_core.reports.pdf import MISSING
-
-    wishes = Wishes(tuple(formats or FORMATS), normals, threshold)
-    with running(quiet or as_json) as ctx:
-        about = open_bundle(write(run, out, wishes, ctx)).about
-    if as_json:
-        print(strict_json.dumps({"path": str(out), **about}, indent=2))
-        return
-    print(f"{out}: {', '.join(about['models'])}, {sum(file['bytes'] for file in about['files'].values()) / 1e6:.1f} MB")
-    for name, found in about["agreement"].items():
-        print(
-            f"  {name}: scores within {found['score']:.1g}, heatmaps within {found['map']:.1g} of the trained detector"
-        )
-    if "report.pdf" not in about["files"]:
-        print(f"  report.html only. {MISSING}")
-    print(f"Inspect photos with: tgvig inspect {out} PHOTOS --out DIR")
-
-
-def serve(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="what `tgvig export` made: a folder or a ZIP")],
-    host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 for other machines")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="port to listen on; 0 takes a free one")] = 8000,
-    format: Format = "auto", device: Device = "auto",
-    threads: Annotated[int, typer.Option(min=0, help="of the computation; 0: all cores")] = 0,
-    token_file: Annotated[Path | None, typer.Option(
-        help="file with the token that requests must show; or set TGVIG_TOKEN. The token itself is no option, because "
-             "every user of a machine can list the options of its processes")] = None,
-    max_mb: Annotated[float, typer.Option(help="largest request in MB")] = 20.0,
-    max_megapixels: Annotated[float, typer.Option(help="largest photo in megapixels")] = 64.0,
-    timeout: Annotated[float, typer.Option(help="seconds from a request to its answer, upload included")] = 30.0,
-    places: Annotated[int, typer.Option(help="photos taken in at once; the next one is told to come later")] = 32,
-    batch: Annotated[int, typer.Option(help="most photos scored in one call")] = 8,
-) -> None:  # fmt: skip
-    """Put a bundle behind a small HTTP API, described at /docs. Ctrl-C or SIGTERM finishes what was taken in."""
-    try:
-        from tgvig_serve import command
-        from tgvig_serve.settings import Settings, read_token
-    except ModuleNotFoundError as error:
-        raise TgvigError(f"tgvig serve needs {error.name}: pip install 'tgvig[serve]'.") from error
-    settings = Settings(max_mb, max_megapixels, timeout, places, batch, read_token(token_file))
-    command.serve(bundle, host, port, settings, format, device, threads or None)

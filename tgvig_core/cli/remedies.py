@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from tgvig_core.utils.errors import TgvigError
 
-OPTIONS = {"device": "--device cpu"}
+OPTIONS = {
+    "device": "--device cpu", "models_dir": "--models-dir DIR", "out": "--out DIR", "resume": "--resume", "test": "--test DIR",
+    "words": "--words WORD,WORD",
+}  # fmt: skip
 """By TgvigError.setting."""
 
 

@@ -44,6 +44,7 @@ def test_a_teacher_is_taught_whitened_features_at_the_centres_of_its_patches():
     assert fewer.shape == (2, 64, 24, 24)
 
 
+@pytest.mark.slow
 def test_distilling_brings_a_network_nearer_to_its_features():
     learned, _ = bottles(64)
     teacher = network(152)
@@ -132,6 +133,7 @@ def test_a_published_length_is_the_papers_and_its_rate_reaches_the_teacher(monke
     assert rates == [1e-4] and len(detector.teacher_losses) == 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_scores(detector):
     _, shown = bottles(64)
     assert torch.equal(fitted().score(shown).scores, detector.score(shown).scores)

@@ -118,6 +118,7 @@ def test_two_processes_measure_every_cell_once_with_their_share_of_the_cores(tmp
     assert not psutil.Process().children() or not {line["pid"] for line in lines} & set(psutil.pids())
 
 
+@pytest.mark.slow
 def test_a_process_killed_once_or_always_costs_no_other_cell(tmp_path):
     plan = plan_of(tmp_path, die={"tile/1/0/real": 1, "nut/full/0/real": 2})
     rows = list(local.run(plan, todo_of(plan), 2, measure))

@@ -31,6 +31,7 @@ def importable(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'helpers'}")
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_mid_run_loses_nothing_and_doubles_nothing(tmp_path, capfd):
     """One is killed from outside, two die in the same cell."""
     hung, lost = "tile/1/0/augment", "tile/full/1/augment"

@@ -18,6 +18,10 @@ class ScoringGraph(nn.Module):
         scores: of the memory bank.
     """
 
+    mean: Tensor
+    std: Tensor
+    resize: Tensor | None
+
     def __init__(self, features: PatchFeatures, scores: BankScores) -> None:
         super().__init__()
         self.extractor, self.joined = features.model.feature_extractor, features.joined

@@ -29,6 +29,11 @@ class BankScores(nn.Module):
         spread: what makes a map of a grid of distances, see `spreading`.
     """
 
+    centre: Tensor
+    rows: Tensor
+    squares: Tensor
+    spread: Tensor
+
     def __init__(self, rows: Tensor, neighbours: int, spread: Tensor) -> None:
         super().__init__()
         # the origin of what follows: ‖f‖² + ‖m‖² − 2 f·m then loses no digits to an offset that all rows share

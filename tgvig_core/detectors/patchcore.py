@@ -43,6 +43,7 @@ class PatchCore(Detector):
 
     prior = score_prior.PLAIN
     settings_type = PatchCoreSettings
+    settings: PatchCoreSettings
     licence = ("PatchCore as anomalib implements it", "Apache-2.0", "package anomalib")
 
     def __init__(

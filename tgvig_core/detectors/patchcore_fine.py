@@ -11,6 +11,7 @@ from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.detectors.registry import detector
 from tgvig_core.models.backbone_layers import spread_layers
 from tgvig_core.models.backbones import Backbone
+from tgvig_core.utils.errors import TgvigError
 
 SEEN, GRID = 1.75, 28 / 256
 """It looks at a frame of 256 px as if it had 448, and compares 28 × 28 patches of it."""
@@ -26,8 +27,10 @@ class PatchCoreFine(PatchCore):
     prior = score_prior.UNIT
 
     @classmethod
-    def build(cls, backbone: Backbone, size: int, device: str = "cpu", settings: Any = None) -> Self:
+    def build(cls, backbone: Backbone | None, size: int, device: str = "cpu", settings: Any = None) -> Self:
         """See Detector; it takes other layers of the backbone."""
+        if backbone is None:
+            raise TgvigError("The detector patchcore-fine needs a backbone: give one, such as efficientnet_lite0.")
         given = settings if isinstance(settings, PatchCoreSettings) else PatchCoreSettings()
         fine = replace(given, seen=round(SEEN * size), grid=round(GRID * size), unit=True)
         return cls(replace(backbone, layers=spread_layers(backbone.name)), size, fine, device)

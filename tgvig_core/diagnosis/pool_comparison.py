@@ -107,7 +107,8 @@ def compare(found: Mapping[TrainingSet, Scores], seed: int = 0) -> Advice:
     """
     ahead = {one: _ahead(scores) for one, scores in found.items()}
     real = found[REAL]
-    weights = _resampled(*real.good.shape, seed)
+    photos, each = real.good.shape
+    weights = _resampled(photos, each, seed)
     level = 1 - (1 - COVER) / max(len(found) - 1, 1)  # Bonferroni: of many one would look better by chance
     figures = [_compared(one, matrix, ahead[REAL], weights, level) for one, matrix in ahead.items()]
     figures.sort(key=lambda figure: figure.training_set != REAL)

@@ -44,7 +44,10 @@ def pool_of(
 
 def set_of(work: Work, best: int | None, training_set: TrainingSet) -> Tensor:
     """The generated images of a training set that holds some, M×3×S×S in [-1, 1]: of the set in use, or of its own."""
-    return work.run.load_set(training_set.set or best)[: training_set.count]
+    number = training_set.set or best
+    if number is None:
+        raise TgvigError("There is no generated set to learn from: generate one, or learn from the photos alone.")
+    return work.run.load_set(number)[: training_set.count]
 
 
 def train(work: Work, normals: Tensor, best: int | None, training_set: TrainingSet) -> tuple[Detector, ModelCard]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +17,6 @@ from tools.scripts import make_requirements
 from tools.scripts.make_constraints import reached
 
 pytestmark = pytest.mark.quick
-
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = make_requirements.read()
 BASE = PROJECT["project"]["dependencies"]
@@ -94,7 +95,7 @@ def test_nothing_is_declared_that_nobody_imports():
     for file in sources():
         used |= {canonicalize_name(name) for module in imported(ROOT / file) for name in known.get(module, ())}
     unused = names([*BASE, *make_requirements.lines_of(PROJECT, ["all"])]) - used
-    assert unused <= {"joblib", "natsort", "platformdirs", "psutil", "pydantic", "scikit-image"}, unused
+    assert not unused, "nobody imports these: take them out of pyproject.toml"
 
 
 def test_an_extra_that_names_others_has_theirs_each_once():
@@ -125,3 +126,33 @@ def test_the_constraints_hold_one_allowed_version_of_all_that_is_wanted():
     for wanted in map(Requirement, [*BASE, *make_requirements.lines_of(PROJECT, ["all"]), *DEV]):
         (pin,) = pinned[canonicalize_name(wanted.name)]
         assert pin.operator == "==" and pin.version in wanted.specifier, wanted
+
+
+WITHOUT_THE_REST = """
+import importlib, json, sys
+blocked, modules = map(json.loads, sys.argv[1:])
+class Refusing:
+    def find_spec(self, name, path=None, target=None):
+        if name in blocked:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Refusing())
+for module in modules:
+    importlib.import_module(module)
+"""
+INSPECTING = ("cli.main", "cli.doctor", "bundles.bundle", "bundles.runtimes", "inspection.inspector",
+              "inspection.verdict_log", "inspection.watched_folder", "photos.reading", "storage.run_folder")  # fmt: skip
+
+
+@pytest.mark.parametrize(("extras", "modules"), [
+    ((), [f"tgvig_core.{name}" for name in INSPECTING]),
+    (("serve",), ["tgvig_serve.app", "tgvig_serve.command", "tgvig_serve.running"]),
+])  # fmt: skip
+def test_what_inspects_imports_only_what_its_extras_bring(extras, modules):
+    """As in an empty environment, which tests/packaging/test_wheel.py makes for real."""
+    brought = set(reached([*BASE, *make_requirements.lines_of(PROJECT, list(extras))]))
+    blocked = [module for module, by in metadata.packages_distributions().items()
+               if not brought & {canonicalize_name(name) for name in by} and not module.startswith(("tgvig", "_"))]  # fmt: skip
+    assert {"torch", "gradio", "timm"} <= set(blocked)
+    command = [sys.executable, "-c", WITHOUT_THE_REST, json.dumps(blocked), json.dumps(modules)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

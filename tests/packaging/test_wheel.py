@@ -130,18 +130,7 @@ def test_doctor_finds_all_that_the_wheel_brings(programs, tmp_path):
 
 def test_the_app_serves_its_first_page_and_ends_when_it_is_asked_to(programs, tmp_path):
     port, log = free_port(), tmp_path / "log"
-    start = "from tgvig_ui.launch import main_and_out; main_and_out()"
-    command = [
-        programs / "python",
-        "-c",
-        start,
-        "--port",
-        str(port),
-        "--runs",
-        tmp_path / "parts",
-        "--pack",
-        "embedded",
-    ]
+    command = [programs / "tgvig", "app", "--port", str(port), "--runs", tmp_path / "parts", "--pack", "embedded"]
     with log.open("wb") as said:
         process = subprocess.Popen(list(map(str, command)), cwd=tmp_path, env=NO_CHECKOUT, stdout=said, stderr=said)
     try:

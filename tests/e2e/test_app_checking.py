@@ -74,7 +74,7 @@ def test_defects_are_shown_beside_the_good_photo_and_judged(checked):
     entry(page, "defect-size").fill("40")
     entry(page, "defect-size").press("Tab")
     chosen = ("dent", 40, 1)
-    for _ in range(100):  # until the server has written what the page sent
+    for _ in range(3000):  # until the server has written what the page sent
         choices = json.loads((checked.part.folder / "part.json").read_text())
         if (choices["defect_kind"], choices["defect_size"], choices["defect_place"]) == chosen:
             break

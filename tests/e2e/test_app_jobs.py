@@ -55,16 +55,16 @@ def test_a_killed_server_leaves_a_job_that_the_next_one_finishes(tmp_path, app, 
     try:
         part, page = begun(own.start()), open_page(browser)
         page.goto(f"{own.url}/?part={part.id}")
-        start(page, 1, 2)
+        start(page, 1, 3)
         expect(page.locator("#set-gallery img")).to_have_count(1, timeout=JOB)
         own.stop(signal.SIGKILL)
-        assert len(similarity(part, 1)) == 1 and made(part.folder, "job.json")["state"] == "running"
+        assert 1 <= len(similarity(part, 1)) < 3 and made(part.folder, "job.json")["state"] == "running"
         page.context.close()  # a page that has lost its server reloads itself, at a time of its own choosing
         own.start()
         page = open_page(browser)
         page.goto(f"{own.url}/?part={part.id}")
         status(page, "Generating good images: done.")
-        assert len(similarity(part, 1)) == 2
+        assert len(similarity(part, 1)) == 3
         page.context.close()
     finally:
         own.stop()

@@ -235,13 +235,13 @@ def container(image, tmp_path_factory):
     command = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=image.folder, env=environment, stdout=file, stderr=file, **started_as())
-    patience = int(image.settings["HEALTHCHECK"].text.split("--start-period=")[1].split("s")[0])
-    deadline = time.monotonic() + patience
+    assert "--start-period=" in image.settings["HEALTHCHECK"].text  # Docker's patience; the test has more
+    deadline = time.monotonic() + 1200
     try:
         assert not healthy(image, port)  # nobody listens yet
         while not healthy(image, port):
             assert process.poll() is None, log.read_text()[-3000:]
-            assert time.monotonic() < deadline, f"not healthy within {patience} s: {log.read_text()[-3000:]}"
+            assert time.monotonic() < deadline, f"never healthy: {log.read_text()[-3000:]}"
             time.sleep(0.5)
         yield process, f"http://127.0.0.1:{port}", audit / "written"
     finally:

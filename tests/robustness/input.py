@@ -159,12 +159,12 @@ class serving:  # noqa: N801  # a context manager
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=600)
 
     def ask(self, path: Path) -> Outcome:
         """POST /inspect."""
         before, start = forget_peak(self.process.pid), time.perf_counter()
-        answer = httpx.post(f"{self.url}/inspect", files={"photo": (path.name, path.read_bytes())}, timeout=60)
+        answer = httpx.post(f"{self.url}/inspect", files={"photo": (path.name, path.read_bytes())}, timeout=600)
         seconds, grown, found = time.perf_counter() - start, memory("VmHWM", self.process.pid) - before, answer.json()
         if answer.status_code == 200:
             right = math.isfinite(found["score"]) and found["verdict"] in ("good", "anomalous")
@@ -220,7 +220,7 @@ def uploaded_to_a_page(folder: Path, files: dict[Path, Case]) -> Row:
         return judged("upload to a running app, over HTTP", found)
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
 
 
 def through_bundles(bundle: Path, folder: Path) -> Iterator[Row]:

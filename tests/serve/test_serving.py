@@ -48,7 +48,7 @@ def test_a_photo_gets_score_verdict_and_regions(server):
     assert (found["threshold"], found["is_anomalous"], found["verdict"]) == (100, True, "anomalous")
     assert (found["width"], found["height"], found["object"]) == (128, 64, "grey plate")
     assert found["sha256"] == hashlib.sha256(content).hexdigest()
-    assert 0 < found["seconds"] < 30
+    assert found["seconds"] > 0
     (region,) = found["regions"]
     box = [region[side] for side in ("x", "y", "width", "height")]
     assert np.abs(np.subtract(box, [32, 16, 64, 32])).max() <= 2

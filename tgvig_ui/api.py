@@ -1,24 +1,26 @@
 """Named endpoints for programs (gradio_client, MCP): rank, start, status, result, check, inspect, export; others are private."""
 
 # No `from __future__ import annotations` here: gradio reads the return types, and as strings they would be "Any".
+from dataclasses import asdict
 from pathlib import Path
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from tgvig_core.bundles.writers import missing
 from tgvig_core.utils.errors import TgvigError
-from tgvig_ui.jobs.adding import check_given
-from tgvig_ui.jobs.begin import Asked, begin
-from tgvig_ui.jobs.bundle import made_of
-from tgvig_ui.jobs.models import ranking
-from tgvig_ui.jobs.queue import BUSY
+from tgvig_ui.gradio_compat import address_of, upload_folder
+from tgvig_ui.jobs.add_photos import check_given
+from tgvig_ui.jobs.arguments import Inspect
+from tgvig_ui.jobs.begin_generations import Asked, begin
+from tgvig_ui.jobs.job import BUSY
 from tgvig_ui.jobs.server import Server, bound
+from tgvig_ui.parts.bundles import made_of
 from tgvig_ui.parts.generations import similarity
+from tgvig_ui.parts.ranking import ranking
 from tgvig_ui.parts.results import results
+from tgvig_ui.parts.trained import model_card
 from tgvig_ui.steps.train import bundle as taking_home
 from tgvig_ui.steps.train import check as checking
-from tgvig_ui.steps.train.view import model_card
 
 
 def add(server: Server) -> None:
@@ -105,18 +107,17 @@ def result(server: Server, part_id: str) -> dict:
     choices, found, card, seen = part.choices, ranking(part), model_card(part), results(part)
     value: dict = {"object": choices.object_name, "prompt": choices.prompt}
     if found:
-        value |= {"sense": found["sense"], "prompts": found["prompts"][:20]}
+        value |= {"sense": found.sense, "prompts": [asdict(prompt) for prompt in found.prompts[:20]]}
     if choices.generation:
         value |= {"similarity": similarity(part, choices.generation), "best_iteration": choices.chosen_set}
     if card:
-        about = card["calibration"]
-        value |= {"threshold": about["threshold"], "false_alarm_estimate": about}
-        value |= {name: card[name] for name in ("lift", "gate")}
+        facts = card.in_result()
+        value |= {name: facts[name] for name in ("threshold", "false_alarm_estimate", "lift", "gate")}
     if checked := checking.check_of(part):
         value["check"] = checked
     if made := made_of(part):
         facts = {name: getattr(made, name) for name in ("bytes", "sha256", "formats", "outdated")}
-        value["bundle"] = {"address": taking_home.address(made), **facts}
+        value["bundle"] = {"address": address_of(made.file), **facts}
     if seen:
         # not "path": gradio_client takes a dict that has one for a file and tries to download it
         rows = [
@@ -171,7 +172,8 @@ def inspect(server: Server, part_id: str, photos: list[gr.FileData]) -> str:
     from tgvig_core.photos.images import read_photo
 
     part = server.part(part_id)
-    if not model_card(part):
+    number = part.choices.generation
+    if number is None or not model_card(part):
         raise TgvigError("There is no detector yet: call `start` and wait until it is done.")
     if server.busy(part):  # its job may be reading the photos
         raise TgvigError(BUSY)
@@ -185,7 +187,7 @@ def inspect(server: Server, part_id: str, photos: list[gr.FileData]) -> str:
     for path in paths:
         read_photo(path)
     part.add_photos(paths, "tests/test")
-    server.submit(part, "inspect", {"generation": part.choices.generation})
+    server.submit(part, "inspect", Inspect(number))
     return part.id
 
 
@@ -199,7 +201,7 @@ def _files(server: Server, photos: list) -> list[Path]:
         paths = [Path(photo["path"] if isinstance(photo, dict) else photo).resolve() for photo in photos]
     except (KeyError, TypeError, ValueError) as error:
         raise TgvigError("This is no list of uploaded photos: upload them first.") from error
-    uploads = Path(get_upload_folder()).resolve()
+    uploads = upload_folder().resolve()
     if not server.local and not all(path.is_relative_to(uploads) for path in paths):
         raise TgvigError("Photos must be uploaded: paths on the server's disk are not read.")
     return paths

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,19 +18,21 @@ from starlette.middleware import Middleware
 from tgvig_core.packs.registry import choices
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.folders import ASSETS, cache_dir
+from tgvig_ui.gradio_compat import NO_PORT
 from tgvig_ui.jobs import expiry, zero_gpu
-from tgvig_ui.jobs.models import Options, Service
 from tgvig_ui.jobs.queue import Executor
 from tgvig_ui.jobs.server import Server
+from tgvig_ui.jobs.service import Options, Service
 from tgvig_ui.jobs.tasks import Jobs
 from tgvig_ui.page import assemble
-from tgvig_ui.parts.store import MAX_BYTES, Store
+from tgvig_ui.parts.folder_lock import held
+from tgvig_ui.parts.part import MAX_BYTES
+from tgvig_ui.parts.store import Store
 from tgvig_ui.security.headers import outermost
 from tgvig_ui.security.hosts import Sites, own_hosts
 from tgvig_ui.security.requests import Guard, Rules
 from tgvig_ui.security.sessions import Forgetful
 from tgvig_ui.security.visitors import Limits, on_a_space, user
-from tgvig_ui.single_server import alone, check_port
 
 STYLE = Path(__file__).with_name("page") / "style.css"
 SPACE_DISK = Path("/data")
@@ -81,7 +84,7 @@ def serve(
             "--mcp works without --auth only, as gradio calls its tools without a login: leave out one of them."
         )
     hosts = own_hosts(share, on_a_space())
-    with alone(folder):
+    with held(folder):
         check_port(port)  # before `make`, which takes up an earlier server's jobs
         hours = limits.hours if limits else expire_hours
         # who logs in may be anybody, such as people that a proxy on this machine lets in
@@ -101,7 +104,7 @@ def serve(
                 theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
             )  # fmt: skip
         except OSError as error:
-            if "empty port" not in str(error):  # how gradio says that it cannot listen there
+            if NO_PORT not in str(error):
                 raise
             raise TgvigError(f"No page can be served at {host}, port {port}: give another --host or --port.") from error
         except KeyboardInterrupt:
@@ -115,6 +118,22 @@ def default_runs() -> Path:
     """The folder of parts that nobody chose: on a Space its lasting disk where it has one, else the cache folder."""
     lasting = on_a_space() and os.access(SPACE_DISK, os.W_OK)
     return (SPACE_DISK / "tgvig" if lasting else cache_dir()) / "parts"
+
+
+def check_port(port: int) -> None:
+    """See that nobody listens on a port of this machine.
+
+    Raises:
+        TgvigError: somebody does, or it is no port that this program may use.
+    """
+    try:
+        with socket.socket() as probe:
+            if sys.platform != "win32":  # there it would share the port instead of only reusing a closed one
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or "not a port"
+        raise TgvigError(f"Port {port} cannot be used ({why}): give a free one, such as --port 7861.") from error
 
 
 def _limits(public: bool, hours: float | None) -> Limits | None:

@@ -44,13 +44,13 @@ def ranked(uploaded) -> Page:
 @pytest.fixture(scope="session")
 def generating(ranked) -> Page:
     start(ranked, 4, 2)
-    expect(ranked.locator("#status .tg-running")).to_contain_text("Generating good images")
+    expect(ranked.locator("#status .tg-running")).to_contain_text("Generating images")
     return ranked
 
 
 @pytest.fixture(scope="session")
 def generated(generating) -> Page:
-    status(generating, "Generating good images: done.")
+    status(generating, "Generating images: done.")
     return generating
 
 

@@ -15,7 +15,7 @@ from photos import category, normals
 
 from tests.robustness.asking import Asker
 from tgvig_ui import api
-from tgvig_ui.jobs.models import Options
+from tgvig_ui.jobs.service import Options
 from tgvig_ui.launch import make
 
 ENDPOINTS = ["check", "export", "inspect", "rank", "result", "start", "status"]

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from walking import cells, entry, made, plot_texts, step
 
 from tgvig_ui.parts.generations import similarity
-from tgvig_ui.parts.store import Part
+from tgvig_ui.parts.part import Part
 
 
 def test_an_upload_shows_the_photos_and_what_they_are_like(uploaded):
@@ -46,7 +46,7 @@ def test_a_click_in_the_table_chooses_that_prompt_in_every_tab(ranked, walk, bro
 
 def test_a_refresh_in_mid_run_finds_the_part_and_its_running_job_again(generating, walk):
     generating.reload()
-    expect(generating.locator("#status .tg-running")).to_contain_text("Generating good images")
+    expect(generating.locator("#status .tg-running")).to_contain_text("Generating images")
     expect(generating.locator("#stop")).to_be_visible()
     assert walk.part.name in generating.url
     expect(generating.locator("#generate-prompt")).to_contain_text(made(walk.part, "part.json")["prompt"])
@@ -69,7 +69,7 @@ def test_an_image_is_compared_with_the_photo_and_left_out(generated, walk):
     generated.locator("#set-gallery button:has(img)").first.click()
     expect(generated.locator("#compare img")).to_have_count(2)
     generated.locator("#leave-out").click()
-    expect(generated.locator("#set-gallery")).to_contain_text("left out")
+    expect(generated.locator("#set-gallery")).to_contain_text("excluded")
     assert made(walk.part, "part.json")["left_out"] == [0]
 
 
@@ -77,7 +77,7 @@ def test_training_tells_its_threshold_in_words(trained, walk):
     card = made(walk.part, "generations/1/model/model.json")
     said = trained.locator("#train-result")
     expect(said).to_contain_text(f"Scores above {card['calibration']['threshold']:.2f} are called anomalous.")
-    expect(said).to_contain_text("without the 1 you left out" if card["left_out"] else "the photos and generated set")
+    expect(said).to_contain_text("without the 1 you excluded" if card["left_out"] else "the photos and generated set")
 
 
 def test_verdicts_come_worst_first_and_both_broken_bottles_lead(inspected):

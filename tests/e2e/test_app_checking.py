@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from walking import entry, plot_texts, status, step
 
 from tgvig_ui.parts.store import Store
-from tgvig_ui.steps.train.check import check_of
+from tgvig_ui.parts.trained import check_of
 
 
 @pytest.fixture(scope="module")

@@ -181,7 +181,7 @@ def finished(own):
 
 def test_a_prompt_of_ones_own_is_generated_for(finished):
     expect(finished.page.locator("#generate-prompt")).to_contain_text(OWN)
-    assert settings_of(finished.part, 1)["prompt"] == OWN
+    assert settings_of(finished.part, 1).prompt == OWN
 
 
 def test_finish_keeps_the_set_of_the_running_iteration(finished):
@@ -197,7 +197,7 @@ def continued(finished):
     """The same page after Continue: all three sets are there."""
     finished.page.locator("#continue-generate").click()
     expect(finished.page.locator("#status")).not_to_contain_text("as you asked")
-    status(finished.page, "Generating good images: done.")
+    status(finished.page, "Generating images: done.")
     assert len(similarity(finished.part, 1)) == 3
     return finished
 
@@ -219,12 +219,12 @@ def test_another_set_than_the_best_is_used(continued):
 def test_an_image_is_thrown_out_and_taken_back_in(continued):
     page, out = continued.page, continued.page.locator("#leave-out")
     page.locator("#set-gallery button:has(img)").click()
-    expect(out).to_have_text("Leave image 1 out")
+    expect(out).to_have_text("Exclude image 1")
     out.click()
-    expect(page.locator("#set-gallery .caption-label")).to_have_text(["left out"])
+    expect(page.locator("#set-gallery .caption-label")).to_have_text(["excluded"])
     assert continued.part.choices.left_out == (0,)
-    expect(out).to_have_text("Take image 1 back in")
+    expect(out).to_have_text("Include image 1 again")
     out.click()
-    expect(out).to_have_text("Leave image 1 out")
-    expect(page.locator("#set-gallery")).not_to_contain_text("left out")
+    expect(out).to_have_text("Exclude image 1")
+    expect(page.locator("#set-gallery")).not_to_contain_text("excluded")
     assert continued.part.choices.left_out == ()

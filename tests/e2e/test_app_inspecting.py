@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from walking import cells, entry, plot_texts, status, step
 
 from tgvig_ui.parts.store import Store
-from tgvig_ui.steps.train.view import model_card
+from tgvig_ui.parts.trained import model_card
 
 RATE = 2
 """Per cent of good parts that may be rejected; not what the page begins with."""
@@ -27,7 +27,7 @@ def alone(browser, app):
     expect(page.locator("#normals img")).to_have_count(2)
     step(page, 4)
     page.locator("#arm").get_by_label("Photos only").check()
-    page.locator("#detector").get_by_label("More closely").check()
+    page.locator("#detector").get_by_label("PatchCore, fine").check()
     entry(page, "false-alarm").fill(str(RATE))
     entry(page, "false-alarm").press("Tab")
     page.locator("#train").click()
@@ -40,9 +40,11 @@ def test_photos_alone_are_trained_on_as_was_asked(alone):
     said = alone.page.locator("#train-result")
     expect(said).to_contain_text("Trained on the photos only.")
     expect(said).to_contain_text(f"Set for {RATE}% false alarms from 2 photos")
-    expect(said).to_contain_text("(blocks.2, blocks.4, blocks.6), looking more closely.")
+    expect(said).to_contain_text(
+        "PatchCore, fine, on the features of efficientnet_lite0 (blocks.2, blocks.4, blocks.6)."
+    )
     card = model_card(alone.part)
-    assert (card["detector"], card["calibration"]["false_alarm"]) == ("patchcore-fine", RATE / 100)
+    assert (card.saved.detector, card.calibration.false_alarm) == ("patchcore-fine", RATE / 100)
     expect(alone.page.locator("#to-inspect")).to_be_enabled()
     step(alone.page, 3)
     expect(alone.page.locator("#curve-said")).to_contain_text("No images yet.")
@@ -161,7 +163,7 @@ def test_an_unsure_photo_is_not_learned_from_and_one_marked_ok_is(labelled):
     page.keyboard.press("o")
     expect(decision).to_have_text("OK")
     page.locator("#learn").click()
-    expect(page.get_by_test_id("toast-body")).to_contain_text("1 photo added to the normals of step 1.")
+    expect(page.get_by_test_id("toast-body")).to_contain_text("1 photo added to the good photos of step 1.")
     step(page, 1)
     expect(page.locator("#normals img")).to_have_count(3)
     learned, tests = labelled.part.photos()[-1], labelled.part.folder / "tests" / "test"

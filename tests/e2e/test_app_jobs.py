@@ -17,10 +17,10 @@ def test_stop_keeps_what_is_there_and_continue_finishes(browser, app):
     start(page, 1, 3)
     expect(page.locator("#set-gallery img")).to_have_count(1, timeout=JOB)
     page.locator("#stop").click()
-    status(page, "Generating good images: stopped.")
+    status(page, "Generating images: stopped.")
     assert 1 <= len(similarity(part, 1)) < 3
     page.locator("#continue-generate").click()
-    status(page, "Generating good images: done.")
+    status(page, "Generating images: done.")
     assert len(similarity(part, 1)) == 3
     expect(page.locator("#continue-generate")).to_be_hidden()
     page.context.close()
@@ -33,7 +33,7 @@ def test_prompts_are_compared_side_by_side(ranked, walk, browser, app):
     page.locator("#step-3").get_by_role("button", name="More choices").click()
     page.locator("#others").get_by_label("Worst").check()
     start(page, 2, 1)
-    status(page, "Generating good images: done.")
+    status(page, "Generating images: done.")
     worst = made(walk.part, "ranking.json")["worst"]
     rows = page.locator("#comparison tbody tr")
     expect(rows).to_have_count(2)
@@ -63,7 +63,7 @@ def test_a_killed_server_leaves_a_job_that_the_next_one_finishes(tmp_path, app, 
         own.start()
         page = open_page(browser)
         page.goto(f"{own.url}/?part={part.id}")
-        status(page, "Generating good images: done.")
+        status(page, "Generating images: done.")
         assert len(similarity(part, 1)) == 3
         page.context.close()
     finally:

@@ -13,10 +13,11 @@ from walking import status, step
 
 from tgvig_core.bundles.bundle import open_bundle
 from tgvig_core.bundles.runtimes import load_inspector
+from tgvig_core.fitting.words import calibration_json
 from tgvig_core.inspection.inspector import read_photo
 from tgvig_core.reports.audit_facts import read_facts
 from tgvig_ui.parts.store import Store
-from tgvig_ui.steps.train.view import model_card
+from tgvig_ui.parts.trained import model_card
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def bundled(trained, tmp_path_factory):
     """The bundle that the button makes, as the browser got it."""
     page = trained.page
     page.locator("#bundle-formats").get_by_label("torch").uncheck()
-    page.locator("#bundle-normals").get_by_label("Put the good photos in").check()
+    page.locator("#bundle-normals").get_by_label("Include the reference photos").check()
     page.locator("#bundle-make").click()
     status(page, "Making the bundle: done.")
     expect(page.locator("#bundle-download")).to_be_visible()
@@ -58,7 +59,7 @@ def bundled(trained, tmp_path_factory):
 def test_the_downloaded_bundle_is_whole_and_scores_like_the_detector(bundled):
     bundle, card = open_bundle(bundled.file), model_card(bundled.part)
     assert re.fullmatch(r"glass-bottle-[0-9a-f]{6}\.zip", bundled.name)
-    assert bundle.formats == ("onnx", "openvino") and bundle.about["limits"] == card["calibration"]
+    assert bundle.formats == ("onnx", "openvino") and bundle.about["limits"] == calibration_json(card.calibration)
     assert [len(bundle.read(name)) for name in bundle.about["files"]] == [
         facts["bytes"] for facts in bundle.about["files"].values()
     ]
@@ -66,7 +67,7 @@ def test_the_downloaded_bundle_is_whole_and_scores_like_the_detector(bundled):
         path.read_bytes() for path in bundled.part.photos()
     ]
     (found,) = load_inspector(bundle, "onnx", "cpu").findings([read_photo(normals("bottle", 3)[2]).pixels])
-    assert 0 < found.score < 2 * card["calibration"]["threshold"]
+    assert 0 < found.score < 2 * card.calibration.threshold
 
 
 def test_size_checksum_and_commands_are_those_of_the_file(bundled):
@@ -83,7 +84,7 @@ def test_the_link_opens_the_report_that_lies_in_the_bundle(bundled):
         page.get_by_role("link", name="Open the audit report").click()
     report = opening.value
     expect(report.locator("h1")).to_have_text("Audit report: glass bottle")
-    threshold = model_card(bundled.part)["calibration"]["threshold"]
+    threshold = model_card(bundled.part).calibration.threshold
     expect(report.locator("body")).to_contain_text(f"{threshold:.6g} raw: above it a photo is called anomalous")
     for photo in read_facts(bundled.part.generation(bundled.part.choices.generation), {}).photos:
         expect(report.locator("body")).to_contain_text(photo.sha256)

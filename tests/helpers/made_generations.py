@@ -12,7 +12,8 @@ from PIL import Image
 from tgvig_core.storage.run_folder import Run
 from tgvig_ui.jobs.queue import Executor
 from tgvig_ui.jobs.server import Server
-from tgvig_ui.parts.store import Part, Store
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.store import Store
 
 
 def generation(

@@ -8,13 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+from made_cards import card_json
 from photos import noise
 
 from tgvig_core.inspection.score_scale import steepness
 from tgvig_core.photos.images import save_png
-from tgvig_core.storage.run_folder import MODEL_FORMAT
 from tgvig_ui.jobs.server import Server
-from tgvig_ui.parts.store import Part, Store
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.store import Store
 
 SIZE = 64
 THRESHOLD = 1.0
@@ -45,12 +46,8 @@ def inspected(
     run, labels = part.generation(number), defective or [None] * len(scores)
     for name in ("model", "inspect/maps", "inspect/heatmaps"):
         (run / name).mkdir(parents=True, exist_ok=True)
-    calibration = {
-        "threshold": THRESHOLD, "pixel_threshold": THRESHOLD, "typical": THRESHOLD / 2, "words": "Set for 5% false alarms.",
-        "steepness": steepness(THRESHOLD, THRESHOLD / 2),
-    }  # fmt: skip
-    card = {"format": MODEL_FORMAT, "detector": "patchcore", "calibration": calibration, "arm": "tgvig",
-            "best_iteration": 1, "left_out": []}  # fmt: skip
+    card = card_json("tgvig", THRESHOLD)
+    card["calibration"]["steepness"] = steepness(THRESHOLD, THRESHOLD / 2)
     (run / "model" / "model.json").write_text(json.dumps(card))
     rows = []
     for place, (path, score, label) in enumerate(zip(tests, scores, labels, strict=True)):

@@ -8,7 +8,8 @@ from browser import SLOW, App
 from photos import normals
 from playwright.sync_api import Locator, Page, expect
 
-from tgvig_ui.parts.store import Part, Store
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.store import Store
 
 expect.set_options(timeout=SLOW)
 JOB = 1_200_000

@@ -15,10 +15,11 @@ from tests.robustness.kill import Death, killed, points, spread
 from tests.robustness.row import Row
 from tests.robustness.small_run import SmallRun, left_in
 from tgvig_core.storage.run_folder import Run
-from tgvig_ui.jobs.models import Options, Service
 from tgvig_ui.jobs.queue import Executor
+from tgvig_ui.jobs.service import Options, Service
 from tgvig_ui.jobs.tasks import Jobs
-from tgvig_ui.parts.store import Part, Store
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.store import Store
 
 SEED = 3
 TRIED = 8

@@ -11,7 +11,7 @@ from tests.robustness.asking import Asker, victim
 from tests.robustness.row import Row
 from tests.robustness.strangers import GIVEN, Scene
 from tests.robustness.tally import Tally
-from tgvig_ui.security.requests import UPLOAD
+from tgvig_ui.gradio_compat import UPLOAD
 
 
 def rows(found: Scene, share: int = 1) -> Iterator[Row]:

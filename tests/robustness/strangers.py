@@ -17,7 +17,8 @@ from tests.robustness.asking import Answer, Asker
 from tests.robustness.row import Row
 from tests.robustness.tally import Tally
 from tgvig_core.storage.run_folder import MODEL_FORMAT
-from tgvig_ui.parts.store import ID, Part, Store
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.store import ID, Store
 
 MODES = {
     "plain": (),

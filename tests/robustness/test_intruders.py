@@ -13,7 +13,7 @@ from tests.robustness.asking import Asker
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui import launch
 from tgvig_ui.jobs.server import Server
-from tgvig_ui.page.recent import known_by
+from tgvig_ui.page.recent_parts import known_by
 from tgvig_ui.parts.store import Store
 from tgvig_ui.security.visitors import user
 

@@ -11,10 +11,11 @@ from safetensors.torch import save_file
 from tgvig_core.packs import files
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.errors import TgvigError
-from tgvig_ui.jobs.models import Options, Service
-from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.jobs.job import Watch
+from tgvig_ui.jobs.service import Options, Service
 from tgvig_ui.jobs.tasks import Jobs
-from tgvig_ui.parts.store import Part, Store
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.store import Store
 
 
 @pytest.fixture

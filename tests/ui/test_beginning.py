@@ -3,14 +3,14 @@
 import json
 
 import pytest
+from made_cards import card_json
 from made_generations import Held, photo
 
-from tgvig_core.storage.run_folder import MODEL_FORMAT
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui import api
-from tgvig_ui.jobs.begin import SHOWN, Asked, begin
-from tgvig_ui.jobs.models import Options, Service
-from tgvig_ui.parts.store import write_json
+from tgvig_ui.jobs.begin_generations import SHOWN, Asked, begin
+from tgvig_ui.jobs.service import Options, Service
+from tgvig_ui.parts.json_files import write_json
 from tgvig_ui.steps.generate.events import start
 
 
@@ -26,6 +26,10 @@ def part(held):
     return held.part()
 
 
+TRAINING = {"set": None, "left_out": [], "detector": "patchcore", "backbone": "", "features": ""}
+"""What a training takes where nobody says otherwise."""
+
+
 def choices(part) -> list:
     return [getattr(part.choices, name) for name in SHOWN]
 
@@ -34,7 +38,7 @@ def test_the_page_begins_one_generation_for_each_prompt_and_shows_the_first(held
     named = {"best": "a nut with thread", "worst": "a nut with air", "naive": "a photo of a nut", "only_word": "nut"}
     write_json(part.folder / "ranking.json", named)
     start(held.server, part.id, 4, 2, 0, True, True, "", ["Best", "Worst"])
-    assert held.queued(part) == {"generations": [1, 2], "generation": 1} and part.choices.generation == 1
+    assert held.queued(part) == {"generations": [1, 2]} and part.choices.generation == 1
     configs = [json.loads((part.generation(k) / "config.json").read_text()) for k in part.generations()]
     assert [config["settings"]["prompt"] for config in configs] == ["a nut with thread", "a nut with air"]
     assert [config["together"] for config in configs] == [[1, 2], [1, 2]]
@@ -42,7 +46,7 @@ def test_the_page_begins_one_generation_for_each_prompt_and_shows_the_first(held
 
 def test_a_program_begins_a_generation_and_its_training(held, part):
     assert api.start(held.server, part.id, 4, 2) == part.id
-    assert held.queued(part) == {"generations": [1], "generation": 1, "arm": "tgvig", "false_alarm": 0.05}
+    assert held.queued(part) == TRAINING | {"generations": [1], "generation": 1, "arm": "tgvig", "false_alarm": 0.05}
 
 
 @pytest.mark.parametrize("who", ["page", "program"])
@@ -81,7 +85,7 @@ def test_settings_out_of_range_leave_no_generation_behind(held, part):
 def trained(held):
     part = held.part(generation=1)
     (part.generation(1) / "model").mkdir(parents=True)
-    write_json(part.generation(1) / "model" / "model.json", {"format": MODEL_FORMAT, "calibration": {}})
+    write_json(part.generation(1) / "model" / "model.json", card_json())
     return part
 
 

@@ -58,7 +58,7 @@ def test_each_pool_is_a_dot_with_its_interval_beside_the_photos_only():
     assert (list(generated.x), list(generated.y)) == ([0.05], [1])
     assert (generated.marker.color, generated.marker.symbol) == (BLUE, "star")
     assert copies.error_x.array[0] == pytest.approx(0.03) and copies.error_x.arrayminus[0] == pytest.approx(0.02)
-    assert "how much more often a spoiled photo" in figure.layout.xaxis.title.text.lower()
+    assert "how much more often a defect" in figure.layout.xaxis.title.text.lower()
     line = figure.layout.shapes[0]
     assert (line.x0, line.x1) == (0, 0)
     low, high = figure.layout.xaxis.range

@@ -18,21 +18,23 @@ from PIL import Image
 
 from tgvig_core.detectors.base import ScoreSet
 from tgvig_core.diagnosis.detectability import STRENGTHS
+from tgvig_core.fitting.results import Admission, Gate
+from tgvig_core.fitting.words import gate_json
 from tgvig_core.photos.images import save_png
 from tgvig_core.runs.card import ModelCard
-from tgvig_core.storage.run_folder import MODEL_FORMAT, Run
+from tgvig_core.storage.run_folder import Run
 from tgvig_core.synthetic.defects import KINDS
 from tgvig_core.synthetic.registry import defect
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui import api
-from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.jobs.job import Watch
 from tgvig_ui.jobs.tasks import Jobs
 from tgvig_ui.parts import downloads
+from tgvig_ui.parts.json_files import write_json
 from tgvig_ui.parts.results import results
-from tgvig_ui.parts.store import write_json
+from tgvig_ui.parts.trained import model_card
 from tgvig_ui.steps.train import check as checking
 from tgvig_ui.steps.train import defect_pictures, defect_preview
-from tgvig_ui.steps.train.view import model_card
 
 SCRATCHES = "Scratches are found from strength 0.4 on. <b>those thinner than 3 px are mostly missed.</b>"
 
@@ -77,9 +79,8 @@ def trained(part, gate=None) -> None:
     """The card of a detector that learned from the generated set."""
     model = part.generation(1) / "model"
     model.mkdir(exist_ok=True)
-    calibration = {"threshold": 2.0, "false_alarm": 0.05, "steepness": 3.0}
-    card = {"format": MODEL_FORMAT, "detector": "patchcore", "backbone": "efficientnet_lite0",
-            "calibration": calibration, "arm": "tgvig", "best_iteration": 1, "left_out": [], "gate": gate}  # fmt: skip
+    card = card_json("tgvig", 2.0, gate=gate)
+    card["calibration"]["steepness"] = 3.0
     write_json(model / "model.json", card)
 
 
@@ -136,7 +137,7 @@ def test_what_was_found_is_shown_and_escaped(part, page):
     assert "&lt;b&gt;those thinner than 3 px" in shown[page.check.kinds]
     advised = shown[page.check.advised]
     assert "Learn from the photos and generated images.</div>" in advised and "AUROC 0.950." in advised
-    assert "how often a spoiled photo scores above a good one: 0.5 is chance, 1 perfect" in advised
+    assert "how often a photo with a defect scores above a good one: 0.5 is chance, 1 perfect" in advised
     assert np.array_equal(shown[page.check.strengths].data[0].z, [[0, 0.5, 0.75, 1, 1]])
     assert set(shown) == set(page.check.shown())
 
@@ -152,7 +153,7 @@ def test_what_is_recommended_can_be_trained_at_once_like_before(held, part, page
     assert checking.show(page.check, part)[page.check.use].visible is True
     checking.use(held.server, part.id)
     assert held.queued(part) == {"generation": 1, "set": 1, "left_out": [], "features": "efficientnet_lite0",
-                                 "detector": "patchcore", "arm": "augment:shifts", "false_alarm": 0.05}  # fmt: skip
+                                 "detector": "patchcore", "arm": "augment:shifts", "false_alarm": 0.05, "backbone": ""}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def test_a_recommended_set_is_known_where_the_detector_is_older_than_all_sets(he
 def test_a_detector_of_another_version_counts_as_none(part):
     trained(part)
     card = json.loads((part.generation(1) / "model" / "model.json").read_text())
-    assert model_card(part) == card
+    assert model_card(part) == ModelCard.from_json(card, "")
     write_json(part.generation(1) / "model" / "model.json", card | {"format": 1})
     assert model_card(part) is None
 
@@ -201,26 +202,28 @@ def test_sizes_are_told_in_pixels_of_the_persons_photos(part, page):
 
 
 def gate(*kept: bool) -> dict:
-    rows = [{"image": k, "kept": ok, "distance": 10.0 + k, "reason": f"because <{k}>"} for k, ok in enumerate(kept)]
-    return {"limit": 11.5, "images": rows, "words": "1 of 4 generated images lie too far."}
+    return gate_json(Gate(20.0, 11.5, tuple(Admission(k, ok, 10.0 + k) for k, ok in enumerate(kept))))
 
 
 def test_images_that_the_gate_left_out_come_first_with_their_distance(part, page):
     trained(part, gate(True, True, False, True))
     shown = checking.show(page.check, part)[page.check.gate]
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", shown.value)
-    assert captions == ["left out<br>12.0", "kept<br>10.0", "kept<br>11.0", "kept<br>13.0"]
+    assert captions == ["excluded<br>12.0", "kept<br>10.0", "kept<br>11.0", "kept<br>13.0"]
     assert re.findall(r'alt="Generated image (.)"', shown.value) == ["3", "1", "2", "4"]
     assert shown.visible is True and shown.value.startswith('<div class="tg-warn">1 of 4 generated images')
     folded = shown.value.partition("<details")[2]
     assert "beyond 11.5" in folded and "title=" not in folded
-    assert re.findall(r"<li>(.*?)</li>", folded) == ["Generated image 3: because &lt;2&gt;"]
+    assert re.findall(r"<li>(.*?)</li>", folded) == [
+        "Generated image 3: Its distance to the nearest real photo, 12, is above the 11.5 that is 2 times what a good photo "
+        "may have."
+    ]
 
 
 def test_a_gate_that_left_nothing_out_tells_the_distances_too_and_an_older_card_has_none(part, page):
     trained(part, gate(True, True, True, True))
     shown = checking.show(page.check, part)[page.check.gate]
-    assert shown.visible is True and shown.value.startswith('<div class="tg-note">1 of 4 generated images')
+    assert shown.visible is True and shown.value.startswith('<div class="tg-note">All 4 generated images')
     folded = shown.value.partition("<summary>Distance of every generated image</summary>")[2]
     captions = ["kept<br>10.0", "kept<br>11.0", "kept<br>12.0", "kept<br>13.0"]
     assert re.findall(r"<figcaption>(.*?)</figcaption>", folded) == captions and "<li>" not in folded
@@ -261,7 +264,7 @@ def test_the_report_and_the_endpoint_tell_what_was_found(tmp_path):
     part.add_photos(photo_files(tmp_path / "normals", 1))
     inspected(part, [0.5, 2.0])
     card = json.loads((part.generation(1) / "model" / "model.json").read_text())
-    card |= {"lift": {}, "gate": gate(True, False), "calibration": card["calibration"] | {"false_alarm": 0.05}}
+    card |= {"gate": gate(True, False)}
     write_json(part.generation(1) / "model" / "model.json", card)
     first = downloads.write(part, results(part), "report.html")
     assert downloads.facts(part, results(part)).checked == () and "Check of the detector" not in first.read_text()

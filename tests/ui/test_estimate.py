@@ -10,7 +10,7 @@ from tgvig_core.packs.registry import PACKS
 from tgvig_core.runs import estimates
 from tgvig_core.runs.estimates import Speed, known_speed, rough_speed
 from tgvig_ui.page import assemble
-from tgvig_ui.parts.store import write_json
+from tgvig_ui.parts.json_files import write_json
 from tgvig_ui.steps.generate import view as generating
 from tgvig_ui.steps.generate.events import estimate_now
 

@@ -14,8 +14,9 @@ from tgvig_ui.jobs import expiry
 from tgvig_ui.jobs.expiry import sweep
 from tgvig_ui.jobs.queue import Executor
 from tgvig_ui.jobs.server import Server
-from tgvig_ui.page.recent import known_by
-from tgvig_ui.parts.store import SEEN, Part, Store
+from tgvig_ui.page.recent_parts import known_by
+from tgvig_ui.parts.part import SEEN, Part
+from tgvig_ui.parts.store import Store
 
 pytestmark = pytest.mark.quick
 
@@ -186,7 +187,7 @@ def test_what_an_upload_that_broke_off_left_is_removed_after_some_hours(tmp_path
 
 
 def test_uploads_are_swept_where_parts_stay_for_ever(store, executor, tmp_path, monkeypatch):
-    monkeypatch.setattr(expiry, "get_upload_folder", lambda: str(tmp_path / "given"))
+    monkeypatch.setattr(expiry, "upload_folder", lambda: tmp_path / "given")
     (tmp_path / "given").mkdir()
     left, part = tmp_path / "given" / "tmpleft", aged(store, 1e5, "photo.png")
     left.write_bytes(b"x")

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from tgvig_core.prompting.ranking import RankedPrompt
 from tgvig_ui.charts import prompts_and_sets
 from tgvig_ui.charts.style import BLUE, GREY, ORANGE, short, wrapped
+from tgvig_ui.steps.generate.words import improving
 
 pytestmark = pytest.mark.quick
 
@@ -111,7 +112,7 @@ def test_nothing_yet_is_said_in_a_sentence():
     ],
 )
 def test_whether_it_improves_is_said_in_words(similarity, words):
-    assert prompts_and_sets.improving(similarity) == words
+    assert improving(similarity) == words
 
 
 def test_no_bar_of_the_histogram_reaches_across_the_threshold():

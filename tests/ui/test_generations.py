@@ -111,7 +111,7 @@ def test_the_hundredth_image_can_be_left_out(held, step, part):
     run = generation(part, 1, images=100)
     add_set(run, 0.1, images=100)
     part.choose(chosen_set=1, picture=99)
-    assert "Leave image 100 out" in generating.show(step, part, busy=False)[step.out].value
+    assert "Exclude image 100" in generating.show(step, part, busy=False)[step.out].value
     leave_out(held.server, part.id)
-    assert part.choices.left_out == (99,) and pictures(part, 1, 1)[99][1] == "left out"
+    assert part.choices.left_out == (99,) and pictures(part, 1, 1)[99][1] == "excluded"
     assert Image.open(pictures(part, 1, 1)[99][0]).size == (32, 32)

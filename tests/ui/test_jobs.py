@@ -17,7 +17,8 @@ from tgvig_core.runs.steps import generate as generating
 from tgvig_core.runs.work import Work
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.errors import Stopped, TgvigError
-from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.jobs.job import Watch
+from tgvig_ui.jobs.rank_prompts import measure_speed
 from tgvig_ui.jobs.tasks import Jobs
 from tgvig_ui.steps.generate.events import use
 from tgvig_ui.steps.train import view as training
@@ -25,6 +26,9 @@ from tgvig_ui.steps.train import view as training
 pytestmark = pytest.mark.quick
 
 GENERATED, COPIES, PHOTOS = training.ARMS
+
+
+CARD = SimpleNamespace(rejected=())
 
 
 class Models:
@@ -75,7 +79,7 @@ def jobs(held, monkeypatch):
 
     def train(work, normals, *chosen) -> tuple:
         made.service.trained.append((work.run.folder.name, *chosen))
-        return None, {}
+        return None, CARD
 
     monkeypatch.setattr(fit, "train", train)
     monkeypatch.setattr(made, "_compare", lambda *given: None)
@@ -135,14 +139,14 @@ def test_an_early_end_is_told_once_it_has_come_and_only_if_it_was_early(jobs, pa
 def test_it_can_be_finished_while_it_makes_iterations_and_not_while_it_trains(jobs, part, monkeypatch, kind):
     watch, seen = Watch(), []
     going_on(monkeypatch, 0.5, meanwhile=lambda: seen.append(watch.iterating))
-    monkeypatch.setattr(fit, "train", lambda *given: (None, seen.append(watch.iterating) or {}))
+    monkeypatch.setattr(fit, "train", lambda *given: (None, seen.append(watch.iterating) or CARD))
     asked = {"generations": [1], "generation": 1, "arm": "tgvig", "false_alarm": 0.05}
     jobs.work[kind](part.folder, asked, watch)
     assert seen == ([True] if kind == "generate" else [True, False])
 
 
 def test_training_takes_the_images_as_they_were_when_it_was_asked_for(held, jobs, part):
-    training.train(held.server, part.id, GENERATED, "As usual", 5, "")
+    training.train(held.server, part.id, GENERATED, "PatchCore", 5, "")
     asked = held.queued(part)
     assert (asked["generation"], asked["set"], asked["left_out"]) == (1, 2, [0])
     part.choose(generation=7, chosen_set=None, left_out=(5,))  # while it waits in the queue
@@ -152,7 +156,7 @@ def test_training_takes_the_images_as_they_were_when_it_was_asked_for(held, jobs
 
 @pytest.mark.parametrize("kind", ["generate", "train", "complete"])
 def test_the_photos_are_compared_before_anything_is_learned_from_them(jobs, part, tmp_path, monkeypatch, kind):
-    order, learn = [], lambda *given: order.append("learned") or (None, {})
+    order, learn = [], lambda *given: order.append("learned") or (None, CARD)
     monkeypatch.setattr(fit, "train", learn)
     monkeypatch.setattr(generating, "generate_sets", learn)
     monkeypatch.setattr(
@@ -182,7 +186,7 @@ def test_a_ranking_stands_where_the_generator_cannot_be_measured(jobs, monkeypat
     monkeypatch.setattr(estimates, "known_speed", lambda *given: None)
     monkeypatch.setattr(registry, "load_generator", absent)
     watch = Watch()
-    jobs._measure_speed(watch)
+    measure_speed(jobs.service, watch)
     assert watch.notes == ["No images can be generated yet. The file is not here: bring it."]
 
 
@@ -190,8 +194,8 @@ def test_the_device_is_measured_once(jobs, monkeypatch, tmp_path):
     monkeypatch.setenv("TGVIG_CACHE", str(tmp_path))
     monkeypatch.setattr(estimates, "SIZE", 64)
     monkeypatch.setattr(registry, "load_generator", lambda *given: tiny_vqgan())
-    jobs._measure_speed(Watch())
+    measure_speed(jobs.service, Watch())
     speed = estimates.known_speed("embedded", "cpu")
     assert min(speed.step, speed.view, speed.image, speed.gigabytes) > 0
     monkeypatch.setattr(registry, "load_generator", None)
-    jobs._measure_speed(Watch())
+    measure_speed(jobs.service, Watch())

@@ -7,20 +7,18 @@ import sys
 import pytest
 from paths import ROOT
 
-from tgvig_core.packs import registry
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui import launch
-from tgvig_ui.jobs import models as service
-from tgvig_ui.jobs.models import Options
-from tgvig_ui.single_server import alone, check_port
+from tgvig_ui.launch import check_port
+from tgvig_ui.parts.folder_lock import held
 
 pytestmark = pytest.mark.quick
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from tgvig_ui.single_server import alone
-with alone(Path(sys.argv[1])):
+from tgvig_ui.parts.folder_lock import held
+with held(Path(sys.argv[1])):
     print("holding", flush=True)
     time.sleep(600)
 """
@@ -64,19 +62,19 @@ def test_a_second_server_in_the_same_folder_is_refused_before_it_takes_up_a_job(
 
 
 def test_a_killed_server_holds_nothing(other_server, tmp_path):
-    with pytest.raises(TgvigError, match="Another tgvig server"), alone(tmp_path / "parts"):
+    with pytest.raises(TgvigError, match="Another tgvig server"), held(tmp_path / "parts"):
         pass
     other_server.kill()
     other_server.wait()
-    with alone(tmp_path / "parts"):
+    with held(tmp_path / "parts"):
         pass
-    with alone(tmp_path / "parts"):  # nor one that has ended
+    with held(tmp_path / "parts"):  # nor one that has ended
         pass
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(TgvigError, match="another --runs"), alone(tmp_path / "file" / "parts"):
+    with pytest.raises(TgvigError, match="another --runs"), held(tmp_path / "file" / "parts"):
         pass
 
 
@@ -112,8 +110,3 @@ def test_an_option_that_does_not_exist_is_refused_at_the_start(begun, monkeypatc
 def test_a_name_that_is_none_is_refused_at_the_start(begun, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("TGVIG_HOSTS", "http://nuts.example.org:80")
     assert "TGVIG_HOSTS holds" in refused(monkeypatch, capsys, "--runs", str(tmp_path / "parts")) and not begun
-
-
-def test_the_packs_that_may_be_asked_for_are_those_that_there_are():
-    assert ("auto", *registry.PACKS) == service.PACKS
-    assert Options("strong", device="cpu").pack == "strong"

@@ -9,12 +9,12 @@ from urllib.parse import unquote
 import gradio as gr
 import numpy as np
 import pytest
+from made_cards import card_json
 from made_parts import photo_files, server_of
 from photos import noise
 from PIL import Image
 
 from tgvig_core.photos.images import read_normals, save_png
-from tgvig_core.storage.run_folder import MODEL_FORMAT
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.parts.photo_names import own_names, with_own_names
 from tgvig_ui.steps.photos import events as normals_events
@@ -135,8 +135,7 @@ def test_step_4_warns_of_an_odd_photo_that_a_detector_has_learned_from(part):
     part.choose(generation=1)
     model = part.generation(1) / "model"
     model.mkdir(parents=True)
-    card = {"format": MODEL_FORMAT, "detector": "patchcore", "arm": "real", "backbone": "some net",
-            "calibration": {"threshold": 2.0, "words": ""}, "layers": []}  # fmt: skip
+    card = card_json("real", 2.0)
     (model / "model.json").write_text(json.dumps(card))
     assert "tg-warn" not in training.show(step, part)[step.result]
     before = training.token(part)

@@ -8,7 +8,7 @@ import pytest
 from photos import category, normals
 
 from tgvig_core.utils.errors import TgvigError
-from tgvig_ui.jobs.models import Options
+from tgvig_ui.jobs.service import Options
 from tgvig_ui.launch import make
 from tgvig_ui.parts import downloads
 from tgvig_ui.parts.generations import unfinished
@@ -45,9 +45,9 @@ def done(server, part) -> None:
     ("arm", "words"), [(PHOTOS, "the photos only"), (COPIES, "the photos and plain copies of them")]
 )
 def test_photos_alone_become_a_detector_and_a_report_without_a_prompt(server, part, tmp_path, arm, words):
-    training.train(server, part.id, arm, "As usual", 5, "")
+    training.train(server, part.id, arm, "PatchCore", 5, "")
     done(server, part)
-    assert training.model_card(part)["best_iteration"] is None and unfinished(part) == []
+    assert training.model_card(part).best_iteration is None and unfinished(part) == []
     add(server, part.id, [str(path) for path in normals("bottle", 4)[2:]])
     go(server, part.id)
     done(server, part)
@@ -59,7 +59,7 @@ def test_photos_alone_become_a_detector_and_a_report_without_a_prompt(server, pa
 def test_training_at_once_tells_of_an_odd_photo_too(server):
     part = server.store.new()
     part.add_photos([*normals("bottle", 3), category("bottle") / "test" / "broken_large" / "001.jpg"])
-    training.train(server, part.id, PHOTOS, "As usual", 5, "")
+    training.train(server, part.id, PHOTOS, "PatchCore", 5, "")
     done(server, part)
     (note,) = json.loads((part.folder / "odd" / "notes.json").read_text())["notes"]
     assert note["path"] == str(part.photos()[3])
@@ -69,7 +69,7 @@ def test_training_at_once_tells_of_an_odd_photo_too(server):
 
 
 def test_step_3_goes_on_as_if_nothing_had_been_generated(server, part):
-    training.train(server, part.id, PHOTOS, "As usual", 5, "")
+    training.train(server, part.id, PHOTOS, "PatchCore", 5, "")
     done(server, part)
     with gr.Blocks():
         step = generating_layout.build()
@@ -78,19 +78,19 @@ def test_step_3_goes_on_as_if_nothing_had_been_generated(server, part):
 
 
 def test_new_photos_need_no_step_back(server, part):
-    training.train(server, part.id, PHOTOS, "As usual", 5, "")
+    training.train(server, part.id, PHOTOS, "PatchCore", 5, "")
     done(server, part)
-    training.train(server, part.id, PHOTOS, "As usual", 10, "")
+    training.train(server, part.id, PHOTOS, "PatchCore", 10, "")
     done(server, part)
     assert part.generations() == [1]
     part.add_photos(normals("bottle", 3)[2:])
-    training.train(server, part.id, PHOTOS, "As usual", 5, "")
+    training.train(server, part.id, PHOTOS, "PatchCore", 5, "")
     done(server, part)
     assert part.generations() == [1, 2] and part.choices.generation == 2
 
 
 def test_generated_images_must_be_there_to_be_learned_from(server, part):
     with pytest.raises(TgvigError, match="generate a set in step 3, or learn from the photos"):
-        training.train(server, part.id, GENERATED, "As usual", 5, "")
+        training.train(server, part.id, GENERATED, "PatchCore", 5, "")
     with pytest.raises(TgvigError, match="no photos yet"):
-        training.train(server, server.store.new().id, PHOTOS, "As usual", 5, "")
+        training.train(server, server.store.new().id, PHOTOS, "PatchCore", 5, "")

@@ -13,11 +13,11 @@ from served import soon
 
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui import api, launch
-from tgvig_ui.jobs.begin import Asked, begin
-from tgvig_ui.jobs.models import Options, Service
+from tgvig_ui.jobs.begin_generations import Asked, begin
 from tgvig_ui.jobs.queue import Executor
 from tgvig_ui.jobs.server import Server
-from tgvig_ui.page.recent import known_by
+from tgvig_ui.jobs.service import Options, Service
+from tgvig_ui.page.recent_parts import known_by
 from tgvig_ui.parts.store import Store
 from tgvig_ui.security import visitors
 from tgvig_ui.security.visitors import AT_HOME, Limits
@@ -87,7 +87,7 @@ def test_a_photo_too_large_is_told_from_its_header(server, tmp_path):
 
 
 def test_a_program_meets_the_same_limits(held, tmp_path, monkeypatch):
-    monkeypatch.setattr(api, "get_upload_folder", lambda: str(tmp_path / "given"))
+    monkeypatch.setattr(api, "upload_folder", lambda: tmp_path / "given")
     files = photo_files(tmp_path / "given", 1, 2, 3, 4)
     with refused("4 photos are more than the 3"):
         api.rank(held.server, uploads(files), "nut")

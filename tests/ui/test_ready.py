@@ -12,12 +12,12 @@ from PIL import Image
 from tgvig_core.detectors.base import load_detector
 from tgvig_core.inspection.metrics import image_metrics
 from tgvig_core.photos.images import read_photo, to_square, to_tensor
-from tgvig_ui.jobs.models import ranking
 from tgvig_ui.jobs.queue import Executor
 from tgvig_ui.jobs.server import Server
-from tgvig_ui.page import example
-from tgvig_ui.page.example import HERE, WALK, open_ready, packed_maps, unpacked_maps
+from tgvig_ui.page import finished_example as example
+from tgvig_ui.page.finished_example import HERE, WALK, open_ready, packed_maps, unpacked_maps
 from tgvig_ui.parts.generations import set_files, similarity, unfinished, used_set
+from tgvig_ui.parts.ranking import ranking
 from tgvig_ui.parts.results import heatmap_file, heatmaps_zip, results
 from tgvig_ui.parts.store import Store
 from tgvig_ui.steps.inspect.events import clear
@@ -29,7 +29,7 @@ OPENING = """
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from tgvig_ui.page.example import open_ready
+from tgvig_ui.page.finished_example import open_ready
 from tgvig_ui.parts.store import Store
 from tgvig_ui.parts.results import results
 server = SimpleNamespace(store=Store(Path(sys.argv[1])), samples=Path(sys.argv[2]))
@@ -58,11 +58,11 @@ def test_it_opens_without_what_trains_or_scores(tmp_path):
 
 def test_all_five_steps_are_done(server, part):
     assert len(part.photos()) == 5 and len(part.tests()) == 20
-    assert part.choices.object_name == "metal nut" and part.choices.prompt == ranking(part)["prompts"][0]["text"]
+    assert part.choices.object_name == "metal nut" and part.choices.prompt == ranking(part).prompts[0].text
     curve = similarity(part, 1)
     assert [len(set_files(part, 1, k)) for k in range(1, len(curve) + 1)] == [8] * 4
     assert part.choices.chosen_set == used_set(part, 1) == curve.index(max(curve)) + 1
-    assert training.model_card(part)["arm"] == "tgvig" and checking.check_of(part) and not unfinished(part)
+    assert str(training.model_card(part).training_set) == "tgvig" and checking.check_of(part) and not unfinished(part)
     assert "finished example" in server.status(part).message and not server.busy(part)
 
 
@@ -89,9 +89,9 @@ def test_the_detector_is_made_whole_again_and_gives_the_scores_that_are_shown(pa
 def test_the_remembered_pictures_are_the_photos_and_the_set_that_was_let_in(part):
     card = training.model_card(part)
     pool = [np.array(Image.open(file)) for file in sorted((part.generation(1) / "pool").iterdir())]
-    kept = [row["image"] for row in card["gate"]["images"] if row["kept"]]
+    kept = [one.image for one in card.gate.images if one.kept]
     assert len(pool) == 5 + len(kept)
-    files = set_files(part, 1, card["best_iteration"])
+    files = set_files(part, 1, card.best_iteration)
     for place, image in zip(kept, pool[5:], strict=True):
         assert (image == np.array(Image.open(files[place]))).all()
     assert (pool[0] == to_square(read_photo(part.photos()[0]).pixels, 256)).all()

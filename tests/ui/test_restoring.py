@@ -4,11 +4,12 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from made_cards import card_json
 
-from tgvig_core.storage.run_folder import MODEL_FORMAT, Run
+from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.page.restore import restored
-from tgvig_ui.parts.store import write_json
+from tgvig_ui.parts.json_files import write_json
 from tgvig_ui.steps.generate.layout import Generating
 from tgvig_ui.steps.prompt.layout import LISTS, RULES, Prompting
 from tgvig_ui.steps.train import view as training
@@ -32,7 +33,8 @@ def test_what_was_asked_for_comes_back(held):
                 "integrating": {"iterations": 9, "text": False}}  # fmt: skip
     Run.create(part.generation(1), {"settings": settings})
     (part.generation(1) / "model").mkdir()
-    card = {"format": MODEL_FORMAT, "arm": "real", "detector": "patchcore-fine", "calibration": {"false_alarm": 0.12}}
+    card = card_json("real", detector="patchcore-fine")
+    card["calibration"]["false_alarm"] = 0.12
     write_json(part.generation(1) / "model" / "model.json", card)
     found = restored(held.server, *STEPS, part.id)
     assert found["words"] == "rim, neck"
@@ -46,15 +48,14 @@ def test_a_detector_that_a_check_recommended_is_none_of_the_three_choices(held, 
     part = held.part(generation=1)
     Run.create(part.generation(1), {"settings": {"prompt": None, "seed": 0}})
     (part.generation(1) / "model").mkdir()
-    card = {"format": MODEL_FORMAT, "detector": "patchcore", "arm": arm,
-            "calibration": {"threshold": 2.0, "false_alarm": 0.12, "words": ""},
-            "lift": {"words": ""}, "gate": None, "left_out": [], "backbone": "some net", "layers": []}  # fmt: skip
+    card = card_json(arm)
+    card["calibration"]["false_alarm"] = 0.12
     write_json(part.generation(1) / "model" / "model.json", card)
     found = restored(held.server, *STEPS, part.id)
     assert found["arm"] is None and found["rate"] == 12
     with gr.Blocks():
         step = training.build()
-    assert "what the check below recommended" in training.show(step, part)[step.result]
+    assert "the set that the check below recommended" in training.show(step, part)[step.result]
     write_json(part.generation(1) / "model" / "model.json", card | {"arm": "augment"})
     assert "recommended" not in training.show(step, part)[step.result]
     with pytest.raises(TgvigError, match="choose one of the three"):

@@ -11,8 +11,9 @@ import gradio as gr
 import pytest
 from gradio.routes import App
 
+from tgvig_ui.gradio_compat import forget_callers
 from tgvig_ui.security import sessions
-from tgvig_ui.security.sessions import IDLE, MANY, Forgetful, forget
+from tgvig_ui.security.sessions import IDLE, MANY, Forgetful
 
 pytestmark = pytest.mark.quick
 
@@ -34,9 +35,9 @@ def test_only_idle_callers_without_state_go(app: App) -> None:
     (state,) = (block for block in holder.blocks.blocks.values() if isinstance(block, gr.State))
     holder["page"][state._id] = "0" * 32
     holder.time_last_used["program 1"] = now + timedelta(minutes=1)
-    forget(holder, now + IDLE / 2)
+    forget_callers(holder, now + IDLE / 2, MANY, IDLE)
     assert len(holder.session_data) == MANY + 3
-    forget(holder, now + 2 * IDLE)
+    forget_callers(holder, now + 2 * IDLE, MANY, IDLE)
     assert set(holder.session_data) == set(holder.time_last_used) == {"program 1", "page"}
     assert holder["page"][state._id] == "0" * 32
 
@@ -45,7 +46,7 @@ def test_a_few_idle_callers_are_borne(app: App) -> None:
     holder = app.state_holder
     for caller in range(MANY):
         holder[f"program {caller}"]
-    forget(holder, datetime.now() + 2 * IDLE)
+    forget_callers(holder, datetime.now() + 2 * IDLE, MANY, IDLE)
     assert len(holder.session_data) == MANY
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.jobs.server import plain
-from tgvig_ui.parts import store
-from tgvig_ui.parts.store import Choices, Store
+from tgvig_ui.parts import part as part_module
+from tgvig_ui.parts.choices import Choices
+from tgvig_ui.parts.store import Store
 
 pytestmark = pytest.mark.quick
 
@@ -97,7 +98,7 @@ def test_a_photo_that_comes_after_a_removed_one_replaces_none(parts, tmp_path):
 
 @pytest.mark.parametrize(("folder", "limit"), [("photos", "MAX_PHOTOS"), ("tests/test", "MAX_TESTS")])
 def test_too_many_photos_are_refused_and_none_is_copied(parts, tmp_path, monkeypatch, folder, limit):
-    monkeypatch.setattr(store, limit, 3)
+    monkeypatch.setattr(part_module, limit, 3)
     part = parts.new()
     part.add_photos(files(tmp_path / "given", 2), folder)
     with pytest.raises(TgvigError, match="4 photos are more than the 3"):
@@ -106,7 +107,7 @@ def test_too_many_photos_are_refused_and_none_is_copied(parts, tmp_path, monkeyp
 
 
 def test_too_many_bytes_are_refused_and_none_is_copied(parts, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(part_module, "MAX_BYTES", 10_000)
     part = parts.new()
     part.add_photos(files(tmp_path / "given", 1, 4000))
     with pytest.raises(TgvigError, match="GB"):

@@ -5,18 +5,20 @@ import zipfile
 
 import gradio as gr
 import pytest
+from made_cards import card_json
 from made_generations import generation
 from made_parts import photo_files
 
 from tgvig_core.bundles import export
 from tgvig_core.packs.registry import PACKS
-from tgvig_core.storage.run_folder import MODEL_FORMAT
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_ui import api
 from tgvig_ui.jobs import bundle as bundling
-from tgvig_ui.jobs.queue import Watch
-from tgvig_ui.parts.manual_steps import done_by_hand
-from tgvig_ui.parts.store import read_json, write_json
+from tgvig_ui.jobs.arguments import Export
+from tgvig_ui.jobs.bundle import done_by_hand
+from tgvig_ui.jobs.job import Watch
+from tgvig_ui.parts.bundles import made_of
+from tgvig_ui.parts.json_files import read_json, write_json
 from tgvig_ui.steps.inspect.events import learn
 from tgvig_ui.steps.train import bundle as taking_home
 
@@ -46,8 +48,7 @@ def part(held):
 def train(part, **changes) -> None:
     model = part.generation(1) / "model"
     model.mkdir(exist_ok=True)
-    card = {"format": MODEL_FORMAT, "sha256": "first", "backbone": EMBEDDED, "calibration": {"threshold": 2.0}, "arm": "tgvig",
-            "best_iteration": 2, "left_out": [], "gate": None, "lift": None}  # fmt: skip
+    card = card_json("tgvig", 2.0, sha256="first", backbone=EMBEDDED, best_iteration=2)
     write_json(model / "model.json", card | changes)
 
 
@@ -101,8 +102,8 @@ def test_formats_that_cannot_be_made_are_named_with_their_command(monkeypatch):
 def test_a_bundle_is_made_and_shown(part, section, exported):
     before = taking_home.token(part)
     watch = Watch()
-    bundling.make(part, asked(formats=["onnx", "torch"], with_normals=True, threshold=2.5), watch)
-    (run, wishes, stop), made = exported[0], bundling.made_of(part)
+    bundling.make(part, Export(**asked(formats=["onnx", "torch"], with_normals=True, threshold=2.5)), watch)
+    (run, wishes, stop), made = exported[0], made_of(part)
     assert run == part.generation(1) and stop is watch.stop
     assert wishes.formats == ("onnx", "torch") and wishes.with_normals and wishes.threshold == 2.5
     assert wishes.by_hand == ("The generation was ended after 2 of 3 iterations.",)
@@ -117,42 +118,42 @@ def test_a_bundle_is_made_and_shown(part, section, exported):
 
 
 def test_only_the_last_bundle_stays(part, exported):
-    bundling.make(part, asked(), Watch())
-    first = bundling.made_of(part)
+    bundling.make(part, Export(**asked()), Watch())
+    first = made_of(part)
     (first.file.parent / ".nut-0a0a0a.zip.1234.part").mkdir()  # a server was killed while it made one
     (first.file.parent / ".nut-0a0a0a.zip.1234.part" / "config.json").touch()
-    bundling.make(part, asked(), Watch())
-    second = bundling.made_of(part)
+    bundling.make(part, Export(**asked()), Watch())
+    second = made_of(part)
     assert first.file != second.file and second.report.read_text() == "<p>2"
     assert {path.name for path in second.file.parent.iterdir()} == {second.file.name, second.report.name, "latest.json"}
 
 
 def test_a_stopped_export_leaves_the_former_bundle(part, exported, monkeypatch):
-    bundling.make(part, asked(), Watch())
-    before = bundling.made_of(part)
+    bundling.make(part, Export(**asked()), Watch())
+    before = made_of(part)
 
     def stopped(*given):
         raise Stopped
 
     monkeypatch.setattr(export, "export", stopped)
     with pytest.raises(Stopped):
-        bundling.make(part, asked(), Watch())
-    assert bundling.made_of(part) == before and before.file.exists()
+        bundling.make(part, Export(**asked()), Watch())
+    assert made_of(part) == before and before.file.exists()
 
 
 def test_a_bundle_of_a_former_state_says_so(part, section, exported):
-    bundling.make(part, asked(), Watch())
+    bundling.make(part, Export(**asked()), Watch())
     fresh = taking_home.token(part)
-    assert bundling.made_of(part).outdated == "" and taking_home.show(section, part)[section.said].visible is False
+    assert made_of(part).outdated == "" and taking_home.show(section, part)[section.said].visible is False
     part.choose(threshold=3.0)
-    assert "threshold has been moved" in bundling.made_of(part).outdated
+    assert "threshold has been moved" in made_of(part).outdated
     part.choose(threshold=None)
     write_json(part.generation(1) / "model" / "check.json", {})
-    assert bundling.made_of(part).outdated == ""  # nothing in it
+    assert made_of(part).outdated == ""  # nothing in it
     write_json(part.generation(1) / "model" / "check.json", {"model": "first 2.0"})
-    assert "has been checked since" in bundling.made_of(part).outdated
+    assert "has been checked since" in made_of(part).outdated
     train(part, calibration={"threshold": 2.1})
-    assert "another detector" in bundling.made_of(part).outdated
+    assert "another detector" in made_of(part).outdated
     assert taking_home.token(part) != fresh
     said = taking_home.show(section, part)[section.said]
     assert said.visible is True and "another detector" in said.value
@@ -183,8 +184,8 @@ def test_photos_marked_ok_are_remembered_as_such(held, part):
 def test_a_program_can_ask_for_a_bundle(held, part, exported):
     assert api.export(held.server, part.id, ["torch"], True) == part.id
     assert held.queued(part) == asked(formats=["torch"], with_normals=True)
-    bundling.make(part, asked(), Watch())
-    found, made = api.result(held.server, part.id)["bundle"], bundling.made_of(part)
+    bundling.make(part, Export(**asked()), Watch())
+    found, made = api.result(held.server, part.id)["bundle"], made_of(part)
     assert found == {"address": f"/gradio_api/file={made.file}", "bytes": made.bytes, "sha256": made.sha256,
                      "formats": ("onnx",), "outdated": ""}  # fmt: skip
 
@@ -196,7 +197,7 @@ def test_a_program_that_names_no_format_gets_all_there_are(held, part, monkeypat
 
 
 def test_a_generation_keeps_the_ranking_that_its_prompt_comes_from(tmp_path):
-    from tgvig_ui.jobs.models import Options
+    from tgvig_ui.jobs.service import Options
     from tgvig_ui.launch import make
 
     server = make(tmp_path / "parts", Options("embedded", device="cpu"), local=True)
@@ -222,8 +223,8 @@ def test_a_generation_keeps_the_ranking_that_its_prompt_comes_from(tmp_path):
 
 
 def test_the_report_beside_the_bundle_is_the_one_in_it(part, exported):
-    bundling.make(part, asked(), Watch())
-    made = bundling.made_of(part)
+    bundling.make(part, Export(**asked()), Watch())
+    made = made_of(part)
     with zipfile.ZipFile(made.file) as zipped:
         assert zipped.read("report.html") == made.report.read_bytes()
     assert json.loads((made.file.parent / "latest.json").read_text())["sha256"] == made.sha256

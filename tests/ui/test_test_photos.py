@@ -10,13 +10,14 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from made_cards import fitted
 from made_parts import inspected, photo_files, server_of
 from photos import noise
 from PIL import Image
 
 from tgvig_core.photos.images import read_normals, save_png
 from tgvig_core.utils.errors import TgvigError
-from tgvig_ui.jobs import adding
+from tgvig_ui.jobs import add_photos as adding
 from tgvig_ui.parts import downloads
 from tgvig_ui.parts.results import results
 from tgvig_ui.steps.inspect import closeup
@@ -118,8 +119,8 @@ def test_photos_marked_ok_are_added_once(server, part, said):
         inspecting_events.learn(server, part.id)
     assert len(read_normals(part.photos()).photos) == 4
     assert [path.name for path in part.photos()][2:] == ["0002_photo101.png", "0003_photo100.png"]
-    assert said[0] == "2 photos added to the normals of step 1. Generate and train again to use them."
-    assert said[1] == "No photo was added to the normals of step 1: 2 were there already."
+    assert said[0] == "2 photos added to the good photos of step 1. Generate and train again to use them."
+    assert said[1] == "No photo was added to the good photos of step 1: 2 were there already."
 
 
 def test_a_photo_is_known_by_its_pixels_whatever_file_it_is(server, part, said):
@@ -131,7 +132,7 @@ def test_a_photo_is_known_by_its_pixels_whatever_file_it_is(server, part, said):
     inspecting_events.learn(server, part.id)
     assert len(part.photos()) == 3
     assert said == [
-        "1 photo added to the normals of step 1; 1 was there already. Generate and train again to use them."
+        "1 photo added to the good photos of step 1; 1 was there already. Generate and train again to use them."
     ]
 
 
@@ -278,8 +279,7 @@ def model(tmp_path_factory) -> Path:
     squares = [to_square(noise(seed), 64) for seed in (1, 2)]
     detector = PatchCore(registry.load_backbone(registry.PACKS["embedded"], None), 64)
     detector.fit(torch.stack([to_tensor(square) for square in squares]), range(2))
-    about = {"threshold": 1.0, "pixel_threshold": 1.0, "steepness": 4.0, "words": ""}
-    detector.save(run / "model", {"calibration": about})
+    detector.save(run / "model", fitted("tgvig", 1.0).as_json())
     (run / "pool").mkdir()
     for place, square in enumerate(squares):
         save_png(square, run / "pool" / f"{place:04d}.png")

@@ -23,10 +23,10 @@ from tgvig_core.utils.errors import Stopped
 from tgvig_core.utils.progress import RunContext
 from tgvig_ui import launch
 from tgvig_ui.jobs import zero_gpu
-from tgvig_ui.jobs.begin import Asked, begin
-from tgvig_ui.jobs.models import Options
-from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.jobs.begin_generations import Asked, begin
+from tgvig_ui.jobs.job import Watch
 from tgvig_ui.jobs.server import Server
+from tgvig_ui.jobs.service import Options
 from tgvig_ui.jobs.tasks import Jobs
 from tgvig_ui.jobs.zero_gpu import LATER, NO_ANSWER, NO_TIME, NOBODY, SLOWER, Lender, NobodyLooks, borrow
 from tgvig_ui.launch import make

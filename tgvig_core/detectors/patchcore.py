@@ -30,7 +30,7 @@ from tgvig_core.utils.progress import QUIET, RunContext, silent
 UNTRAINED = "The detector remembers no good image to compare with: train it first."
 
 
-@detector("patchcore", title="As usual", table="PatchCore")
+@detector("patchcore", title="PatchCore", table="PatchCore")
 class PatchCore(Detector):
     """Remembers patches of good images; scores how far a photo's patches are from them.
 

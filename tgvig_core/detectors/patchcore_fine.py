@@ -18,7 +18,7 @@ SEEN, GRID = 1.75, 28 / 256
 
 
 @detector(
-    "patchcore-fine", title="More closely: tells good from bad better, takes three to four times as long",
+    "patchcore-fine", title="PatchCore, fine: separates good from defective better, takes three to four times as long",
     table="PatchCore, fine",
 )  # fmt: skip
 class PatchCoreFine(PatchCore):

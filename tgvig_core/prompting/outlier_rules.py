@@ -10,7 +10,7 @@ PAPER_THRESHOLD = 0.5  # S^p = {S_j | d > 0.5}
 ROBUST_FACTOR = 3.0  # drop d > median + 3·MAD
 
 
-@outlier_rule("robust", title="Drop what lies apart from the others (robust)", order=0)
+@outlier_rule("robust", title="Exclude outliers (robust)", order=0)
 def robust(d: np.ndarray) -> tuple[float, np.ndarray, str]:
     """d ≤ median + 3·MAD stays, with MAD = median |d − median d|."""
     median = float(np.median(d))

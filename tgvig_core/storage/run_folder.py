@@ -36,11 +36,6 @@ def _holds_something(folder: Path) -> bool:
     return any(path.name != LOCK and not is_draft(path) for path in folder.iterdir())
 
 
-def detector_id(card: dict) -> str:
-    """Tells a trained detector from any other by model.json: its weights and bank, and the threshold it was given."""
-    return f"{card['sha256']} {card['calibration']['threshold']}"
-
-
 @contextlib.contextmanager
 def writing(folder: Path, again: str = "resume the run") -> Iterator[None]:
     """Turn a full disk or a folder that may not be written to into a sentence.

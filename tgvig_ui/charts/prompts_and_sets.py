@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from tgvig_core.generation.best_set import best_iteration
 from tgvig_ui.charts.scores import confusion, roc, score_histogram
 from tgvig_ui.charts.style import BLUE, GREY, LINES, ORANGE, empty, layout, short, wrapped
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "confusion",
     "empty",
-    "improving",
     "photo_bars",
     "prompt_bars",
     "prompt_map",
@@ -28,8 +26,6 @@ __all__ = [
 ]
 
 FIRST_SET = "The first set appears after about a minute"
-PATIENCE = 3
-"""Iterations without a better set after which the curve counts as no longer improving."""
 
 
 def prompt_bars(prompts: Sequence[RankedPrompt], top: int = 15, chosen: str | None = None) -> go.Figure:
@@ -177,13 +173,3 @@ def similarity_curve(curves: Mapping[str, Sequence[float]], used: Mapping[str, i
     figure.update_traces(hovertemplate="%{customdata}<extra></extra>")
     figure.update_yaxes(range=[low - room, high + room], nticks=6)
     return figure.update_xaxes(range=[0.5, longest + 0.5], dtick=math.ceil(longest / 10), tick0=1)
-
-
-def improving(similarity: Sequence[float]) -> str:
-    """Whether going on seems worth it, in one sentence; similarity: the cosine of each set so far."""
-    if not similarity:
-        return f"{FIRST_SET}."
-    best = best_iteration(similarity)
-    if len(similarity) - best >= PATIENCE:
-        return f"No longer improving since iteration {best}."
-    return f"Set {best} fits the prompt best so far."

@@ -32,7 +32,7 @@ def score_histogram(scores: Sequence[float], labels: Sequence[bool] | None, thre
     truth = np.asarray(labels, dtype=bool) if known else np.zeros(len(values), dtype=bool)
     figure = go.Figure(
         layout=layout(
-            "Scores of the photos", "Score (larger is stranger)", "Photos", legend=known, barmode="stack"
+            "Scores of the photos", "Score (larger is more anomalous)", "Photos", legend=known, barmode="stack"
         ).update(margin_t=76)
     )
     kinds = (("Good", BLUE, ~truth), ("Defective", ORANGE, truth)) if known else (("Photos", GREY, ~truth),)

@@ -1,6 +1,5 @@
-"""The bundle of a part's detector: the job that makes it, and the one that was made last as a value.
-
-PARTS/<id>/bundles/NAME.zip, its audit report beside it as NAME.html, and latest.json about both. An older one goes.
+"""The job that makes the bundle of a part's detector (parts/bundles.py tells where it lies), and what its report says was
+done by hand: no command repeats that.
 """
 
 from __future__ import annotations
@@ -10,51 +9,30 @@ import re
 import secrets
 import shutil
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-from tgvig_core.storage.run_folder import detector_id
-from tgvig_ui.jobs.queue import Watch
-from tgvig_ui.parts.manual_steps import done_by_hand
-from tgvig_ui.parts.store import Part, read_json, write_json
-from tgvig_ui.steps.train.check import check_of
-from tgvig_ui.steps.train.view import model_card
-
-LATEST = "latest.json"
-
-
-@dataclass(frozen=True)
-class Made:
-    """The bundle that was made last.
-
-    Attributes:
-        file, report: the ZIP and the audit report that lies in it, too.
-        bytes, sha256: of the ZIP.
-        formats: those it holds. with_normals: whether it holds the good photos.
-        outdated: why it is no longer what would be made now; empty where it is.
-    """
-
-    file: Path
-    report: Path
-    bytes: int
-    sha256: str
-    formats: tuple[str, ...]
-    with_normals: bool
-    outdated: str
+from tgvig_core.runs.card import ModelCard
+from tgvig_ui.jobs.arguments import Export
+from tgvig_ui.jobs.job import Watch
+from tgvig_ui.parts.bundles import LATEST, Latest, source_of
+from tgvig_ui.parts.generations import Settings, settings_of, similarity
+from tgvig_ui.parts.json_files import read_json, write_json
+from tgvig_ui.parts.part import Part
 
 
-def make(part: Part, arguments: dict, watch: Watch) -> None:
-    """The job. What was asked for is in its arguments: it may have waited while the person moved on.
+def make(part: Part, asked: Export, watch: Watch) -> None:
+    """The job. What was asked for came with it: it may have waited while the person moved on.
 
     Raises:
         TgvigError: as tgvig_core.bundles.export. Stopped: the stop event was set; the former bundle stays.
     """
     from tgvig_core.bundles.export import Wishes, export
 
-    number, threshold = arguments["generation"], arguments["threshold"]
+    number, threshold = asked.generation, asked.threshold
     run, folder = part.generation(number), part.folder / "bundles"
-    of = _of(read_json(run / "model" / "model.json"), threshold, bool(read_json(run / "model" / "check.json")))
-    wishes = Wishes(tuple(arguments["formats"]), arguments["with_normals"], threshold, done_by_hand(part, number))
+    of = source_of(ModelCard.read(run / "model"), threshold, bool(read_json(run / "model" / "check.json")))
+    wishes = Wishes(asked.formats, asked.with_normals, threshold, done_by_hand(part, number))
     folder.mkdir(exist_ok=True)
     # a name of its own: a browser may keep the file of a former address
     name = f"{re.sub(r'[^a-z0-9]+', '-', part.choices.object_name.lower()).strip('-') or 'detector'}-{secrets.token_hex(3)}"
@@ -63,38 +41,40 @@ def make(part: Part, arguments: dict, watch: Watch) -> None:
         (folder / f"{name}.html").write_bytes(zipped.read("report.html"))
     with made.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    facts = {"name": name, "bytes": made.stat().st_size, "sha256": sha256, "of": of}
-    write_json(folder / LATEST, facts | {key: arguments[key] for key in ("formats", "with_normals")})
+    latest = Latest(name, made.stat().st_size, sha256, of, wishes.formats, wishes.with_normals)
+    write_json(folder / LATEST, asdict(latest))
     for older in folder.iterdir():  # also what a server that was killed has left of one
         if older.name != LATEST and older.stem != name:
             shutil.rmtree(older) if older.is_dir() else older.unlink()
 
 
-def _of(card: dict, threshold: float | None, checked: bool) -> dict:
-    """What a bundle was made of."""
-    return {"detector": detector_id(card), "threshold": threshold, "checked": checked}
+def done_by_hand(part: Part, number: int) -> tuple[str, ...]:
+    """The sentences of a generation with a trained detector.
+
+    Left-out images and a moved threshold are not among them: tgvig_core.bundles.manifest tells them of every run.
+    """
+    card, settings = ModelCard.read(part.generation(number) / "model"), settings_of(part, number)
+    said = [_learned(part, settings), _ended(part, number, settings) if card.training_set.generated else ""]
+    return tuple(filter(None, [*said, _backbone(card, settings)]))
 
 
-def made_of(part: Part | None) -> Made | None:
-    """The bundle that was made last, None where there is none."""
-    folder = part.folder / "bundles" if part else None
-    found = read_json(folder / LATEST) if folder else None
-    file = folder / f"{found['name']}.zip" if found else None
-    if not file or not file.exists():
-        return None
-    report, formats = file.with_suffix(".html"), tuple(found["formats"])
-    return Made(
-        file, report, found["bytes"], found["sha256"], formats, found["with_normals"], _outdated(part, found["of"])
-    )
+def _learned(part: Part, settings: Settings) -> str:
+    """Photos that came in by the button “Add the photos marked OK to the good photos”."""
+    names = [Path(path).name for path in settings.photos if Path(path).name in part.choices.learned]
+    if not names:
+        return ""
+    return f"Inspected before and marked OK by a person, then added to the good photos: {', '.join(names)}."
 
 
-def _outdated(part: Part, of: dict) -> str:
-    card = model_card(part)
-    now = _of(card, part.choices.threshold, bool(check_of(part))) if card else None
-    if now is None or now["detector"] != of["detector"]:
-        return "This bundle holds another detector than the one you see here. Make it again to take this one home."
-    if now["threshold"] != of["threshold"]:
-        return "The threshold has been moved since this bundle was made. Make it again to take the new one home."
-    if now["checked"] != of["checked"]:
-        return "The detector has been checked since this bundle was made. Make it again to have that in its report."
-    return ""
+def _ended(part: Part, number: int, settings: Settings) -> str:
+    made, wanted = len(similarity(part, number)), settings.integrating.iterations
+    return f"The generation was ended after {made} of {wanted} iterations." if made < wanted else ""
+
+
+def _backbone(card: ModelCard, settings: Settings) -> str:
+    from tgvig_core.packs import registry  # loads torch, which the job that asks has done already
+
+    own = registry.PACKS[settings.pack].backbone
+    if card.saved.backbone == own:
+        return ""
+    return f"The detector was given the features of {card.saved.backbone} in place of {own}, those of the pack."

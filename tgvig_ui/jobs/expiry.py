@@ -11,10 +11,10 @@ import threading
 import time
 from pathlib import Path
 
-from gradio.utils import get_upload_folder
-
+from tgvig_ui.gradio_compat import BROKEN_UPLOADS, upload_folder
 from tgvig_ui.jobs.queue import Executor
-from tgvig_ui.parts.store import Part, Store
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.store import Store
 
 GONE = ".expired-"
 """Before the id of a part that is being removed: it is nobody's any more, even if the removal is cut short."""
@@ -48,13 +48,10 @@ def _set_aside(store: Store, executor: Executor, part: Part, limit: float) -> bo
 
 
 def sweep_uploads(folder: Path, now: float | None = None) -> list[Path]:
-    """Remove what uploads that broke off have left in gradio's folder; returns the files.
-
-    gradio writes an upload to FOLDER/tmp… and moves it to a folder named by its checksum when it is whole.
-    """
+    """Remove what uploads that broke off have left in gradio's folder; returns the files."""
     limit = (time.time() if now is None else now) - BROKEN_OFF * 3600
     removed = []
-    for file in folder.glob("tmp*"):
+    for file in folder.glob(BROKEN_UPLOADS):
         with contextlib.suppress(OSError):  # moved just now, or another user's
             if file.is_file() and file.stat().st_mtime < limit:
                 file.unlink()
@@ -75,7 +72,7 @@ def begin(store: Store, executor: Executor, hours: float | None) -> threading.Ev
             try:
                 if hours:
                     sweep(store, executor, hours)
-                sweep_uploads(Path(get_upload_folder()))
+                sweep_uploads(upload_folder())
             except OSError as error:  # a disk that fails once may work the next time
                 logging.getLogger(__name__).warning("Old parts could not be removed: %s", error)
             ended.wait(min(EVERY, hours * 360) if hours else EVERY)

@@ -12,10 +12,14 @@ from pathlib import Path
 import gradio as gr
 
 from tgvig_core.utils.errors import TgvigError
-from tgvig_ui.jobs.models import Service
-from tgvig_ui.jobs.queue import Executor, Status, disk_failed
+from tgvig_ui.jobs.arguments import Arguments, plain_values
+from tgvig_ui.jobs.job import Status
+from tgvig_ui.jobs.queue import Executor, disk_failed
+from tgvig_ui.jobs.service import Service
 from tgvig_ui.jobs.zero_gpu import Lender
-from tgvig_ui.parts.store import Part, Store
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.photo_names import own_name
+from tgvig_ui.parts.store import Store
 from tgvig_ui.security.visitors import Limits, visitor
 
 ITERATING = ("generate", "complete")
@@ -58,13 +62,22 @@ class Server:
         state = self.status(part)
         return bool(state and state.busy)
 
+    def sample_of(self, part: Part) -> str | None:
+        """The sample part that a part's good photos are of, told by their names and bytes; None for all others."""
+        photos = part.photos()
+        for folder in self.samples.iterdir():
+            first = folder / "train" / "good" / (own_name(photos[0]) if photos else "")
+            if photos and first.is_file() and first.read_bytes() == photos[0].read_bytes():
+                return folder.name
+        return None
+
     def lend(self, id: str) -> None:
         """On ZeroGPU: give a part's generation the GPU's time that this event has, while it waits or runs."""
         part = self.store.part(id)
         if part and self.lender:
             self.lender.lend(part.folder, lambda: self.busy(part) and self.status(part).kind in ITERATING)
 
-    def submit(self, part: Part, kind: str, arguments: dict | None = None) -> None:
+    def submit(self, part: Part, kind: str, arguments: Arguments | None = None) -> None:
         """Queue a job of this part.
 
         Raises:
@@ -72,7 +85,7 @@ class Server:
         """
         if self.limits:
             self.limits.check_room(part.bytes())
-        self.executor.submit(part.folder, kind, arguments, visitor())
+        self.executor.submit(part.folder, kind, plain_values(arguments) if arguments else {}, visitor())
 
 
 def said(sentence: str) -> str:

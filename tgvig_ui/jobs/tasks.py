@@ -6,20 +6,22 @@ torch and the models are imported inside the functions, so that the page is ther
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tgvig_core.utils.atomic_write import whole
-from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.progress import Progress
 from tgvig_ui.jobs import bundle as bundling
-from tgvig_ui.jobs.models import Service
-from tgvig_ui.jobs.queue import Watch
+from tgvig_ui.jobs.arguments import Check, Complete, Export, Generate, Inspect, Train
+from tgvig_ui.jobs.job import Watch
+from tgvig_ui.jobs.rank_prompts import measure_speed, rank
+from tgvig_ui.jobs.service import Service
 from tgvig_ui.jobs.zero_gpu import Lender, borrow
 from tgvig_ui.parts.generations import best_set, lacks_sets, used_set
-from tgvig_ui.parts.ranking import ranking_of
-from tgvig_ui.parts.store import Part, write_json
+from tgvig_ui.parts.json_files import write_json
+from tgvig_ui.parts.part import Part
 
 if TYPE_CHECKING:
     from tgvig_core.runs.work import Work
@@ -41,26 +43,11 @@ class Jobs:
         return {"rank": self.rank, "generate": self.generate, "train": self.train, "inspect": self.inspect,
                 "check": self.check, "export": self.export, "complete": self.complete}  # fmt: skip
 
-    def rank(self, folder: Path, arguments: dict, watch: Watch) -> None:
-        """Senses and prompts of the part into ranking.json, prompts.csv and prompt_map.json (Eq. 1, Fig. 7)."""
-        watch.progress("Loading the models", 0, 0)
-        encoder = self.service.encoder()
-        from tgvig_core.photos.images import read_normals
-        from tgvig_core.prompting.ranking import write_csv
-        from tgvig_core.runs.settings import SIZE
-        from tgvig_core.runs.steps.prompt import choose_prompt, map_of
-
-        part = Part(folder)
-        choices = part.choices
-        settings = self.service.settings(part, choices)
-        embeddings = encoder.encode_images(read_normals(part.photos()).tensor(SIZE))
-        choice = choose_prompt(settings, encoder, embeddings, watch.ctx)
-        write_csv(choice.ranked, folder / "prompts.csv")
-        write_json(folder / "prompt_map.json", map_of(choice.ranked, encoder, embeddings))
-        write_json(folder / "ranking.json", ranking_of(choice, choices.object_name, encoder, embeddings))
-        part.choose(prompt=choice.ranked.best.text, sense=choice.sense)
-        self._find_odd_ones(part, watch)
-        self._measure_speed(watch)
+    def rank(self, folder: Path, arguments: Mapping[str, Any], watch: Watch) -> None:
+        """Prompts for the part's photos, what is unlike about the photos, and once how fast this device is."""
+        rank(self.service, Part(folder), watch)
+        self._find_odd_ones(Part(folder), watch)
+        measure_speed(self.service, watch)
 
     def _find_odd_ones(self, part: Part, watch: Watch) -> None:
         """A photo unlike the others may show a defect: step 1 says so, before anything is learned from it."""
@@ -74,35 +61,21 @@ class Jobs:
             normals, device = read_normals(part.photos()), self.service.device()
             odd_notes(part.folder, backbone, normals, SIZE, device, watch.ctx)
 
-    def _measure_speed(self, watch: Watch) -> None:
-        """Once on a machine: the estimate before a generation rests on it. The ranking stands without it."""
-        from tgvig_core.packs import registry
-        from tgvig_core.runs.estimates import known_speed, measure_speed
-
-        pack, device = self.service.pack()[0], self.service.device()
-        if known_speed(pack.name, device) is None:
-            watch.progress("Measuring how fast this device is", 0, 0)
-            try:
-                model = registry.load_generator(pack, self.service.options.models_dir, device, watch.ctx)
-                measure_speed(pack, model, device)
-            except TgvigError as error:  # a generator that cannot be fetched, or does not fit into memory
-                watch.note(f"No images can be generated yet. {error}")
-
-    def generate(self, folder: Path, arguments: dict, watch: Watch) -> None:
+    def generate(self, folder: Path, arguments: Mapping[str, Any], watch: Watch) -> None:
         """Iterations of a generation until its number of them is there; the queue holds several for a comparison."""
         watch.progress("Loading the models", 0, 0)
         self.service.encoder()
-        part = Part(folder)
+        part, numbers = Part(folder), Generate(**arguments).generations
         self._find_odd_ones(part, watch)
         watch.iterating = True
         try:
-            for number in arguments["generations"]:
+            for number in numbers:
                 self._generate(part, number, watch)
                 if watch.finish.is_set():
                     break
         finally:
             watch.iterating, watch.plan = False, ""
-        if watch.finish.is_set() and any(lacks_sets(part, number) for number in arguments["generations"]):
+        if watch.finish.is_set() and any(lacks_sets(part, number) for number in numbers):
             watch.note("Ended after an iteration, as you asked.")
 
     def _generate(self, part: Part, number: int, watch: Watch) -> None:
@@ -132,7 +105,7 @@ class Jobs:
                 watch.progress("Comparing the images with your photos", 0, 0)
                 run.write_json("quality.json", {"set": best} | asdict(quality(run.load_set(best), normals.cpu())))
 
-    def train(self, folder: Path, arguments: dict, watch: Watch) -> None:
+    def train(self, folder: Path, arguments: Mapping[str, Any], watch: Watch) -> None:
         """A detector from the images that were asked for; an earlier one of this generation and its inspection go."""
         import shutil
 
@@ -144,32 +117,32 @@ class Jobs:
         from tgvig_core.storage.run_lock import alone_in
 
         part = Part(folder)
-        number, backbone = arguments["generation"], arguments.get("backbone", "")
-        if features := arguments.get("features"):
-            backbone = _pack_of(features)
-        learned = replace(TrainingSet.parse(arguments["arm"]), excluded=tuple(arguments["left_out"]))
-        asked = {"detector": arguments.get("detector", "patchcore"), "false_alarm": arguments["false_alarm"]}
-        work = self.service.open_run(part, number, watch, backbone, **asked)
+        asked = Train(**arguments)
+        number, backbone = asked.generation, _pack_of(asked.features) if asked.features else asked.backbone
+        learned = replace(TrainingSet.parse(asked.arm), excluded=asked.left_out)
+        work = self.service.open_run(
+            part, number, watch, backbone, detector=asked.detector, false_alarm=asked.false_alarm
+        )
         self._find_odd_ones(part, watch)
         normals = work.normals.tensor(SIZE).to(work.device)
         with alone_in(work.run.folder), work.timed("train"):
             for name in ("model", "inspect"):
                 shutil.rmtree(work.run.folder / name, ignore_errors=True)
-            _, card = fit.train(work, normals, arguments["set"], learned)
+            _, card = fit.train(work, normals, asked.set, learned)
         pool = work.run.folder / "pool"  # "why here" shows the remembered patches in these pictures
         shutil.rmtree(pool, ignore_errors=True)
         pool.mkdir()
-        for place, image in enumerate(fit.pool_of(work, normals, arguments["set"], learned, card.rejected).images):
+        for place, image in enumerate(fit.pool_of(work, normals, asked.set, learned, card.rejected).images):
             save_png(to_pixels(image), pool / f"{place:04d}.png")
         part.choose(threshold=None, decisions={})
 
-    def complete(self, folder: Path, arguments: dict, watch: Watch) -> None:
+    def complete(self, folder: Path, arguments: Mapping[str, Any], watch: Watch) -> None:
         """Generate, then train with the set that came out of it: what a program asks for at once."""
         self.generate(folder, arguments, watch)
-        used = used_set(Part(folder), arguments["generation"])
-        self.train(folder, arguments | {"set": used, "left_out": []}, watch)
+        used = used_set(Part(folder), Complete(**arguments).generation)
+        self.train(folder, dict(arguments) | {"set": used, "left_out": []}, watch)
 
-    def inspect(self, folder: Path, arguments: dict, watch: Watch) -> None:
+    def inspect(self, folder: Path, arguments: Mapping[str, Any], watch: Watch) -> None:
         """Scores, maps and heatmaps of the part's test photos into generations/<k>/inspect; figures where they have labels."""
         self.service.pack()
         import numpy as np
@@ -182,7 +155,7 @@ class Jobs:
         from tgvig_core.runs.settings import SIZE
 
         part = Part(folder)
-        run = part.generation(arguments["generation"])
+        run = part.generation(Inspect(**arguments).generation)
         detector, card = load_model(run / "model", self.service.device())
         tests = read_test_folder(part.folder / "tests" / "test")
         paths = [photo.path for photo in tests]
@@ -209,7 +182,7 @@ class Jobs:
                 result["figures"] |= pixel_metrics(torch.stack(maps), masks)
         write_json(target / "scores.json", result)
 
-    def check(self, folder: Path, arguments: dict, watch: Watch) -> None:
+    def check(self, folder: Path, arguments: Mapping[str, Any], watch: Watch) -> None:
         """What the detector would miss and what it should learn from, beside it in check.json."""
         watch.progress("Loading the models", 0, 0)
         self.service.encoder()
@@ -218,21 +191,21 @@ class Jobs:
         from tgvig_core.runs.steps.check import check
         from tgvig_core.storage.run_lock import alone_in
 
-        part, number = Part(folder), arguments["generation"]
-        model = part.generation(number) / "model"
+        part, asked = Part(folder), Check(**arguments)
+        model = part.generation(asked.generation) / "model"
         detector, card = load_model(model, self.service.device())
         work = self.service.open_run(
-            part, number, watch, _pack_of(card.saved.backbone), detector=card.saved.detector,
+            part, asked.generation, watch, _pack_of(card.saved.backbone), detector=card.saved.detector,
             false_alarm=card.calibration.false_alarm,
         )  # fmt: skip
         normals = work.normals.tensor(SIZE).to(work.device)
         with alone_in(work.run.folder), work.timed("check"):
-            write_json(model / "check.json", check(work, normals, detector, card, thorough=arguments["thorough"]))
+            write_json(model / "check.json", check(work, normals, detector, card, thorough=asked.thorough))
 
     def export(self, folder: Path, arguments: dict, watch: Watch) -> None:
         """The detector as a bundle, see jobs/bundle.py."""
         self.service.pack()
-        bundling.make(Part(folder), arguments, watch)
+        bundling.make(Part(folder), Export(**arguments), watch)
 
 
 def _pack_of(backbone: str) -> str:

@@ -18,8 +18,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from tgvig_core.utils.errors import Stopped
-from tgvig_ui.jobs.queue import Watch
-from tgvig_ui.parts.store import Part
+from tgvig_ui.jobs.job import Watch
+from tgvig_ui.parts.part import Part
 
 try:
     import spaces
@@ -81,7 +81,7 @@ def iterate(folder: str, number: int, models_dir: str = "") -> int:
 @functools.lru_cache(maxsize=1)
 def _service(models_dir: str):
     """The models of the process that has the GPU, which is asked again while it is warm."""
-    from tgvig_ui.jobs.models import Options, Service
+    from tgvig_ui.jobs.service import Options, Service
 
     return Service(Options("auto", Path(models_dir) if models_dir else None, "auto"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from tgvig_ui import api
+from tgvig_ui.gradio_compat import TAB_BAR
 from tgvig_ui.jobs.server import Server
 from tgvig_ui.page.follow import Head, follow
 from tgvig_ui.steps.generate import events as generating_events
@@ -25,7 +26,7 @@ NAME = "<h1>tgvig</h1><p>Anomaly detection from a few photos of good parts</p>"
 BANNER = '<div class="tg-banner">Looking for models…</div>'
 SCRIPT = """<script>
 document.addEventListener('click', (event) => {
-  if (event.target.closest('#steps > .tab-wrapper')) window.tgvigStepped = true;
+  if (event.target.closest('#steps > TAB_BAR')) window.tgvigStepped = true;
 }, true);
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
@@ -33,7 +34,7 @@ document.addEventListener('keydown', (event) => {
   const button = id && document.getElementById(id);
   if (button && button.offsetParent) { button.click(); event.preventDefault(); }
 });
-</script>"""
+</script>""".replace("TAB_BAR", TAB_BAR)
 """Whether a person has opened a step (follow.LAND asks); O, N and U decide about the photo that is looked at."""
 
 
@@ -70,8 +71,8 @@ def build(server: Server) -> gr.Blocks:
             *taking_home.wire(server, home, part_id),
             *inspecting_events.wire(server, fifth, part_id),
         ]
-        for place, step in enumerate((first, second, third, fourth), 2):
-            step.next.click(_step_to(place), None, steps, api_visibility="private", queue=False)
+        for place, button in enumerate((first.next, second.next, third.next, fourth.next), 2):
+            button.click(_step_to(place), None, steps, api_visibility="private", queue=False)
         opened = to_home.click(_step_to(4), None, steps, api_visibility="private", queue=False)
         opened.then(None, js=taking_home.SHOW, api_visibility="private")
         forms = (first, second, third, fourth, fifth, check, preview, judged, home)

@@ -10,16 +10,19 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2s
 from html import escape
+from typing import Any
 
 import gradio as gr
 
 from tgvig_core.utils.memory import held
-from tgvig_ui.jobs.queue import Status
+from tgvig_ui.gradio_compat import NO_CHANGE
+from tgvig_ui.jobs.job import Status
 from tgvig_ui.jobs.server import Server, bound
-from tgvig_ui.page.example import open_ready
-from tgvig_ui.page.recent import gone, known_by, recent
+from tgvig_ui.page.finished_example import open_ready
+from tgvig_ui.page.recent_parts import gone, known_by, recent
 from tgvig_ui.page.restore import fields, restored
-from tgvig_ui.parts.store import Part
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.trained import model_card
 from tgvig_ui.steps.generate import events as generating_events
 from tgvig_ui.steps.generate import view as generating
 from tgvig_ui.steps.inspect import view as inspecting
@@ -29,6 +32,7 @@ from tgvig_ui.steps.train import bundle as taking_home
 from tgvig_ui.steps.train import check as checking
 from tgvig_ui.steps.train import defect_preview
 from tgvig_ui.steps.train import view as training
+from tgvig_ui.widgets.form import PRIVATE
 from tgvig_ui.widgets.html import note, status_line
 
 BUSY, IDLE = 1.0, 2.0
@@ -38,9 +42,9 @@ LINK = """(id) => {
   id ? url.searchParams.set('part', id) : url.searchParams.delete('part');
   history.replaceState(null, '', url);
 }"""
-LAND = """(step) => step && !window.tgvigStepped ? {__type__: 'update', selected: step} : {__type__: 'update'}"""
+LAND = f"(step) => step && !window.tgvigStepped ? {{...{NO_CHANGE}, selected: step}} : {NO_CHANGE}"
 """Open the step that a returning person wants, unless that person has opened one since (assemble.SCRIPT)."""
-QUIET = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+QUIET = PRIVATE | {"queue": False}
 BETTER = (
     "The paper's own models (CLIP, VQGAN f16) describe and generate far better. They need 1.3 GB from the hub, and a GPU to "
     "be quick."
@@ -175,7 +179,7 @@ def _tick(
     part = server.store.part(id)
     state = server.status(part)
     busy = bool(state and state.busy)
-    now = {"line": status_line(state, held()) or gone(server, id), "buttons": _buttons(state)}
+    now: dict[str, Any] = {"line": status_line(state, held()) or gone(server, id), "buttons": _buttons(state)}
     looked = list(panels.items())[only - 1 : only] if only else panels.items()
     changed: dict = {component: _short(panel.token(part, busy)) for component, panel in looked}
     if now["line"] != before.get("line"):
@@ -189,8 +193,9 @@ def _tick(
 
 def _buttons(state: Status | None) -> tuple[bool, bool]:
     """Whether Stop and “Finish this iteration” are offered."""
-    busy = bool(state and state.busy)
-    return busy and state.state != "stopping", busy and state.state == "running" and state.iterating
+    if state is None or not state.busy:
+        return False, False
+    return state.state != "stopping", state.state == "running" and state.iterating
 
 
 def _open(server: Server, mine: list[str], id: str | None = "") -> tuple:
@@ -213,7 +218,7 @@ def _step_of(part: Part | None) -> int:
     """The step a returning person wants to see: the first one that is not done."""
     if part is None or not part.photos():
         return 1
-    if training.model_card(part):
+    if model_card(part):
         return 5
     return 3 if part.choices.prompt else 2 if part.choices.object_name else 1
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
 from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.choices import Choices
 from tgvig_ui.parts.generations import settings_of
-from tgvig_ui.parts.store import Choices
+from tgvig_ui.parts.trained import model_card
 from tgvig_ui.steps.generate.layout import Generating
 from tgvig_ui.steps.prompt.layout import LISTS, RULES, Prompting
-from tgvig_ui.steps.train.view import ARMS, DETECTORS, Training, model_card
+from tgvig_ui.steps.train.view import ARMS, DETECTORS, Training
 
 
 def fields(second: Prompting, third: Generating, fourth: Training) -> list[gr.components.Component]:
@@ -25,19 +28,21 @@ def restored(server: Server, second: Prompting, third: Generating, fourth: Train
     part = server.store.part(id)
     choices = part.choices if part else Choices()
     lists, rules = ({value: name for name, value in known.items()} for known in (LISTS, RULES))
-    found = {second.words: ", ".join(choices.words), second.lists: lists[choices.vocabulary]}
+    found: dict[gr.components.Component, Any] = {second.words: ", ".join(choices.words)}
+    found[second.lists] = lists.get(choices.vocabulary)
     found[second.rule] = rules[choices.rule]
-    settings = settings_of(part, choices.generation) if choices.generation else {}
-    if settings.get("prompt"):
-        generating, integrating = settings["generating"], settings["integrating"]
-        found |= {third.images: generating["images"], third.variance: generating["variance"]}
-        found |= {third.iterations: integrating["iterations"], third.text: integrating["text"]}
-        found[third.seed] = settings["seed"]
+    if part and choices.generation and (settings := settings_of(part, choices.generation)).prompt:
+        generating, integrating = settings.generating, settings.integrating
+        found |= {third.images: generating.images, third.variance: generating.variance}
+        found |= {third.iterations: integrating.iterations, third.text: integrating.text}
+        found[third.seed] = settings.seed
     if card := model_card(part):
         arms, detectors = ({value: name for name, value in known.items()} for known in (ARMS, DETECTORS))
         found |= {
-            fourth.arm: arms.get(card["arm"]),  # a narrower pool, which a check recommended, is none of the three
-            fourth.detector: detectors[card["detector"]],
-            fourth.rate: round(100 * card["calibration"]["false_alarm"]),
+            fourth.arm: arms.get(
+                str(card.training_set)
+            ),  # a narrower pool, which a check recommended, is none of the three
+            fourth.detector: detectors.get(card.saved.detector),
+            fourth.rate: round(100 * card.calibration.false_alarm),
         }
     return found

@@ -8,14 +8,14 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+from tgvig_core.fitting.words import of_calibration
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.atomic_write import whole
 from tgvig_ui.parts.generations import set_files, settings_of, similarity
+from tgvig_ui.parts.part import Part
 from tgvig_ui.parts.report import ReportFacts, ReportPhoto, write_report
 from tgvig_ui.parts.results import Results, csv_text, heatmap_file, heatmaps_zip, region_rows
-from tgvig_ui.parts.store import Part
-from tgvig_ui.steps.train.check import check_of, sentences
-from tgvig_ui.steps.train.view import learned_from
+from tgvig_ui.parts.trained import check_of, learned_from, sentences
 
 DETAILED = 50
 """Photos whose regions are listed in the report: measuring them on 2000 large photos would take minutes."""
@@ -73,10 +73,10 @@ WRITERS = {"scores.csv": _write_csv, "heatmaps.zip": _write_zip, "report.html": 
 
 def facts(part: Part, found: Results) -> ReportFacts:
     """What the report says."""
-    choices, number = part.choices, part.choices.generation
+    choices, number = part.choices, part.choices.generation or 0
     name = choices.object_name or "an unnamed part"  # a detector from the photos alone needs no name
     settings = settings_of(part, number)
-    chosen = found.card["best_iteration"] if found.card["arm"] == "tgvig" else None
+    chosen = found.card.best_iteration if str(found.card.training_set) == "tgvig" else None
     moved, checked = found.threshold != found.calibrated, check_of(part)
     photos = tuple(
         ReportPhoto(row.path, row.name, row.score, row.display, row.anomalous, row.decision or None, heatmap_file(found, row),
@@ -85,12 +85,12 @@ def facts(part: Part, found: Results) -> ReportFacts:
     )  # fmt: skip
     return ReportFacts(
         title=f"Inspection of {name}", part=name, date=time.strftime("%Y-%m-%d %H:%M"),
-        pack=settings.get("pack", ""), device=settings.get("device", ""), learned=learned_from(found.card),
-        prompt=settings.get("prompt", "") if chosen else "", best_set=chosen,
+        pack=settings.pack, device=settings.device, learned=learned_from(found.card),
+        prompt=(settings.prompt or "") if chosen else "", best_set=chosen,
         similarity=tuple(similarity(part, number)) if chosen else (),
         set_images=tuple(set_files(part, number, chosen)) if chosen else (),
         threshold=found.threshold,
-        threshold_words="The threshold was moved by hand." if moved else found.card["calibration"]["words"],
+        threshold_words="The threshold was moved by hand." if moved else of_calibration(found.card.calibration),
         photos=photos, checked=sentences(checked) if checked else (), figures=found.figures,
     )  # fmt: skip
 

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
-from urllib.parse import quote
+
+from pydantic.dataclasses import dataclass
 
 from tgvig_core.generation.best_set import best_iteration
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.atomic_write import whole
-from tgvig_ui.parts.store import Part, read_json, write_json
+from tgvig_ui.parts.json_files import read_value, write_json
+from tgvig_ui.parts.part import Part
 from tgvig_ui.parts.thumbnails import thumb
-from tgvig_ui.widgets.html import note
 
-SIDE_BY_SIDE = 6
-"""Images of each prompt's best set that are shown beside each other."""
 LISTED = 100
 """Images of a set that the page lists."""
 BY_HAND = "by_hand.json"
-QUALITY = {"inception_score": 2, "ssim": 3, "psnr": 1, "perceptual": 3}
-"""Figures of quality.json and their decimals."""
-COLUMNS = {
-    "prompt": "what was generated for", "similarity": "cosine of the set and the prompt", "IS": "variety; larger is more varied",
-    "SSIM": "structure like your photos, 1 is the same", "PSNR, dB": "pixels like your photos; larger is closer",
-    "LPIPS-like": "distance to your photos as a network sees it; smaller is closer", "images": "first images of that set",
-}  # fmt: skip
-EXPLAINED = (
-    "Each set against the nearest of your photos. SSIM 1 is the same structure; PSNR in dB, larger is closer; LPIPS-like: smaller "
-    "is closer; IS: larger is more varied. IS and LPIPS-like are measured with EfficientNet-Lite0: compare them here only."
-)
 
 
 def similarity(part: Part, number: int) -> list[float]:
@@ -36,9 +23,61 @@ def similarity(part: Part, number: int) -> list[float]:
     return [row["similarity"] for row in Run(part.generation(number)).iterations()]
 
 
-def settings_of(part: Part, number: int) -> dict:
+@dataclass(frozen=True)
+class Generating:
+    """How images are drawn (GeneratorSettings)."""
+
+    images: int = 20
+    variance: bool = True
+
+
+@dataclass(frozen=True)
+class Integrating:
+    """How many sets are made, and whether the text chooses among them (IntegratorSettings)."""
+
+    iterations: int = 0
+    text: bool = True
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a generation was asked for, as far as the page tells of it: RunSettings, which needs torch."""
+
+    photos: tuple[str, ...] = ()
+    prompt: str | None = None
+    seed: int = 0
+    pack: str = ""
+    device: str = ""
+    generating: Generating = Generating()
+    integrating: Integrating = Integrating()
+
+
+@dataclass(frozen=True)
+class Config:
+    """config.json of a generation.
+
+    Attributes:
+        together: the numbers of all generations that were begun at once, to be compared.
+    """
+
+    settings: Settings = Settings()
+    together: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """The set that a person chose to learn from."""
+
+    set: int
+
+
+def _config(part: Part, number: int) -> Config:
+    return read_value(Config, part.generation(number) / "config.json") or Config()
+
+
+def settings_of(part: Part, number: int) -> Settings:
     """What a generation was asked for."""
-    return (read_json(part.generation(number) / "config.json") or {}).get("settings", {})
+    return _config(part, number).settings
 
 
 def unfinished(part: Part) -> list[int]:
@@ -46,26 +85,26 @@ def unfinished(part: Part) -> list[int]:
     shown = part.choices.generation
     if shown is None:
         return []
-    together = (read_json(part.generation(shown) / "config.json") or {}).get("together", [])
-    return [number for number in dict.fromkeys((shown, *together)) if lacks_sets(part, number)]
+    numbers = dict.fromkeys((shown, *_config(part, shown).together))
+    return [number for number in numbers if lacks_sets(part, number)]
 
 
 def lacks_sets(part: Part, number: int) -> bool:
     """Whether a generation has fewer sets than were asked for; one without a prompt is for a detector alone."""
     settings = settings_of(part, number)
-    wanted = settings.get("integrating", {}).get("iterations", 0)
-    return bool(settings.get("prompt")) and len(similarity(part, number)) < wanted
+    return bool(settings.prompt) and len(similarity(part, number)) < settings.integrating.iterations
 
 
 def best_set(part: Part, number: int) -> int | None:
     """α of the sets so far, or the last one where that was asked for; None before the first set."""
     curve = similarity(part, number)
-    return best_iteration(curve, settings_of(part, number).get("integrating", {}).get("text", True)) if curve else None
+    return best_iteration(curve, settings_of(part, number).integrating.text) if curve else None
 
 
 def used_set(part: Part, number: int) -> int | None:
     """The set that is learned from: the one that a person chose, else the best; None before the first set."""
-    return (read_json(part.generation(number) / BY_HAND) or {}).get("set") or best_set(part, number)
+    chosen = read_value(ByHand, part.generation(number) / BY_HAND)
+    return chosen.set if chosen else best_set(part, number)
 
 
 def use_set(part: Part, number: int, set_number: int) -> None:
@@ -84,7 +123,7 @@ def pictures(part: Part, number: int | None, set_number: int | None) -> list[tup
     out = part.choices.left_out if set_number == part.choices.chosen_set else ()
     files = set_files(part, number, set_number)[:LISTED]
     return [
-        (str(thumb(file, part.folder / "thumbs")), "left out" if place in out else "")
+        (str(thumb(file, part.folder / "thumbs")), "excluded" if place in out else "")
         for place, file in enumerate(files)
     ]
 
@@ -98,31 +137,3 @@ def square(path: Path) -> str:
         with whole(target) as draft:
             Image.open(path).resize((256, 256), Image.Resampling.BICUBIC).save(draft, quality=92)
     return str(target)
-
-
-def comparison(part: Part) -> str:
-    """The paper's Table 2 for this part: prompt, similarity, quality and first images of every generation's best set."""
-    rows = [_compared(part, number) for number in part.generations() if similarity(part, number)]
-    if len(rows) < 2:  # its figures are measured when there is something to compare
-        return ""
-    titles = "".join(f'<th title="{escape(meaning)}">{title}</th>' for title, meaning in COLUMNS.items())
-    return (
-        f'<div class="tg-scroll"><table class="tg-compare"><thead><tr>{titles}</tr></thead><tbody>{"".join(rows)}</tbody>'
-        f"</table></div>{note(EXPLAINED, 'hint')}"
-    )
-
-
-def _compared(part: Part, number: int) -> str:
-    curve, found = similarity(part, number), read_json(part.generation(number) / "quality.json")
-    best = best_set(part, number)
-    figures = ["…"] * 4
-    if found and found["set"] <= len(curve):
-        best = found["set"]
-        figures = [f"{found[name]:.{digits}f}" for name, digits in QUALITY.items()]
-    shown = "".join(
-        f'<img src="/gradio_api/file={quote(str(thumb(file, part.folder / "thumbs", 128)))}" alt="">'
-        for file in set_files(part, number, best)[:SIDE_BY_SIDE]
-    )
-    prompt = escape(settings_of(part, number).get("prompt", ""))
-    cells = [prompt, f"{curve[best - 1]:.3f} (set {best})", *figures, shown]
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

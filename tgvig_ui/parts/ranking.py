@@ -1,53 +1,78 @@
-"""What the page and programs are told of a ranking (ranking.json): senses, the first prompts, their scores and places."""
+"""A part's ranking as a value (ranking.json): senses, the first prompts, their scores and places in WordNet (Eq. 1)."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pydantic.dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from tgvig_ui.parts.json_files import read_value
+from tgvig_ui.parts.part import Part
 
-    from tgvig_core.models.encoders.base import ImageTextEncoder
-    from tgvig_core.prompting.ranking import RankedPrompt, RankedPrompts
-    from tgvig_core.runs.steps.prompt import Choice
-
+FILE, CSV, MAP = "ranking.json", "prompts.csv", "prompt_map.json"
 SHOWN = 300
 """Prompts that the page lists; prompts.csv has them all."""
 
 
-def ranking_of(choice: Choice, object_name: str, encoder: ImageTextEncoder, embeddings: Tensor) -> dict:
-    """The ranking as plain values.
+@dataclass(frozen=True)
+class RankedSense:
+    """A meaning of the part's name; score is its cosine with the photos."""
 
-    Args:
-        embeddings: f(I°), n×D unit rows; every prompt gets its cosine with each photo.
+    synset: str
+    definition: str = ""
+    score: float = 0.0
+
+    @property
+    def title(self) -> str:
+        """Its name and definition."""
+        return f"{self.synset.split('.')[0].replace('_', ' ')}: {self.definition}"
+
+
+@dataclass(frozen=True)
+class ListedPrompt:
+    """A prompt of the list: prompting.ranking.RankedPrompt, its cosine with each photo, and its word's place in WordNet."""
+
+    text: str
+    word: str = ""
+    relation: str = ""
+    gloss: str = ""
+    score: float = 0.0
+    distance: float = 0.0
+    kept: bool = True
+    reason: str = ""
+    synset: str | None = None
+    photos: tuple[float, ...] = ()
+    place: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What a ranking left.
+
+    Attributes:
+        object: the part's name that was ranked for. sense: the synset of its meaning, None where there is none.
+        lookup, rule, caveat: how the name was found, what was excluded, and what the encoder is bad at, in sentences.
+        count: prompts that were ranked. prompts: the first of them and those that follow, best first.
+        best, worst, only_word, naive: texts of the prompts that comparisons name.
     """
-    ranked, shown = choice.ranked, _shown(choice.ranked)
-    each = encoder.encode_texts([prompt.text for prompt in shown]) @ embeddings.T
-    return {
-        "object": object_name, "sense": choice.sense, "lookup": choice.lookup.how, "rule": ranked.rule_text,
-        "caveat": encoder.caveat, "encoder": encoder.name, "count": len(ranked.prompts),
-        "senses": [{"synset": s.sense.synset, "definition": s.sense.definition, "score": s.score} for s in choice.senses],
-        "prompts": [
-            asdict(prompt) | {"photos": row.tolist(), "place": _place(prompt, choice.sense)}
-            for prompt, row in zip(shown, each, strict=True)
-        ],
-        **{name: getattr(ranked, name).text for name in ("best", "worst", "only_word", "naive")},
-    }  # fmt: skip
+
+    object: str = ""
+    sense: str | None = None
+    lookup: str = ""
+    rule: str = ""
+    caveat: str = ""
+    encoder: str = ""
+    count: int = 0
+    senses: tuple[RankedSense, ...] = ()
+    prompts: tuple[ListedPrompt, ...] = ()
+    best: str = ""
+    worst: str = ""
+    only_word: str = ""
+    naive: str = ""
+
+    def prompt(self, text: str) -> ListedPrompt | None:
+        """The listed prompt of this text, None where it is a person's own."""
+        return next((prompt for prompt in self.prompts if prompt.text == text), None)
 
 
-def _shown(ranked: RankedPrompts) -> list[RankedPrompt]:
-    """The first prompts and those that comparisons name."""
-    named = (ranked.best, ranked.worst, ranked.only_word, ranked.naive)
-    first = list(ranked.prompts[:SHOWN])
-    texts = {prompt.text for prompt in first}
-    return first + [prompt for prompt in dict.fromkeys(named) if prompt.text not in texts]
-
-
-def _place(prompt: RankedPrompt, sense: str | None) -> list[str]:
-    """The place in WordNet of the prompt's word; a prompt without one has that of the object's name."""
-    from tgvig_core.prompting.senses import ancestors, place_of
-
-    if not prompt.word:
-        return list(ancestors(sense)) if sense else []
-    return list(place_of(prompt.word, prompt.relation, prompt.synset))
+def ranking(part: Part) -> Ranking | None:
+    """The part's ranking, None where there is none (or one that another version wrote and this one cannot use)."""
+    return read_value(Ranking, part.folder / FILE)

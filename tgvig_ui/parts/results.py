@@ -10,16 +10,38 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pydantic
 from PIL import Image
 
 from tgvig_core.inspection.score_scale import shown
 from tgvig_core.photos.images import from_square, read_photo, save_png
+from tgvig_core.runs.card import ModelCard
 from tgvig_core.utils.csv_safe import guarded
-from tgvig_ui.parts.store import Part, read_json
+from tgvig_ui.parts.json_files import read_value
+from tgvig_ui.parts.part import Part
 from tgvig_ui.parts.thumbnails import VIEW
-from tgvig_ui.steps.train.view import model_card
+from tgvig_ui.parts.trained import model_card
 
 OVERLAYS = ("Heatmap", "Outline", "Both")
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class Scored:
+    """One photo of scores.json; `map` is the number of its map's file, `defective` is None in a folder without labels."""
+
+    path: Path
+    score: float
+    map: int
+    defective: bool | None
+    heatmap: str
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class Inspected:
+    """scores.json: what an inspection found; figures of a labelled folder at the calibrated threshold, else none."""
+
+    images: tuple[Scored, ...]
+    figures: dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -45,8 +67,8 @@ class Results:
     threshold: float
     pixel_threshold: float
     calibrated: float
-    figures: dict
-    card: dict
+    figures: dict[str, float | None]
+    card: ModelCard
     folder: Path
 
     @property
@@ -65,33 +87,29 @@ def results(part: Part | None) -> Results | None:
     """The inspection of the part's chosen generation, None where there is none."""
     number = part.choices.generation if part else None
     card = model_card(part)
-    folder = part.generation(number) / "inspect" if number else None
-    found = read_json(folder / "scores.json") if folder else None
-    if not found or not card:
+    folder = part.generation(number) / "inspect" if part and number else None
+    found = read_value(Inspected, folder / "scores.json") if folder else None
+    if part is None or folder is None or not found or not found.images or not card:
         return None
-    about, choices = card["calibration"], part.choices
-    threshold = about["threshold"] if choices.threshold is None else choices.threshold
+    about, choices = card.calibration, part.choices
+    threshold = about.threshold if choices.threshold is None else choices.threshold
     root = part.folder / "tests" / "test"
     rows = []
-    for entry in found["images"]:
-        path = Path(entry["path"])
-        if not path.exists():  # removed since: there is nothing to show of it
+    for one in found.images:
+        if not one.path.exists():  # removed since: there is nothing to show of it
             continue
-        name = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
-        decision, map_ = choices.decisions.get(name, ""), folder / "maps" / f"{entry['map']}.npy"
-        anomalous = entry["score"] > threshold
-        display = shown(entry["score"], threshold, about["steepness"])
-        rows.append(
-            Row(path, name, entry["score"], display, anomalous, entry["defective"], decision, map_, entry["heatmap"])
-        )
+        name = str(one.path.relative_to(root)) if one.path.is_relative_to(root) else one.path.name
+        decision, map_ = choices.decisions.get(name, ""), folder / "maps" / f"{one.map}.npy"
+        anomalous, display = one.score > threshold, shown(one.score, threshold, about.steepness)
+        rows.append(Row(one.path, name, one.score, display, anomalous, one.defective, decision, map_, one.heatmap))
     if not rows:
         return None
     rows.sort(key=lambda row: -row.score)
     # those in the file are of the calibrated threshold
-    figures = found["figures"] | _rates(rows) if found["figures"] else {}
+    figures = found.figures | _rates(rows) if found.figures else {}
     # the map's limit moves with the score's: both are distances in the same feature space
-    pixel = about["pixel_threshold"] * threshold / max(about["threshold"], 1e-12)
-    return Results(tuple(rows), threshold, pixel, about["threshold"], figures, card, folder)
+    pixel = about.pixel_threshold * threshold / max(about.threshold, 1e-12)
+    return Results(tuple(rows), threshold, pixel, about.threshold, figures, card, folder)
 
 
 def _rates(rows: list[Row]) -> dict[str, float | None]:
@@ -164,7 +182,7 @@ def heatmap_file(found: Results, row: Row) -> Path:
         from tgvig_core.inspection.inspector import heatmap
 
         file.parent.mkdir(exist_ok=True)
-        limit = found.card["calibration"]["pixel_threshold"]
+        limit = found.card.calibration.pixel_threshold
         save_png(heatmap(read_photo(row.path).pixels, np.load(row.map).astype(np.float32), limit), file)
     return file
 

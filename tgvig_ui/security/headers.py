@@ -9,7 +9,8 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-FILE = "/gradio_api/file="
+from tgvig_ui.gradio_compat import FILE, put_outside
+
 NO_SCRIPTS = "sandbox allow-popups; default-src 'none'; img-src data: 'self'; style-src 'unsafe-inline'"
 """For a report that is opened: a part's name or a photo's must never become a script of this server."""
 SHARING = ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials")
@@ -43,5 +44,5 @@ def _mark(headers: MutableHeaders, path: str) -> None:
 @asynccontextmanager
 async def outermost(app: Starlette) -> AsyncIterator[None]:
     """The app's lifespan: gradio puts what shares the answers around all middleware that it is given, so this comes later."""
-    app.middleware_stack = Marking(app.middleware_stack)
+    put_outside(app, Marking)
     yield

@@ -19,9 +19,10 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tgvig_core.photos.inputs import is_photo_name
-from tgvig_ui.parts.store import Part, Store
+from tgvig_ui.gradio_compat import FILE, NO_FILE, UPLOAD, logged_in
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.store import Store
 from tgvig_ui.security import bodies
-from tgvig_ui.security.headers import FILE
 from tgvig_ui.security.hosts import Sites
 
 SHOWN = r"/(config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d+)?)?|/(assets|static|svelte)/.+"
@@ -34,11 +35,9 @@ READ = re.compile(
     re.DOTALL,
 )
 CALL = re.compile(r"/gradio_api/(queue/join|cancel|reset/?|(run|call|call/v2)/\w+/?)|/login/?")
-UPLOAD, MCP = "/gradio_api/upload", re.compile(r"/gradio_api/mcp(/.*)?")
+MCP = re.compile(r"/gradio_api/mcp(/.*)?")
 HANDED_OUT = re.compile(r"bundles/[^./][^/]*\.(zip|html)|generations/\d+/inspect/downloads/[0-9a-f]+/[^./][^/]*")
 """Files of a part beside its pictures."""
-NO_FILE = ("'NoneType' object has no attribute 'filename'", "File is not an instance of GradioUploadFile")
-"""How gradio fails at a form whose fields are not all files; it has not begun to answer then."""
 ONE_RANGE = re.compile(rb"bytes=(\d{1,15}-\d{0,15}|-\d{1,15})")
 """One stretch of a file; gradio fails at several. Without a header that it may leave out, a server sends the whole file."""
 
@@ -97,7 +96,7 @@ class Guard:
         if not _known(scope["method"], path) and not (self.rules.mcp and MCP.fullmatch(path)):
             raise HTTPException(404, "There is nothing at this address.")
         self.rules.sites.admit(scope["method"], path, headers)
-        user = _user(scope) if self.rules.login else None
+        user = logged_in(scope["app"], Request(scope).cookies) if self.rules.login else None
         if self.rules.login and user is None and not OPEN.fullmatch(path):
             raise HTTPException(401, "This server asks for a name and a password: log in at its page.")
         if path.startswith(FILE):
@@ -170,11 +169,3 @@ def _handed_out(part: Part, file: Path) -> bool:
     return not any(name.startswith(".") for name in inside.parts) and (
         is_photo_name(file) or bool(HANDED_OUT.fullmatch(inside.as_posix()))
     )
-
-
-def _user(scope: Scope) -> str | None:
-    """Who has logged in, as gradio.routes.get_current_user tells it."""
-    app, cookies = scope["app"], Request(scope).cookies
-    kinds = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    token = next((cookies[kind] for kind in kinds if cookies.get(kind)), None)
-    return app.tokens.get(token)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from gradio.state_holder import StateHolder
+from tgvig_ui.gradio_compat import forget_callers
 
 MANY = 100
 """Callers that are borne before anybody looks for idle ones."""
@@ -27,16 +26,5 @@ class Forgetful:
     async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
         """Forget idle callers, then hand on."""
         if scope["type"] == "http":
-            forget(scope["app"].state_holder, datetime.now())
+            forget_callers(scope["app"].state_holder, datetime.now(), MANY, IDLE)
         await self.app(scope, receive, send)
-
-
-def forget(holder: StateHolder, now: datetime) -> None:
-    """Drop idle callers that hold no state; should one come back, gradio begins anew with it, and nothing was lost."""
-    if len(holder.session_data) <= MANY:
-        return
-    with holder.lock:
-        for caller, session in list(holder.session_data.items()):
-            if not session.state_data and now - holder.time_last_used.get(caller, now) > IDLE:
-                del holder.session_data[caller]
-                holder.time_last_used.pop(caller, None)

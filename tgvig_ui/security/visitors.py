@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradio.context import LocalContext
-
 from tgvig_core.photos.reading import pixel_count
 from tgvig_core.utils.errors import TgvigError
+from tgvig_ui.gradio_compat import current_request
 
 AT_HOME = "on your own computer `make app` has no such limit."
 
@@ -156,7 +155,7 @@ def visitor() -> str:
     Empty outside an event of the page. It is held in memory only, as long as the visitor's jobs wait or run. A forged
     header gains a place in the queue, whose length is limited for everybody.
     """
-    request = LocalContext.request.get(None)
+    request = current_request()
     if request is None:
         return ""
     proxied = request.headers.get("x-forwarded-for", "") if on_a_space() else ""
@@ -165,5 +164,5 @@ def visitor() -> str:
 
 def user() -> str:
     """The name that who asks has logged in with; empty outside an event, and where nobody logs in."""
-    request = LocalContext.request.get(None)
+    request = current_request()
     return (getattr(request, "username", None) or "") if request else ""

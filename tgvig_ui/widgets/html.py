@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from urllib.parse import quote
 
-from tgvig_ui.jobs.queue import Status
+from tgvig_ui.gradio_compat import address_of
+from tgvig_ui.jobs.job import Status
 
 KINDS = {
     "rank": "Ranking prompts",
-    "generate": "Generating good images",
+    "generate": "Generating images",
     "train": "Training the detector",
     "inspect": "Inspecting photos",
     "check": "Checking the detector",
@@ -27,8 +27,8 @@ def note(text: str, kind: str = "note") -> str:
 
 def pictured(text: str, picture: Path, alt: str) -> str:
     """A boxed warning beside a picture that the server hands out."""
-    source = f"/gradio_api/file={quote(str(picture))}"
-    return f'<div class="tg-warn tg-pictured"><img src="{source}" alt="{escape(alt)}"><span>{escape(text)}</span></div>'
+    image = f'<img src="{address_of(picture)}" alt="{escape(alt)}">'
+    return f'<div class="tg-warn tg-pictured">{image}<span>{escape(text)}</span></div>'
 
 
 def duration(seconds: float) -> str:

@@ -25,7 +25,8 @@ from browser import App, chromium, open_page  # noqa: E402
 from tgvig_core.photos.images import read_photo, save_png, to_square  # noqa: E402
 from tgvig_core.runs.settings import SIZE  # noqa: E402
 from tgvig_core.storage.run_folder import Run  # noqa: E402
-from tgvig_ui.parts.store import Part, Store  # noqa: E402
+from tgvig_ui.parts.part import Part  # noqa: E402
+from tgvig_ui.parts.store import Store  # noqa: E402
 
 PART = ROOT / "assets" / "samples" / "hex_nut"
 PATIENCE = 300_000
@@ -93,7 +94,7 @@ def heatmap(page: Page) -> float:
     said(page, "Ranking prompts: done.")
     page.locator("#to-generate").click()
     page.locator("#start-generate").click()
-    said(page, "Generating good images: done.")
+    said(page, "Generating images: done.")
     page.locator("#to-train").click()
     page.locator("#train").click()
     said(page, "Training the detector: done.")
@@ -169,7 +170,7 @@ def updates(page: Page) -> list[tuple[str, float, str]]:
     while len(times) < UPDATES and time.monotonic() < deadline:
         page.wait_for_timeout(500)
     page.locator("#stop").click()
-    said(page, "Generating good images: stopped.")
+    said(page, "Generating images: stopped.")
     cuts = statistics.quantiles(times, n=20)
     what = f"page update while a generation runs, {len(times)} of them"
     return [(f"{what}, median", statistics.median(times), "–"), (f"{what}, p95", cuts[-1], "–")]

@@ -19,19 +19,21 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from tgvig_core.detectors.backbone_weights import BANK
-from tgvig_ui.jobs.begin import Asked, begin
-from tgvig_ui.jobs.models import Options
+from tgvig_ui.jobs.begin_generations import Asked, begin
 from tgvig_ui.jobs.server import Server
+from tgvig_ui.jobs.service import Options
 from tgvig_ui.launch import make
-from tgvig_ui.page import example
+from tgvig_ui.page import finished_example as example
 from tgvig_ui.parts.generations import set_files, similarity
-from tgvig_ui.parts.store import Part, read_json, write_json
+from tgvig_ui.parts.json_files import write_json
+from tgvig_ui.parts.part import Part
 from tgvig_ui.steps.inspect import events as inspecting_events
 from tgvig_ui.steps.photos import events as normals_events
 from tgvig_ui.steps.train import check as checking
 from tgvig_ui.steps.train import view as training
 
 ASKED = Asked(images=8, iterations=4)
+TRAINED = next(iter(training.ARMS)), next(iter(training.DETECTORS)), 5, ""
 TEXTS = ("part.json", "ranking.json", "prompt_map.json", "prompts.csv", "odd/notes.json")
 OF_THE_RUN = (
     "config.json",
@@ -64,11 +66,7 @@ def walked(server: Server) -> Part:
     part = server.part(id)
     wait(server, part, lambda: server.submit(part, "rank"))
     wait(server, part, lambda: begin(server, part, [part.choices.prompt], ASKED, "generate"))
-    wait(
-        server,
-        part,
-        lambda: training.train(server, id, next(iter(training.ARMS)), next(iter(training.DETECTORS)), 5, ""),
-    )
+    wait(server, part, lambda: training.train(server, id, *TRAINED))
     wait(server, part, lambda: checking.check(server, id, False))
     inspecting_events.sample(server, id)
     wait(server, part, lambda: inspecting_events.go(server, id))
@@ -82,8 +80,8 @@ def wait(server: Server, part: Part, begin_job) -> None:
     while server.busy(part):
         time.sleep(0.1)
     state = server.status(part)
-    if state.state != "done":
-        raise SystemExit(f"{state.kind} {state.state}: {state.message}")
+    if state is None or state.state != "done":
+        raise SystemExit(f"{state.kind} {state.state}: {state.message}" if state else "No job was begun.")
     print(f"{state.kind}: {time.perf_counter() - start:.0f} s {state.message}")
 
 
@@ -102,8 +100,7 @@ def pack(part: Part, out: Path) -> None:
         images = [np.array(Image.open(file)) for file in set_files(part, example.NUMBER, number)]
         strip = Image.fromarray(np.concatenate(images))
         strip.save(target / "sets" / f"{number:03d}.webp", lossless=True, quality=100, method=6, exact=True)
-    rows = read_json(run / "inspect" / "scores.json")["images"]
-    maps = [np.load(run / "inspect" / "maps" / f"{place}.npy") for place in range(len(rows))]
+    maps = [np.load(run / "inspect" / "maps" / f"{place}.npy") for place in range(len(part.tests()))]
     example.packed_maps(maps, target / "inspect" / "maps.npz")
     write_json(out / "job.json", {"kind": "inspect", "arguments": {}, "state": "done", "message": told(part)})
 

@@ -65,7 +65,7 @@ def walk(page: Page, app: App, out: Path) -> None:
         page.locator(f"#{id} input[type=number]").fill(value)
         page.locator(f"#{id} input[type=number]").press("Tab")
     page.locator("#start-generate").click()
-    said(page, "Generating good images: done.")
+    said(page, "Generating images: done.")
     page.locator("#set-gallery button:has(img)").first.click()
     page.locator("#compare img").first.wait_for()
     save(page, out / "app-3-generate.png")

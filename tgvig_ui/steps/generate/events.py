@@ -7,36 +7,38 @@ from functools import partial
 import gradio as gr
 
 from tgvig_core.utils.errors import TgvigError
-from tgvig_ui.jobs.begin import Asked, begin
-from tgvig_ui.jobs.models import ranking
+from tgvig_ui.jobs.arguments import Generate
+from tgvig_ui.jobs.begin_generations import Asked, begin
 from tgvig_ui.jobs.server import Server, bound
 from tgvig_ui.parts.generations import unfinished, use_set, used_set
-from tgvig_ui.parts.store import Part
-from tgvig_ui.steps.generate.estimate import estimate
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.ranking import ranking
 from tgvig_ui.steps.generate.layout import NAMED, Generating
+from tgvig_ui.steps.generate.words import estimate
+from tgvig_ui.widgets.form import PRIVATE
+from tgvig_ui.widgets.html import note
 
 
 def wire(server: Server, step: Generating, part_id: gr.State) -> list:
     """Start, continue, look at a set, use it, leave images out. Returns the events, after which the page redraws."""
     on = partial(bound, server)
-    private = {"api_visibility": "private", "show_progress": "hidden"}
     options = [step.images, step.iterations, step.seed, step.variance, step.text, step.pack, step.others]
     for entry in (step.images, step.iterations, step.others, step.pack):
-        entry.change(partial(estimate_now, server), [part_id, *estimated(step)], step.estimate, queue=False, **private)
+        entry.change(partial(estimate_now, server), [part_id, *estimated(step)], step.estimate, queue=False, **PRIVATE)
     begun = [
-        step.start.click(on(start), [part_id, *options], None, **private),
-        step.more.click(on(more), [part_id], None, **private),
+        step.start.click(on(start), [part_id, *options], None, **PRIVATE),
+        step.more.click(on(more), [part_id], None, **PRIVATE),
     ]
     if server.lender:
         for event in begun:
-            event.then(server.lend, part_id, None, concurrency_limit=None, **private)
+            event.then(server.lend, part_id, None, concurrency_limit=None, **PRIVATE)
     return [
         *begun,
-        step.generation.input(on(look), [part_id, step.generation], None, **private),
-        step.set.input(on(see), [part_id, step.set], None, **private),
-        step.use.click(on(use), [part_id, step.set], None, **private),
-        step.gallery.select(on(compare), [part_id], None, **private),
-        step.out.click(on(leave_out), [part_id], None, **private),
+        step.generation.input(on(look), [part_id, step.generation], None, **PRIVATE),
+        step.set.input(on(see), [part_id, step.set], None, **PRIVATE),
+        step.use.click(on(use), [part_id, step.set], None, **PRIVATE),
+        step.gallery.select(on(compare), [part_id], None, **PRIVATE),
+        step.out.click(on(leave_out), [part_id], None, **PRIVATE),
     ]
 
 
@@ -61,8 +63,8 @@ def start(
 
 def prompts(part: Part, others: list[str]) -> list[str]:
     """The chosen prompt and those that it is compared with, each once."""
-    found = ranking(part) or {}
-    return list(dict.fromkeys([part.choices.prompt, *(found[NAMED[name]] for name in others if found)]))
+    found = ranking(part)
+    return list(dict.fromkeys([part.choices.prompt, *(getattr(found, NAMED[name]) for name in others if found)]))
 
 
 def more(server: Server, id: str) -> None:
@@ -71,7 +73,7 @@ def more(server: Server, id: str) -> None:
     numbers = unfinished(part)
     if not numbers:
         raise TgvigError("This generation has all the sets that were asked for: press Start for a new one.")
-    server.submit(part, "generate", {"generations": numbers})
+    server.submit(part, "generate", Generate(tuple(numbers)))
 
 
 def look(server: Server, id: str, number: int) -> None:
@@ -89,6 +91,8 @@ def see(server: Server, id: str, number: int) -> None:
 def use(server: Server, id: str, number: int) -> None:
     """Train with this set."""
     part = server.part(id)
+    if part.choices.generation is None:
+        raise TgvigError("There is no generation yet: press Start.")
     use_set(part, part.choices.generation, number)
     part.choose(chosen_set=number, left_out=())
 
@@ -116,4 +120,4 @@ def estimate_now(server: Server, id: str, images: float, iterations: float, othe
         return ""
     server.service.warm.wait(60)
     count = int(iterations) * len(prompts(part, others))
-    return estimate(server.service, int(images), count, len(part.photos()), pack)
+    return note(estimate(server.service, int(images), count, len(part.photos()), pack), "hint")

@@ -8,14 +8,14 @@ import gradio as gr
 
 from tgvig_core.packs.registry import PACKS
 from tgvig_ui.security.visitors import Limits
-from tgvig_ui.widgets.forms import Form
+from tgvig_ui.steps.generate.words import HINT
+from tgvig_ui.widgets.form import Form
 from tgvig_ui.widgets.html import note
 
 EMPTY = note(
     "No images yet. Set how many you want and press Start; you can stop at any time and keep what is there.", "empty"
 )
-HINT = "Click an image to see it over the photo it was drawn from, and to leave it out."
-MODELS = [("As the server was started", ""), *((f"{pack.name}: {pack.short}", pack.name) for pack in PACKS.values())]
+MODELS = [("The default of this server", ""), *((f"{pack.name}: {pack.short}", pack.name) for pack in PACKS.values())]
 NAMED = {"Best": "best", "Plain (“a photo of a …”)": "naive", "Only the name": "only_word", "Worst": "worst"}
 
 
@@ -52,8 +52,8 @@ class Generating(Form):
 def build(limits: Limits | None = None) -> Generating:
     """The step's page; a public server's limits end the sliders."""
     gr.Markdown(
-        "### Generate good images\nEach iteration adapts the generator to your photos, then makes a set. The set that fits "
-        "the prompt best is used."
+        "### Generate images of good parts\nEach iteration adapts the generator to your photos, then makes a set. The set that "
+        "fits the prompt best is used."
     )
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
@@ -95,15 +95,15 @@ def _more_choices(limits: Limits | None) -> dict:
     )
     variance = gr.Checkbox(
         True,
-        label="Vary the images as much as your photos and their views vary",
-        info="Off: the same spread everywhere, as a comparison (the paper's Eq. 2).",
+        label="Vary each place as much as your photos vary there",
+        info="Off: the same variance everywhere (the paper's Eq. 2), for comparison.",
         elem_id="variance",
     )
     text = gr.Checkbox(
         True,
-        label="Take the set that fits the prompt best",
+        label="Choose the set by the prompt",
         elem_id="text",
-        info="Off: take the last set (the paper's “w/o text”).",
+        info="The set most similar to the prompt is used. Off: the last set (the paper's “w/o text”).",
     )
     others = gr.CheckboxGroup(list(NAMED), label="Also generate for these prompts, to compare", elem_id="others")
     pack = gr.Dropdown(
@@ -147,5 +147,5 @@ def _pictures() -> dict:
                 buttons=["fullscreen"],
                 max_height=380,
             )
-            out = gr.Button("Leave this image out", size="sm", visible=False, elem_id="leave-out")
+            out = gr.Button("Exclude this image", size="sm", visible=False, elem_id="leave-out")
     return dict(gallery=gallery, slider=slider, out=out)

@@ -7,8 +7,6 @@ import gradio as gr
 from tgvig_core.generation.best_set import best_iteration
 from tgvig_ui.charts import prompts_and_sets
 from tgvig_ui.parts.generations import (
-    LISTED,
-    comparison,
     pictures,
     set_files,
     settings_of,
@@ -17,12 +15,12 @@ from tgvig_ui.parts.generations import (
     unfinished,
     used_set,
 )
-from tgvig_ui.parts.store import Part
+from tgvig_ui.parts.part import Part
 from tgvig_ui.parts.thumbnails import thumb
-from tgvig_ui.steps.generate.layout import EMPTY, HINT, Generating
+from tgvig_ui.steps.generate import words
+from tgvig_ui.steps.generate.comparison import comparison
+from tgvig_ui.steps.generate.layout import EMPTY, Generating
 from tgvig_ui.widgets.html import note
-
-NO_SET = "This generation has no set yet. Continue goes on with it."
 
 
 def use_button(part: Part, number: int | None) -> gr.Button:
@@ -61,12 +59,12 @@ def show(step: Generating, part: Part | None, busy: bool) -> dict:
         step.next: gr.Button(interactive=bool(part and part.choices.chosen_set)),
     }
     head |= _curves(step, part, number)
-    curve = similarity(part, number) if number else []
-    if curve:
+    curve = similarity(part, number) if part and number else []
+    if part and number and curve:
         return head | _set(step, part, number, curve, busy)
-    waiting = note("The first iteration is running." if busy else NO_SET, "empty")
+    waiting = note(words.FIRST_RUNS if busy else words.NO_SET, "empty")
     return head | {
-        step.said: waiting if number and settings_of(part, number).get("prompt") else EMPTY,
+        step.said: waiting if part and number and settings_of(part, number).prompt else EMPTY,
         step.set: gr.Dropdown(visible=False),
         step.use: gr.Button(visible=False),
         step.gallery: gr.Gallery([], visible=False),
@@ -78,10 +76,11 @@ def show(step: Generating, part: Part | None, busy: bool) -> dict:
 
 def _curves(step: Generating, part: Part | None, number: int | None) -> dict:
     """The similarity curves of all generations, and the choice among them, also while the shown one has no set yet."""
-    numbers = part.generations() if part else []
-    named = {k: f"{k}: {settings_of(part, k).get('prompt') or 'no generated images'}" for k in numbers}
+    if part is None:
+        return {step.curve: prompts_and_sets.similarity_curve({}, {}), step.generation: gr.Dropdown([], visible=False)}
+    named = {k: f"{k}: {settings_of(part, k).prompt or 'no generated images'}" for k in part.generations()}
     curves = {named[k]: values for k in named if (values := similarity(part, k))}
-    chosen = {number: part.choices.chosen_set} if part else {}
+    chosen = {number: part.choices.chosen_set}
     used = {named[k]: best for k in named if (best := chosen.get(k) or used_set(part, k))}
     return {
         step.curve: prompts_and_sets.similarity_curve(curves, used),
@@ -97,19 +96,13 @@ def _set(step: Generating, part: Part, number: int, curve: list[float], busy: bo
     sets = [(f"Set {k} · {value:.3f}{' · best' if k == best else ''}", k) for k, value in enumerate(curve, 1)]
     used = note(f"Set {chosen} is used for training.", "hint") if chosen else ""
     return {
-        step.said: note(prompts_and_sets.improving(curve)) + used,
+        step.said: note(words.improving(curve)) + used,
         step.set: gr.Dropdown(sets, value=seen, visible=True),
         step.use: use_button(part, seen),
         step.gallery: gr.Gallery(pictures(part, number, seen), selected_index=choices.picture, visible=True),
-        step.hint: gr.HTML(_hint(len(set_files(part, number, seen))), visible=True),
+        step.hint: gr.HTML(note(words.hint(len(set_files(part, number, seen))), "hint"), visible=True),
         **_picture(step, part, number, seen),
     }
-
-
-def _hint(count: int) -> str:
-    """What a click does, and whether there are more images than are listed."""
-    more = f" The first {LISTED} of {count} images are listed; the others are used, too." if count > LISTED else ""
-    return note(HINT + more, "hint")
 
 
 def _picture(step: Generating, part: Part, number: int, seen: int) -> dict:
@@ -120,7 +113,7 @@ def _picture(step: Generating, part: Part, number: int, seen: int) -> dict:
     photos = part.photos()
     normal = thumb(photos[place % len(photos)], part.folder / "thumbs", 512)
     back = place in part.choices.left_out
-    label = f"Take image {place + 1} back in" if back else f"Leave image {place + 1} out"
+    label = f"Include image {place + 1} again" if back else f"Exclude image {place + 1}"
     offered = seen == part.choices.chosen_set  # of other sets nothing is used
     pair = gr.ImageSlider((square(normal), str(files[place])), visible=True)
     return {step.slider: pair, step.out: gr.Button(label, visible=offered)}

@@ -11,16 +11,18 @@ import gradio as gr
 from tgvig_core.photos.images import read_photo
 from tgvig_core.utils.atomic_write import whole
 from tgvig_core.utils.errors import TgvigError
-from tgvig_ui.jobs.adding import add_unknown_normals, check_given, only_local
+from tgvig_ui.jobs.add_photos import add_unknown_normals, check_given, only_local
+from tgvig_ui.jobs.arguments import Inspect
 from tgvig_ui.jobs.server import Server, bound, said
 from tgvig_ui.parts import downloads
+from tgvig_ui.parts.part import Part
 from tgvig_ui.parts.photo_names import storable, under_own_name
 from tgvig_ui.parts.results import results
-from tgvig_ui.parts.store import Part
+from tgvig_ui.parts.trained import model_card
+from tgvig_ui.steps.inspect import words
 from tgvig_ui.steps.inspect.closeup import looked_row
 from tgvig_ui.steps.inspect.layout import DECISIONS, Inspecting
-from tgvig_ui.steps.inspect.sample_part import sample_of
-from tgvig_ui.steps.train.view import model_card
+from tgvig_ui.widgets.form import PRIVATE
 
 SAVE = """(file) => {
   const link = document.createElement('a');
@@ -36,44 +38,43 @@ SAVE = """(file) => {
 def wire(server: Server, step: Inspecting, part_id: gr.State) -> list:
     """Add photos, inspect, move the threshold, look, decide, feed back. Returns the events, after which the page redraws."""
     on = partial(bound, server)
-    private = {"api_visibility": "private", "show_progress": "hidden"}
     shown = [part_id, step.overlay, step.opacity, step.pitch]
     moving, showing = on(move), on(how)
-    added = step.upload.upload(on(add), [part_id, step.upload], step.upload, **private)
+    added = step.upload.upload(on(add), [part_id, step.upload], step.upload, **PRIVATE)
     # refused files leave the field, or the next upload would hand them in again
-    added.failure(lambda: None, None, step.upload, **private)
+    added.failure(lambda: None, None, step.upload, **PRIVATE)
     for name, button in step.files.items():
         _wire_file(button, on(fetch, name), part_id, step.written)
     return [
         added,
-        step.sample.click(on(sample), [part_id], None, **private),
-        step.take_path.click(on(from_path), [part_id, step.path], None, **private),
-        step.clear.click(on(clear), [part_id], None, **private),
-        step.go.click(on(go), [part_id], None, **private),
-        step.threshold.release(moving, [part_id, step.threshold], None, **private),
-        step.reset.click(lambda id: moving(id, None), [part_id], None, **private),
-        step.table.select(on(look), [part_id], None, **private),
-        step.overlay.input(showing, shown, None, **private),
-        step.opacity.release(showing, shown, None, **private),
-        step.pitch.submit(showing, shown, None, **private),
+        step.sample.click(on(sample), [part_id], None, **PRIVATE),
+        step.take_path.click(on(from_path), [part_id, step.path], None, **PRIVATE),
+        step.clear.click(on(clear), [part_id], None, **PRIVATE),
+        step.go.click(on(go), [part_id], None, **PRIVATE),
+        step.threshold.release(moving, [part_id, step.threshold], None, **PRIVATE),
+        step.reset.click(lambda id: moving(id, None), [part_id], None, **PRIVATE),
+        step.table.select(on(look), [part_id], None, **PRIVATE),
+        step.overlay.input(showing, shown, None, **PRIVATE),
+        step.opacity.release(showing, shown, None, **PRIVATE),
+        step.pitch.submit(showing, shown, None, **PRIVATE),
         *(
-            button.click(on(mark, key), part_id, None, **private)
+            button.click(on(mark, key), part_id, None, **PRIVATE)
             for button, key in zip(step.decide, DECISIONS, strict=True)
         ),
-        step.learn.click(on(learn), [part_id], None, **private),
+        step.learn.click(on(learn), [part_id], None, **PRIVATE),
     ]
 
 
 def _wire_file(button: gr.Button, written, part_id: gr.State, carrier: gr.DownloadButton) -> None:
     """Write a file once it is asked for, then hand it over; until then the button tells that it is at work."""
-    words, private = button.value, {"api_visibility": "private", "show_progress": "hidden"}
+    words = button.value
     pressed = button.click(
-        lambda: gr.Button("Writing the file…", interactive=False), None, button, queue=False, **private
+        lambda: gr.Button("Writing the file…", interactive=False), None, button, queue=False, **PRIVATE
     )
-    writing = pressed.then(written, part_id, carrier, **private)
+    writing = pressed.then(written, part_id, carrier, **PRIVATE)
     writing.success(None, carrier, None, js=SAVE, api_visibility="private")
     for over in (writing.success, writing.failure):
-        over(lambda: gr.Button(words, interactive=True), None, button, queue=False, **private)
+        over(lambda: gr.Button(words, interactive=True), None, button, queue=False, **PRIVATE)
 
 
 def add(server: Server, id: str, given: list[str] | None) -> None:
@@ -96,7 +97,11 @@ def add(server: Server, id: str, given: list[str] | None) -> None:
 
 def sample(server: Server, id: str) -> None:
     """The test photos of the sample part that the good photos are of."""
-    _take_folder(server, server.part(id), server.samples / sample_of(server, server.part(id)) / "test")
+    part = server.part(id)
+    name = server.sample_of(part)
+    if name is None:
+        raise TgvigError("These are not the photos of a sample part: add photos of your own to inspect.")
+    _take_folder(server, part, server.samples / name / "test")
 
 
 def from_path(server: Server, id: str, text: str) -> None:
@@ -119,9 +124,10 @@ def go(server: Server, id: str) -> None:
     part = server.part(id)
     if not part.tests():
         raise TgvigError("There are no photos to inspect: add some.")
-    if not model_card(part):
+    number = part.choices.generation
+    if number is None or not model_card(part):
         raise TgvigError("There is no detector yet: train one in step 4.")
-    server.submit(part, "inspect", {"generation": part.choices.generation})
+    server.submit(part, "inspect", Inspect(number))
 
 
 def look(server: Server, id: str, event: gr.SelectData) -> None:
@@ -158,16 +164,7 @@ def learn(server: Server, id: str) -> None:
     added = add_unknown_normals(part, marked)
     fresh = [path.name for path in part.photos() if path not in before]
     part.choose(learned=(*part.choices.learned, *fresh))
-    gr.Info(_learned(added, len(marked) - added))
-
-
-def _learned(added: int, known: int) -> str:
-    """What became of the photos marked OK."""
-    there = f"{known} {'was' if known == 1 else 'were'} there already"
-    if not added:
-        return f"No photo was added to the normals of step 1: {there}."
-    text = f"{added} photo{'s' * (added != 1)} added to the normals of step 1"
-    return f"{text}{f'; {there}' if known else ''}. Generate and train again to use them."
+    gr.Info(words.learned(added, len(marked) - added))
 
 
 def fetch(server: Server, name: str, id: str) -> str:

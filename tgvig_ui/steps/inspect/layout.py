@@ -8,7 +8,7 @@ import gradio as gr
 
 from tgvig_ui.jobs.server import Server
 from tgvig_ui.parts.results import OVERLAYS
-from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.form import Form
 from tgvig_ui.widgets.html import note
 
 HEADERS = ["photo", "verdict", "0 to 1", "raw", "decision"]
@@ -121,7 +121,7 @@ def _close_up() -> dict:
     """One photo and where it is strange."""
     looked = gr.HTML("", elem_id="looked-at")
     slider = gr.ImageSlider(
-        label="Photo and where it is strange",
+        label="Photo and anomaly map",
         show_label=False,
         interactive=False,
         buttons=["fullscreen"],
@@ -145,7 +145,7 @@ def _reasons() -> dict:
     regions = gr.Dataframe(
         headers=["x, y", "size", "area", "peak"],
         interactive=False,
-        label="Strange regions, strongest first",
+        label="Anomalous regions, strongest first",
         max_height=220,
         elem_id="regions",
         wrap=True,
@@ -153,7 +153,12 @@ def _reasons() -> dict:
     pitch = gr.Textbox(
         label="Millimetres per pixel (optional, press Enter)", placeholder="such as 0.05", elem_id="pitch"
     )
-    gr.HTML(note("Why here: the strangest spot, and the most similar good spot that the detector remembers.", "hint"))
+    gr.HTML(
+        note(
+            "Why here: the most anomalous spot, and the most similar spot of the good images that the detector remembers.",
+            "hint",
+        )
+    )
     why = gr.Gallery(
         label="Why here",
         show_label=False,

@@ -9,15 +9,13 @@ import gradio as gr
 from tgvig_ui.charts import scores as score_figures
 from tgvig_ui.charts.style import empty
 from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.part import Part
 from tgvig_ui.parts.results import Results, results
-from tgvig_ui.parts.store import Part
+from tgvig_ui.parts.trained import model_card
+from tgvig_ui.steps.inspect import words
 from tgvig_ui.steps.inspect.closeup import look_at, looked_row
 from tgvig_ui.steps.inspect.layout import EMPTY, Inspecting
-from tgvig_ui.steps.inspect.sample_part import sample_of
-from tgvig_ui.steps.train.view import model_card
 from tgvig_ui.widgets.html import note
-
-FIGURES = {"image_auroc": "Image AUROC", "pixel_auroc": "Pixel AUROC", "pro": "PRO", "f1_max": "Best F1"}
 
 
 def token(part: Part | None) -> list:
@@ -48,13 +46,13 @@ def show(step: Inspecting, server: Server, part: Part | None) -> dict:
     ready = bool(tests and model_card(part))
     said = note(f"{len(tests)} photos to inspect.") if ready else note("Train a detector in step 4 first.", "empty")
     head = {
-        step.sample: gr.Button(visible=bool(part and not tests and sample_of(server, part))),
+        step.sample: gr.Button(visible=bool(part and not tests and server.sample_of(part))),
         step.go: gr.Button(interactive=ready),
         step.count: said if tests else EMPTY,
         step.clear: gr.Button(visible=bool(tests)),
     }
     found = results(part)
-    if not found:
+    if part is None or not found:
         return head | {step.has_results: gr.Column(visible=False)}
     return (
         head | _verdicts(step, found) | _look(step, server, part, found) | {step.has_results: gr.Column(visible=True)}
@@ -64,18 +62,18 @@ def show(step: Inspecting, server: Server, part: Part | None) -> dict:
 def _verdicts(step: Inspecting, found: Results) -> dict:
     """Table, threshold and plots."""
     scores, labels = [row.score for row in found.rows], found.labels
-    both = bool(labels) and len(set(labels)) == 2
+    both = labels is not None and len(set(labels)) == 2
     top = max([*scores, found.calibrated]) * 1.1
     least = max(round(top / 1000, 3), 0.001)  # at 0 every score would be infinitely far above the threshold
     rows = [
         [row.name, "ANOMALOUS" if row.anomalous else "good", round(row.display, 3), round(row.score, 3), row.decision]
         for row in found.rows
     ]
-    roc = score_figures.roc(scores, labels, found.threshold) if both else empty("")
+    roc = score_figures.roc(scores, labels, found.threshold) if labels and both else empty("")
     confusion = score_figures.confusion(*found.counts()) if labels else empty("")
     return {
         step.threshold: gr.Slider(minimum=least, maximum=round(top, 2), value=round(found.threshold, 3), step=0.001),
-        step.summary: _summary(found),
+        step.summary: words.summary(found),
         step.histogram: score_figures.score_histogram(scores, labels, found.threshold),
         step.roc: gr.Plot(roc, visible=both),
         step.confusion: gr.Plot(confusion, visible=bool(labels)),
@@ -100,25 +98,3 @@ def _look(step: Inspecting, server: Server, part: Part, found: Results) -> dict:
         step.pitch: "" if choices.pitch is None else f"{choices.pitch:g}",
         step.why: why,
     }
-
-
-def _summary(found: Results) -> str:
-    flagged = sum(row.anomalous for row in found.rows)
-    text = f"{flagged} of {len(found.rows)} photos are called anomalous at {found.threshold:.2f}."
-    moved = (
-        " You moved the threshold: the words about false alarms no longer hold."
-        if found.threshold != found.calibrated
-        else ""
-    )
-    scale = "From 0 to 1, 0.5 is the threshold and 0.05 a typical good part; the raw score has no upper end."
-    shown = note(f"{text} {scale}{moved}") + (note(found.card["calibration"]["words"], "hint") if not moved else "")
-    figures = [
-        f"{title} {found.figures[name]:.3f}" for name, title in FIGURES.items() if found.figures.get(name) is not None
-    ]
-    if figures:
-        explained = (
-            " (1 is perfect; AUROC: how well the scores separate good from defective; PRO: how well each defect's area is "
-            "covered)"
-        )
-        shown += note(" · ".join(figures) + explained, "hint")
-    return shown

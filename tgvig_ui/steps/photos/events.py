@@ -9,18 +9,19 @@ from pathlib import Path
 import gradio as gr
 
 from tgvig_core.photos.images import read_photo
+from tgvig_core.photos.inputs import expand_inputs
 from tgvig_core.utils.errors import TgvigError
-from tgvig_ui.jobs.adding import add_normals, check_given, only_local
+from tgvig_ui.jobs.add_photos import add_normals, check_given, only_local
 from tgvig_ui.jobs.server import Server, bound, said
 from tgvig_ui.parts.photo_names import under_own_name
-from tgvig_ui.parts.store import local_photos
 from tgvig_ui.steps.photos.view import Normals
+from tgvig_ui.widgets.form import PRIVATE
 
 
 def wire(server: Server, step: Normals, part_id: gr.State) -> list:
     """What happens on a click. Only these handlers change the part. Returns the events, after which the page redraws."""
     on = partial(bound, server)
-    private = {"api_visibility": "private", "show_progress": "minimal"}
+    private = PRIVATE | {"show_progress": "minimal"}
     step.gallery.select(on(pick), part_id, step.picked, **private)
     pose_boxes, posing = [part_id, step.flips, step.turns], on(pose)
     added = step.upload.upload(on(add), [part_id, step.upload], [part_id, step.upload], **private)
@@ -68,7 +69,7 @@ def forget(server: Server, id: str, picked: Path | None) -> None:
     part = server.part(id)
     if picked not in part.photos():
         raise TgvigError("No photo is selected: click one in the list first.")
-    if server.status(part) and server.status(part).busy:
+    if server.busy(part):
         raise TgvigError("The photos are in use: press Stop first.")
     picked.unlink()
     part.choose()
@@ -102,3 +103,14 @@ def _take(server: Server, id: str, given: list[Path]) -> str:
     for sentence in bad:
         gr.Warning(said(sentence), duration=None)
     return part.id
+
+
+def local_photos(text: str) -> list[Path]:
+    """The photos of a folder, file or pattern on this machine.
+
+    Raises:
+        TgvigError: nothing is there.
+    """
+    if not text.strip():
+        raise TgvigError("The folder's path is empty: type one, such as /home/me/photos.")
+    return expand_inputs([text.strip()])

@@ -11,19 +11,17 @@ from tgvig_core.photos.images import read_normals
 from tgvig_core.photos.quality_notes import report
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts import outlier_photos
+from tgvig_ui.parts.part import MAX_PHOTOS, Part
 from tgvig_ui.parts.photo_names import own_names, with_own_names
-from tgvig_ui.parts.store import MAX_PHOTOS, Part
 from tgvig_ui.parts.thumbnails import thumb
-from tgvig_ui.steps.photos import outliers
-from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.form import Form
 from tgvig_ui.widgets.html import note, pictured
 
 EMPTY = note(
     "No photos yet. One is enough to begin; five are better. Show the part as your camera will see it later.", "empty"
 )
-LEAVE_OUT = (
-    "The picture shows where. To leave it out, click it in the list above and press “Remove the selected photo”."
-)
+LEAVE_OUT = "The picture shows where. To exclude it, click it in the list above and press “Remove the selected photo”."
 
 
 @dataclass(frozen=True)
@@ -71,9 +69,9 @@ def build(server: Server) -> Normals:
                 take_path = gr.Button("Add the photos of this folder", size="sm", elem_id="take-path")
             flips = gr.Checkbox(label="Good parts may also appear mirrored", elem_id="flips")
             turns = gr.Checkbox(
-                label="Good parts may also appear turned by quarter turns",
+                label="Good parts may also appear rotated by 90°",
                 elem_id="turns",
-                info="Say so only if it is true: otherwise a mirrored part would no longer be noticed.",
+                info="Tick only what is true: a mirrored or rotated part is no longer reported then.",
             )
         with gr.Column(scale=3, min_width=280):
             gallery = gr.Gallery(
@@ -97,14 +95,14 @@ def token(part: Part | None) -> list:
     """Changes when `show` would show something else."""
     if part is None:
         return []
-    return [part.id, *outliers.token(part)]
+    return [part.id, *outlier_photos.token(part)]
 
 
 def show(step: Normals, part: Part | None) -> dict:
     """New values of the step's components."""
     photos = part.photos() if part else []
     poses = {step.flips: bool(part and part.choices.flips), step.turns: bool(part and part.choices.turns)}
-    if not photos:  # the boxes, too: a new part must not seem to have the poses of the one before it
+    if part is None or not photos:  # the boxes, too: a new part must not seem to have the poses of the one before it
         return poses | {step.gallery: gr.Gallery([]), step.notes: EMPTY, step.remove: gr.Button(visible=False),
                         step.next: gr.Button(interactive=False), step.ready: gr.Button(visible=True)}  # fmt: skip
     pictures = [(str(thumb(path, part.folder / "thumbs")), name) for path, name in own_names(photos).items()]
@@ -126,14 +124,14 @@ def _notes(part: Part, photos: list[Path]) -> list[str]:
     except TgvigError as error:  # such as a photo that is there twice: it must be seen to be removed
         return [note(with_own_names(str(error), photos), "warn")]
     found = [note(with_own_names(item.text, photos), "warn") for item in report(normals)]
-    return found + _odd(part)
+    return found + _outliers(part)
 
 
-def _odd(part: Part) -> list[str]:
+def _outliers(part: Part) -> list[str]:
     """The photos that do not look like the others, and where."""
     found = []
-    for odd in outliers.odd_photos(part):
-        picture = thumb(odd.heatmap, part.folder / "thumbs")
-        alt = f"Heatmap: where {odd.name} is unlike the other photos"
-        found.append(pictured(f"{odd.text} {LEAVE_OUT}", picture, alt))
+    for one in outlier_photos.outliers(part):
+        picture = thumb(one.heatmap, part.folder / "thumbs")
+        alt = f"Heatmap: where {one.name} is unlike the other photos"
+        found.append(pictured(f"{one.text} {LEAVE_OUT}", picture, alt))
     return found

@@ -9,21 +9,21 @@ import gradio as gr
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.jobs.server import Server, bound
 from tgvig_ui.steps.prompt.layout import LISTS, RULES, Prompting
+from tgvig_ui.widgets.form import PRIVATE
 
 
 def wire(server: Server, step: Prompting, part_id: gr.State) -> list:
     """Find, choose a meaning, choose a prompt. Returns the events, after which the page redraws."""
     on = partial(bound, server)
-    private = {"api_visibility": "private", "show_progress": "hidden"}
     words = [step.name, step.words, step.lists, step.rule]
     finding, writing = on(find), on(write)
     return [
-        step.find.click(finding, [part_id, *words], None, **private),
-        step.name.submit(finding, [part_id, *words], None, **private),
-        step.sense.input(on(another), [part_id, step.sense, *words], None, **private),
-        step.table.select(on(pick), [part_id], None, **private),
-        step.prompt.blur(writing, [part_id, step.prompt], None, **private),
-        step.prompt.submit(writing, [part_id, step.prompt], None, **private),
+        step.find.click(finding, [part_id, *words], None, **PRIVATE),
+        step.name.submit(finding, [part_id, *words], None, **PRIVATE),
+        step.sense.input(on(another), [part_id, step.sense, *words], None, **PRIVATE),
+        step.table.select(on(pick), [part_id], None, **PRIVATE),
+        step.prompt.blur(writing, [part_id, step.prompt], None, **PRIVATE),
+        step.prompt.submit(writing, [part_id, step.prompt], None, **PRIVATE),
     ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from tgvig_core.prompting.registry import outlier_rule, vocabulary
-from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.form import Form
 from tgvig_ui.widgets.html import note
 
 HEADERS = ["prompt", "cosine", "distance", "relation", "kept", "why not"]
@@ -64,30 +64,30 @@ def build() -> Prompting:
     gr.HTML(
         note(
             "Cosine: how well a prompt fits the photos, 1 would be perfect. Distance: the same as a length, 0 would be "
-            "perfect; prompts that are too far away are left out. The ⋮ of a column sorts by it.",
+            "perfect; prompts that are too far away are excluded. The ⋮ of a column sorts by it.",
             "hint",
         )
     )
     csv = gr.DownloadButton("Download the whole ranking (CSV)", size="sm", visible=False, elem_id="ranking-csv")
-    next_ = gr.Button("Next: generate good images", variant="primary", interactive=False, elem_id="to-generate")
+    next_ = gr.Button("Next: generate images", variant="primary", interactive=False, elem_id="to-generate")
     return Prompting(**question, **answer, **plots, table=table, csv=csv, next=next_)
 
 
 def _question() -> dict:
     """The part's name, and where words for it come from."""
-    name = gr.Textbox(label="What is the part called?", placeholder="metal nut", elem_id="object-name", max_length=80)
+    name = gr.Textbox(label="Name of the part", placeholder="metal nut", elem_id="object-name", max_length=80)
     words = gr.Textbox(
-        label="Your own words for it (optional, separated by commas)",
+        label="Your own words for the part (optional, separated by commas)",
         placeholder="steel, thread, hole",
         elem_id="own-words",
     )
     with gr.Accordion("More choices", open=False):
-        lists = gr.Radio(list(LISTS), value=next(iter(LISTS)), label="Where the words come from", elem_id="lists")
-        rule = gr.Radio(list(RULES), value=next(iter(RULES)), label="Which prompts are left out", elem_id="rule")
+        lists = gr.Radio(list(LISTS), value=next(iter(LISTS)), label="Vocabulary", elem_id="lists")
+        rule = gr.Radio(list(RULES), value=next(iter(RULES)), label="Which prompts are excluded", elem_id="rule")
     find = gr.Button("Find prompts", variant="primary", elem_id="find-prompts")
     sense = gr.Dropdown(
         [],
-        label="Which meaning?",
+        label="Meaning",
         visible=False,
         elem_id="sense",
         info="The first one fits your photos best. Choose another one and the prompts are ranked again.",

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from urllib.parse import quote
 
 import gradio as gr
 
 from tgvig_core.bundles.writers import missing
 from tgvig_core.utils.errors import TgvigError
-from tgvig_ui.jobs.bundle import Made, made_of
+from tgvig_ui.gradio_compat import address_of
+from tgvig_ui.jobs.arguments import Export
 from tgvig_ui.jobs.server import Server, bound
-from tgvig_ui.parts.store import Part
+from tgvig_ui.parts.bundles import Made, made_of
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.trained import model_card
 from tgvig_ui.security.visitors import Limits
-from tgvig_ui.steps.train.view import model_card
-from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.form import PRIVATE, Form
 from tgvig_ui.widgets.html import note
 
 FORMATS = {
@@ -58,7 +59,7 @@ def build(limits: Limits | None = None) -> TakingHome:
     unavailable = "".join(note(text, "hint") for text in lacking(public=limits is not None))
     gr.HTML(unavailable, elem_id="bundle-lacking", visible=bool(unavailable))
     normals = gr.Checkbox(
-        label="Put the good photos in", elem_id="bundle-normals",
+        label="Include the reference photos", elem_id="bundle-normals",
         info="Then the run can be repeated from the bundle alone. The audit report shows small pictures of them either way.",
     )  # fmt: skip
     make = gr.Button("Make the bundle", elem_id="bundle-make", interactive=False)
@@ -92,21 +93,19 @@ def lacking(public: bool = False) -> list[str]:
 
 def wire(server: Server, section: TakingHome, part_id: gr.State) -> list:
     """Make. Returns the events, after which the page redraws."""
-    private = {"api_visibility": "private", "show_progress": "hidden"}
     asked = [part_id, section.formats, section.normals]
-    return [section.make.click(bound(server, make), asked, None, **private)]
+    return [section.make.click(bound(server, make), asked, None, **PRIVATE)]
 
 
 def make(server: Server, id: str, formats: Sequence[str], normals: bool) -> None:
     """Queue the bundle of the shown generation's detector, with the threshold as it stands."""
     part = server.part(id)
-    if not model_card(part):
+    number = part.choices.generation
+    if number is None or not model_card(part):
         raise TgvigError("There is no detector yet: train one first.")
     if not formats:
         raise TgvigError("No format is chosen: choose at least one.")
-    choices = part.choices
-    asked = {"formats": list(formats), "with_normals": bool(normals), "threshold": choices.threshold}
-    server.submit(part, "export", {"generation": choices.generation, **asked})
+    server.submit(part, "export", Export(number, tuple(formats), bool(normals), part.choices.threshold))
 
 
 def token(part: Part | None) -> list:
@@ -134,14 +133,10 @@ def show(section: TakingHome, part: Part | None) -> dict:
     }
 
 
-def address(made: Made) -> str:
-    """Where the server hands out the ZIP."""
-    return f"/gradio_api/file={quote(str(made.file))}"
-
-
 def _link(made: Made) -> str:
-    source = f"/gradio_api/file={quote(str(made.report))}"
-    return f'<a class="tg-link" href="{source}" target="_blank" rel="noopener">Open the audit report</a>'
+    return (
+        f'<a class="tg-link" href="{address_of(made.report)}" target="_blank" rel="noopener">Open the audit report</a>'
+    )
 
 
 def _use(made: Made) -> str:

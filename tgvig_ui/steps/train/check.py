@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from urllib.parse import quote
 
 import gradio as gr
 
+from tgvig_core.fitting.results import Admission
 from tgvig_core.fitting.training_sets import TrainingSet
+from tgvig_core.fitting.words import of_admission, of_gate
 from tgvig_core.photos.images import read_photo
+from tgvig_core.runs.card import ModelCard
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.charts import check as check_figures
+from tgvig_ui.gradio_compat import address_of
+from tgvig_ui.jobs.arguments import Check, Train
 from tgvig_ui.jobs.server import Server, bound
 from tgvig_ui.parts.generations import LISTED, best_set, set_files
-from tgvig_ui.parts.store import Part, read_json
+from tgvig_ui.parts.part import Part
 from tgvig_ui.parts.thumbnails import thumb
+from tgvig_ui.parts.trained import check_of, model_card, sentences
 from tgvig_ui.security.visitors import Limits
-from tgvig_ui.steps.train.view import model_card
-from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.form import PRIVATE, Form
 from tgvig_ui.widgets.html import note
 
 FRAME = 256
 """Side of the detector's frame in px (settings.SIZE, which loads torch)."""
 UNTRAINED = note("Train a detector first.", "empty")
 UNCHECKED = note(
-    "Not checked yet. The check spoils your good photos with synthetic defects of nine kinds and looks which of them the "
-    "detector finds. It also trains detectors on other images, to see which of them is best.",
+    "Not checked yet. The check draws synthetic defects of nine kinds into your good photos and counts how many of them the "
+    "detector finds. It also trains detectors on other training sets, to see which of them is best.",
     "empty",
 )
 MEANING = (
-    "AUROC is how often a spoiled photo scores above a good one: 0.5 is chance, 1 perfect. Held-out images are those that "
+    "AUROC is how often a photo with a defect scores above a good one: 0.5 is chance, 1 perfect. Held-out images are those that "
     "were not learned from. A 90 % interval is where the true figure lies in nine of ten such checks."
 )
 
@@ -62,7 +67,7 @@ def build(limits: Limits | None = None) -> Checking:
     gr.Markdown("### What will it miss, and do the generated images help?")
     check = gr.Button("Check this detector", elem_id="check", interactive=False)
     thorough = gr.Checkbox(
-        label="Also try other generated sets and fewer images (takes longer)", elem_id="check-thorough",
+        label="Thorough: also try other generated sets and fewer images (takes longer)", elem_id="check-thorough",
         visible=limits is None,
     )  # fmt: skip
     said = gr.HTML(UNTRAINED, elem_id="check-said")
@@ -77,44 +82,41 @@ def build(limits: Limits | None = None) -> Checking:
             advice = gr.Plot(show_label=False, elem_id="check-advice", min_width=320)
             with gr.Column(min_width=280):
                 advised = gr.HTML("", elem_id="check-advised")
-                use = gr.Button("Train again on what is recommended", size="sm", visible=False, elem_id="check-use")
+                use = gr.Button("Train again on the recommended set", size="sm", visible=False, elem_id="check-use")
     gate = gr.HTML("", elem_id="gate", visible=False)
     return Checking(check, thorough, said, has_check, strengths, sizes, missed, kinds, advice, advised, gate, use)
 
 
 def wire(server: Server, section: Checking, part_id: gr.State) -> list:
     """Check. Returns the events, after which the page redraws."""
-    private = {"api_visibility": "private", "show_progress": "hidden"}
     return [
-        section.check.click(bound(server, check), [part_id, section.thorough], None, **private),
-        section.use.click(bound(server, use), [part_id], None, **private),
+        section.check.click(bound(server, check), [part_id, section.thorough], None, **PRIVATE),
+        section.use.click(bound(server, use), [part_id], None, **PRIVATE),
     ]
 
 
 def check(server: Server, id: str, thorough: bool) -> None:
     """Queue the check of the shown generation's detector; a thorough one tries other sets and fewer images, too."""
     part = server.part(id)
-    if not model_card(part):
+    number = part.choices.generation
+    if number is None or not model_card(part):
         raise TgvigError("There is no detector yet: train one first.")
     if server.limits:
         server.limits.check_thorough(thorough)
-    server.submit(part, "check", {"generation": part.choices.generation, "thorough": thorough})
+    server.submit(part, "check", Check(number, thorough))
 
 
 def use(server: Server, id: str) -> None:
     """Queue a training like the former one, from the images that the check recommends."""
     part = server.part(id)
-    card, found = model_card(part), check_of(part)
-    if not card or not found:
+    card, found, number = model_card(part), check_of(part), part.choices.generation
+    if number is None or not card or not found:
         raise TgvigError("Nothing is recommended yet: check the detector first.")
-    as_before = {"features": card["backbone"], "detector": card["detector"]}
-    as_before |= {"false_alarm": card["calibration"]["false_alarm"]}
-    number = part.choices.generation
-    best = card["best_iteration"] or best_set(
-        part, number
-    )  # a detector from the photos alone may be older than all sets
-    images = _images(found["advice"]["recommended"], best, card["left_out"])
-    server.submit(part, "train", {"generation": number, **as_before, **images})
+    as_before = {"features": card.saved.backbone, "detector": card.saved.detector}
+    as_before |= {"false_alarm": card.calibration.false_alarm}
+    best = card.best_iteration or best_set(part, number)  # a detector from the photos alone may be older than all sets
+    images = _images(found["advice"]["recommended"], best, list(card.training_set.excluded))
+    server.submit(part, "train", Train(**{"generation": number} | as_before | images))
     if images["arm"].startswith("tgvig") and images["set"] != part.choices.chosen_set:
         part.choose(chosen_set=images["set"], left_out=tuple(images["left_out"]))  # step 3 shows the set in use
 
@@ -130,17 +132,6 @@ def _images(arm: str, best: int | None, left_out: list[int]) -> dict:
     return {"arm": arm, "set": wanted.set, "left_out": [place for place in out if place < wanted.count]}
 
 
-def check_of(part: Part | None) -> dict | None:
-    """What the check of the chosen generation's detector found; a new training removes it with the detector."""
-    number = part.choices.generation if part else None
-    return None if number is None else read_json(part.generation(number) / "model" / "check.json")
-
-
-def sentences(found: dict) -> tuple[str, str]:
-    """What a check says of the synthetic defects, and of what to learn from."""
-    return found["detectability"]["words"], found["advice"]["words"]
-
-
 def token(part: Part | None) -> list:
     """Changes when `show` would show something else."""
     if part is None:
@@ -153,7 +144,7 @@ def token(part: Part | None) -> list:
 def show(section: Checking, part: Part | None) -> dict:
     """New values of the components."""
     card, found = model_card(part), check_of(part)
-    if not card or not found:
+    if part is None or not card or not found:
         return _gate(section, part, card) | {
             section.check: gr.Button("Check this detector", interactive=bool(card)),
             section.said: gr.HTML(UNCHECKED if card else UNTRAINED, visible=True),
@@ -172,38 +163,39 @@ def show(section: Checking, part: Part | None) -> dict:
         section.kinds: f'<ul class="tg-list">{listed}</ul>',
         section.advice: check_figures.advice(found["advice"]),
         section.advised: note(f"{verdict.removesuffix('.')}.") + note(figures, "hint") + note(MEANING, "hint"),
-        section.use: gr.Button(visible=found["advice"]["recommended"] != card["arm"]),
+        section.use: gr.Button(visible=found["advice"]["recommended"] != str(card.training_set)),
     }
 
 
-def _gate(section: Checking, part: Part | None, card: dict | None) -> dict:
+def _gate(section: Checking, part: Part | None, card: ModelCard | None) -> dict:
     """What the gate said of the generated images, and, folded away, of each of them."""
-    found = card.get("gate") if card else None
-    if not found:
+    gate = card.gate if card else None
+    if part is None or card is None or not gate:
         return {section.gate: gr.HTML("", visible=False)}
-    rows, limit = found["images"], found["limit"]
-    head = note(found["words"], "note" if all(row["kept"] for row in rows) else "warn")
-    most = f" {LISTED} of the {len(rows)} are shown." if len(rows) > LISTED else ""
-    about = f"The number is the distance to the nearest of your photos; beyond {limit:.1f} an image is left out.{most}"
+    images = gate.images
+    head = note(of_gate(gate), "warn" if gate.rejected else "note")
+    most = f" {LISTED} of the {len(images)} are shown." if len(images) > LISTED else ""
+    about = (
+        f"The number is the distance to the nearest of your photos; beyond {gate.limit:.1f} an image is excluded.{most}"
+    )
     out = "".join(
-        f"<li>Generated image {row['image'] + 1}: {escape(row['reason'])}</li>" for row in rows if not row["kept"]
+        f"<li>Generated image {one.image + 1}: {escape(of_admission(one, gate.limit))}</li>"
+        for one in images
+        if not one.kept
     )
     reasons = f'<ul class="tg-list">{out}</ul>' if out else ""
-    folded = (
-        f"<summary>Distance of every generated image</summary>{_strip(part, card, rows)}{note(about, 'hint')}{reasons}"
-    )
+    folded = f"<summary>Distance of every generated image</summary>{_strip(part, card, images)}{note(about, 'hint')}{reasons}"
     return {section.gate: gr.HTML(f'{head}<details class="tg-more">{folded}</details>', visible=True)}
 
 
-def _strip(part: Part, card: dict, rows: list[dict]) -> str:
-    """The images in a strip, those that were left out first, with their distances."""
-    files = set_files(part, part.choices.generation, card["best_iteration"])
+def _strip(part: Part, card: ModelCard, images: Sequence[Admission]) -> str:
+    """The images in a strip, those that were excluded first, with their distances."""
+    files = set_files(part, part.choices.generation or 0, card.chosen_set or 0)
     figures = []
-    for row in sorted(rows, key=lambda row: row["kept"])[:LISTED]:
-        said = f"{'kept' if row['kept'] else 'left out'}<br>{row['distance']:.1f}"
-        small = quote(str(thumb(files[row["image"]], part.folder / "thumbs", 128)))
-        source = f'src="/gradio_api/file={small}" loading="lazy"'
-        picture = f'<img {source} alt="Generated image {row["image"] + 1}">'
+    for one in sorted(images, key=lambda one: one.kept)[:LISTED]:
+        said = f"{'kept' if one.kept else 'excluded'}<br>{one.distance:.1f}"
+        small = address_of(thumb(files[one.image], part.folder / "thumbs", 128))
+        picture = f'<img src="{small}" loading="lazy" alt="Generated image {one.image + 1}">'
         figures.append(f"<figure>{picture}<figcaption>{said}</figcaption></figure>")
     return f'<div class="tg-strip">{"".join(figures)}</div>'
 

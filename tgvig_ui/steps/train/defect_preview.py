@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import gradio as gr
 import numpy as np
 
-from tgvig_core.inspection.score_scale import shown
 from tgvig_core.photos.images import to_pixels
 from tgvig_core.synthetic.registry import defect, is_line
+from tgvig_ui.jobs.page_detector import scored
 from tgvig_ui.jobs.server import Server, bound
 from tgvig_ui.parts.generations import settings_of
-from tgvig_ui.parts.store import Part
-from tgvig_ui.steps.inspect.closeup import scored
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.trained import model_card
+from tgvig_ui.steps.train import words
 from tgvig_ui.steps.train.defect_pictures import large, outlined, spoiled_photo, square
-from tgvig_ui.steps.train.view import model_card
-from tgvig_ui.widgets.forms import Form
+from tgvig_ui.widgets.form import PRIVATE, Form
 from tgvig_ui.widgets.html import note
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def build() -> tuple[Preview, Judged]:
         with gr.Column(scale=3, min_width=280):
             what = gr.HTML("", elem_id="defect-what")
             pictures = gr.Gallery(
-                label="Good photo and spoiled photo",
+                label="Good photo and photo with the defect",
                 show_label=False,
                 columns=2,
                 height="auto",
@@ -86,14 +86,13 @@ def build() -> tuple[Preview, Judged]:
 
 def wire(server: Server, preview: Preview, part_id: gr.State) -> list:
     """Look at a defect. Returns the events, after which the page redraws."""
-    private = {"api_visibility": "private", "show_progress": "hidden"}
     shown, strength, size = bound(server, choose_kind), bound(server, choose_strength), bound(server, choose_size)
     return [
-        preview.section.expand(bound(server, unfold), [part_id], None, **private),
-        preview.kind.input(shown, [part_id, preview.kind], None, **private),
-        preview.strength.release(strength, [part_id, preview.strength], None, **private),
-        preview.size.release(size, [part_id, preview.size], None, **private),
-        preview.another.click(bound(server, elsewhere), [part_id], None, **private),
+        preview.section.expand(bound(server, unfold), [part_id], None, **PRIVATE),
+        preview.kind.input(shown, [part_id, preview.kind], None, **PRIVATE),
+        preview.strength.release(strength, [part_id, preview.strength], None, **PRIVATE),
+        preview.size.release(size, [part_id, preview.size], None, **PRIVATE),
+        preview.another.click(bound(server, elsewhere), [part_id], None, **PRIVATE),
     ]
 
 
@@ -137,7 +136,7 @@ def token(part: Part | None) -> list:
 def judged_token(part: Part | None) -> list:
     """Changes when `judge` would say something else."""
     number = part.choices.generation if part else None
-    model = part.generation(number) / "model" / "model.json" if number else None
+    model = part.generation(number) / "model" / "model.json" if part and number else None
     return [*token(part), number, model.stat().st_mtime_ns if model and model.exists() else 0]
 
 
@@ -152,40 +151,32 @@ def show(preview: Preview, part: Part | None) -> dict:
         preview.strength: chosen.defect_strength if chosen else 0.6,
         preview.size: gr.Slider(minimum=least, maximum=most, value=size, label=label),
     }
-    if not kind or not part.photos():
+    if part is None or not kind or not part.photos():
         return fields | {preview.what: "", preview.pictures: gr.Gallery([])}
     good, spoiled = _pair(part)
-    said = note(defect.entry(kind).facts["about"], "hint") if spoiled else note(_unseen(kind), "warn")
+    said = note(defect.entry(kind).facts["about"], "hint") if spoiled else note(words.unseen(kind), "warn")
     pictures = [(large(good), "good photo")]
     if spoiled:
-        pictures.append((outlined(large(to_pixels(spoiled.image)), spoiled.mask.numpy()), "spoiled photo"))
+        pictures.append((outlined(large(to_pixels(spoiled.image)), spoiled.mask.numpy()), "with the defect"))
     return fields | {preview.what: said, preview.pictures: gr.Gallery(pictures)}
 
 
 def judge(judged: Judged, server: Server, part: Part | None) -> dict:
     """What the detector says, compared with the rows of the other photos where there are some."""
-    card = model_card(part)
-    if not card or not part.choices.defect_kind or not part.photos():
+    card, number = model_card(part), part.choices.generation if part else None
+    if part is None or number is None or not card or not part.choices.defect_kind or not part.photos():
         return {judged.verdict: ""}
     _, spoiled = _pair(part)
     if spoiled is None:
         return {judged.verdict: ""}
-    known = settings_of(part, part.choices.generation)["photos"]
+    known = settings_of(part, number).photos
     path = str(_photo(part))
     own = known.index(path) if path in known and len(known) > 1 else None
-    result = scored(server, part.generation(part.choices.generation) / "model", spoiled.image, own)
-    return {judged.verdict: _verdict(float(result.scores[0]), card["calibration"], result.maps[0], spoiled)}
-
-
-def _verdict(score: float, about: dict, map, spoiled: Defect) -> str:
+    result = scored(server.service, part.generation(number) / "model", spoiled.image, own)
     from tgvig_core.diagnosis.detectability import on_defect
 
-    limit = about["threshold"]
-    found, display = score > limit, shown(score, limit, about["steepness"])
-    where = "" if not found else " for this spot" if on_defect(map, spoiled.mask) else " for another spot"
-    badge = f'<span class="tg-bad">ANOMALOUS</span>{where}' if found else '<span class="tg-good">GOOD</span> (missed)'
-    scale = f"{display:.2f} on a scale from 0 to 1 (0.5 is the threshold)"
-    return f"<div>Your detector says: {badge}, {scale}, raw score {score:.2f}, threshold {limit:.2f}.</div>"
+    hit = on_defect(result.maps[0], spoiled.mask)
+    return {judged.verdict: words.verdict(float(result.scores[0]), card.calibration, hit)}
 
 
 def _sizes(part: Part | None) -> tuple[int, int, float]:
@@ -206,7 +197,3 @@ def _pair(part: Part) -> tuple[np.ndarray, Defect | None]:
     path, chosen = _photo(part), part.choices
     asked = chosen.defect_kind, chosen.defect_strength, float(_sizes(part)[2]), chosen.defect_place
     return square(path, path.stat().st_mtime_ns), spoiled_photo(path, path.stat().st_mtime_ns, *asked)
-
-
-def _unseen(kind: str) -> str:
-    return f"{defect.title(kind).capitalize()} of this strength and size would not be seen here: raise one, or take another place."

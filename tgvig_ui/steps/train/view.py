@@ -9,25 +9,27 @@ import gradio as gr
 from tgvig_core.detectors.registry import detector as detectors
 from tgvig_core.fitting import training_sets
 from tgvig_core.packs.registry import PACKS
-from tgvig_core.storage.run_folder import MODEL_FORMAT
 from tgvig_core.utils.errors import TgvigError
-from tgvig_ui.jobs.begin import Asked, begin
+from tgvig_ui.jobs.arguments import Train
+from tgvig_ui.jobs.begin_generations import Asked, begin
 from tgvig_ui.jobs.server import Server, bound
+from tgvig_ui.parts import outlier_photos
 from tgvig_ui.parts.generations import settings_of
-from tgvig_ui.parts.store import Part, read_json
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.trained import model_card
 from tgvig_ui.security.visitors import Limits
-from tgvig_ui.steps.photos import outliers
-from tgvig_ui.widgets.forms import Form
+from tgvig_ui.steps.train import words
+from tgvig_ui.widgets.form import PRIVATE, Form
 from tgvig_ui.widgets.html import note
 
 ARMS = {kind.choice: name for name, kind in reversed(training_sets.KINDS.items()) if kind.choice}
 DETECTORS = {detectors.title(name): name for name in detectors.names()}
-BACKBONES = [("As the models in use", ""), *((pack.backbone_title, pack.name) for pack in PACKS.values())]
+BACKBONES = [("The default of the models in use", ""), *((pack.backbone_title, pack.name) for pack in PACKS.values())]
 """What PatchCore looks with; the values are the packs that bring it."""
 EMPTY = note("No detector yet. Training takes some seconds.", "empty")
-NO_IMAGES = "There are no generated images yet: generate a set in step 3, or learn from the photos without them."
-UNCHOSEN = "Nothing is chosen under “What it learns from”: choose one of the three, then train."
-RECOMMENDED = "It learned from what the check below recommended. To train once more, choose above what to learn from."
+NO_IMAGES = "There are no generated images yet: generate a set in step 3, or train on the photos only."
+UNCHOSEN = "Nothing is chosen under “Training set”: choose one of the three, then train."
+RECOMMENDED = "Trained on the set that the check below recommended. To train again, choose a training set above."
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,16 @@ class Training(Form):
 def build(limits: Limits | None = None) -> Training:
     """The step's page; a public server fetches no other network than its own."""
     gr.Markdown(
-        "### Train the detector\nPatchCore remembers small patches of good images. A photo's score is the distance of its "
-        "strangest patch to the nearest remembered one: larger is stranger, and there is no upper end."
+        "### Train the detector\nPatchCore remembers small patches of good images. A photo's score is the largest "
+        "distance of one of its patches to the nearest remembered one: larger is more anomalous, and there is no upper end."
     )
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
-            arm = gr.Radio(list(ARMS), value=next(iter(ARMS)), label="What it learns from", elem_id="arm")
+            arm = gr.Radio(list(ARMS), value=next(iter(ARMS)), label="Training set", elem_id="arm")
             detector = gr.Radio(
                 list(DETECTORS),
                 value=next(iter(DETECTORS)),
-                label="How closely it looks",
+                label="Detector",
                 elem_id="detector",
             )
             rate = gr.Slider(
@@ -65,17 +67,17 @@ def build(limits: Limits | None = None) -> Training:
                 30,
                 value=5,
                 step=1,
-                label="Good parts that may be rejected by mistake, %",
+                label="Target false-alarm rate, %",
                 elem_id="false-alarm",
-                info="The threshold is set for this rate. From few photos it can only be met roughly.",
+                info="The share of good parts that may be reported as anomalous. From few photos it can only be met roughly.",
             )
             with gr.Accordion("More choices", open=False, visible=limits is None):
                 backbone = gr.Dropdown(
                     BACKBONES,
                     value="",
-                    label="Detector: PatchCore on the features of",
+                    label="Features (backbone network)",
                     elem_id="backbone",
-                    info="The network that turns a photo into the features PatchCore compares.",
+                    info="The network whose features PatchCore compares.",
                 )
             train = gr.Button("Train", variant="primary", elem_id="train", interactive=False)
         with gr.Column(scale=3, min_width=280):
@@ -86,9 +88,8 @@ def build(limits: Limits | None = None) -> Training:
 
 def wire(server: Server, step: Training, part_id: gr.State) -> list:
     """Train. Returns the events, after which the page redraws."""
-    private = {"api_visibility": "private", "show_progress": "hidden"}
     asked = [part_id, step.arm, step.detector, step.rate, step.backbone]
-    return [step.train.click(bound(server, train), asked, None, **private)]
+    return [step.train.click(bound(server, train), asked, None, **PRIVATE)]
 
 
 def train(server: Server, id: str, arm: str | None, detector: str, rate: float, backbone: str) -> None:
@@ -113,7 +114,7 @@ def train(server: Server, id: str, arm: str | None, detector: str, rate: float, 
     if not part.photos():
         raise TgvigError("There are no photos yet: add at least one in step 1.")
     if generated or _of_these_photos(part):
-        server.submit(part, "train", {"generation": choices.generation, **asked})
+        server.submit(part, "train", Train(**{"generation": choices.generation} | asked))
     else:
         begin(server, part, [None], Asked(), "train", **asked)
 
@@ -121,29 +122,7 @@ def train(server: Server, id: str, arm: str | None, detector: str, rate: float, 
 def _of_these_photos(part: Part) -> bool:
     """Whether the shown generation was begun with the photos that the part has now."""
     number = part.choices.generation
-    return number is not None and settings_of(part, number).get("photos") == [str(path) for path in part.photos()]
-
-
-def model_card(part: Part | None) -> dict | None:
-    """What training left beside the detector of the chosen generation; one of another version is trained again."""
-    number = part.choices.generation if part else None
-    card = read_json(part.generation(number) / "model" / "model.json") if number is not None else None
-    return card if card and card["format"] == MODEL_FORMAT else None
-
-
-def learned_from(card: dict) -> str:
-    """The images that a detector remembers, in words."""
-    if card["arm"] == "tgvig":
-        out = f" without the {len(card['left_out'])} you left out" if card["left_out"] else ""
-        return f"the photos and generated set {card['best_iteration']}{out}{_admitted(card)}"
-    return training_sets.TrainingSet.parse(card["arm"]).title
-
-
-def _admitted(card: dict) -> str:
-    """How many generated images the gate let in, where it dropped some."""
-    found = (card.get("gate") or {}).get("images", ())
-    kept = sum(row["kept"] for row in found)
-    return "" if kept == len(found) else f", of which {kept} of {len(found)} images came near enough to the photos"
+    return number is not None and settings_of(part, number).photos == tuple(map(str, part.photos()))
 
 
 def token(part: Part | None) -> list:
@@ -156,7 +135,7 @@ def token(part: Part | None) -> list:
         part.id,
         number,
         part.choices.chosen_set,
-        *outliers.token(part),
+        *outlier_photos.token(part),
         file.stat().st_mtime_ns if file and file.exists() else 0,
     ]
 
@@ -165,18 +144,11 @@ def show(step: Training, part: Part | None) -> dict:
     """New values of the step's components."""
     ready = bool(part and part.photos())
     card = model_card(part)
-    if not card:
-        text = EMPTY if not ready or part.choices.chosen_set else note(NO_IMAGES, "empty")
+    if part is None or not card:
+        text = EMPTY if part is None or not ready or part.choices.chosen_set else note(NO_IMAGES, "empty")
         return {step.result: text, step.train: gr.Button(interactive=ready), step.next: gr.Button(interactive=False)}
-    about = card["calibration"]
-    closely = ", looking more closely" if card["detector"] == "patchcore-fine" else ""
-    seen = f"PatchCore on the features of {card['backbone']} ({', '.join(card['layers'])}){closely}."
-    text = (
-        f"Trained on {learned_from(card)}. Scores above {about['threshold']:.2f} are called anomalous. {about['words']}"
-    )
-    lift = card["lift"]["words"] if card["arm"] != "real" else ""
-    odd = "".join(note(f"{odd.text} Step 1 shows where.", "warn") for odd in outliers.odd_photos(part))
-    recommended = "" if card["arm"] in ARMS.values() else note(RECOMMENDED, "hint")
-    said = note(text) + odd + recommended + note(f"{seen} {lift}", "hint")
+    outliers = "".join(note(f"{one.text} Step 1 shows where.", "warn") for one in outlier_photos.outliers(part))
+    recommended = "" if str(card.training_set) in ARMS.values() else note(RECOMMENDED, "hint")
+    said = note(words.trained(card)) + outliers + recommended + note(words.how(card), "hint")
     again = gr.Button("Train again", interactive=ready)
     return {step.result: said, step.train: again, step.next: gr.Button(interactive=True)}

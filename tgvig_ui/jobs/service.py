@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from tgvig_core.packs import registry
 from tgvig_core.utils.errors import TgvigError
-from tgvig_ui.jobs.queue import Watch
-from tgvig_ui.parts.store import Choices, Part, read_json
+from tgvig_ui.jobs.job import Watch
+from tgvig_ui.parts.choices import Choices
+from tgvig_ui.parts.part import Part
+from tgvig_ui.parts.ranking import CSV, ranking
 
 if TYPE_CHECKING:
     from tgvig_core.runs.settings import RunSettings
@@ -181,11 +183,6 @@ class Service:
 def _keep_ranking(part: Part, run: Run, prompt: str) -> None:
     """Where a prompt comes from, kept with its generation as a run of the core has it: the part may be ranked anew."""
     found = ranking(part)
-    if found and found.get("object") == part.choices.object_name:
-        run.write_json("prompt.json", {"prompt": prompt, "sense": found["sense"], "lookup": found["lookup"]})
-        shutil.copy(part.folder / "prompts.csv", run.folder)
-
-
-def ranking(part: Part) -> dict | None:
-    """What `rank` wrote."""
-    return read_json(part.folder / "ranking.json")
+    if found and found.object == part.choices.object_name:
+        run.write_json("prompt.json", {"prompt": prompt, "sense": found.sense, "lookup": found.lookup})
+        shutil.copy(part.folder / CSV, run.folder)

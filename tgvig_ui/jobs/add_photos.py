@@ -10,8 +10,8 @@ from pathlib import Path
 from tgvig_core.photos.images import read_normals, read_photo
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.jobs.server import Server
+from tgvig_ui.parts.part import MAX_PHOTOS, Part
 from tgvig_ui.parts.photo_names import with_own_names
-from tgvig_ui.parts.store import MAX_PHOTOS, Part
 
 _adding = threading.Lock()  # a button pressed twice: both calls would find the photo missing, and both would add it
 
@@ -80,4 +80,4 @@ def _add(part: Part, given: Sequence[Path]) -> None:
 def _pixels(path: Path) -> tuple:
     """The same for photos that `read_normals` calls the same."""
     pixels = read_photo(path).pixels
-    return pixels.shape, hashlib.sha256(pixels).digest()
+    return pixels.shape, hashlib.sha256(pixels.tobytes()).digest()

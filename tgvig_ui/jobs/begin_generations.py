@@ -6,14 +6,17 @@ import shutil
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tgvig_core.utils.errors import TgvigError
-from tgvig_ui.jobs.queue import BUSY
+from tgvig_ui.jobs.arguments import Complete, Generate, Train
+from tgvig_ui.jobs.job import BUSY
 from tgvig_ui.jobs.server import Server
-from tgvig_ui.parts.store import Part
+from tgvig_ui.parts.part import Part
 
 SHOWN = ("generation", "chosen_set", "viewed_set", "picture", "left_out", "threshold")
 """The choices that beginning a generation changes."""
+KINDS = {"generate": Generate, "train": Train, "complete": Complete}
 _one_at_a_time = threading.Lock()  # the page and a program may both begin one for the same part
 
 
@@ -29,12 +32,12 @@ class Asked:
     pack: str = ""
 
 
-def begin(server: Server, part: Part, prompts: Sequence[str | None], asked: Asked, kind: str, **arguments) -> None:
+def begin(server: Server, part: Part, prompts: Sequence[str | None], asked: Asked, kind: str, **training: Any) -> None:
     """A generation for each prompt, the first of them shown, and the job that makes their images.
 
     Args:
         prompts: None for a detector from the photos, without generated images.
-        kind: the kind of job; it gets the generations' numbers and the further arguments.
+        kind: generate, train or complete. training: of the detector, fields of arguments.Train.
 
     Raises:
         TgvigError: the part has a job already, or a setting is out of range, or more than a public server allows.
@@ -49,7 +52,7 @@ def begin(server: Server, part: Part, prompts: Sequence[str | None], asked: Aske
             for prompt in prompts:
                 server.service.begin(part, prompt, **vars(asked), together=numbers)
             part.choose(generation=first)
-            server.submit(part, kind, {"generations": list(numbers), "generation": first, **arguments})
+            server.submit(part, kind, KINDS[kind](**{"generations": numbers, "generation": first} | training))
         except TgvigError:  # also a job that came in between
             for number in numbers:
                 shutil.rmtree(part.generation(number), ignore_errors=True)

@@ -1,9 +1,12 @@
-"""What the five steps' named components have in common: which of them are drawn anew."""
+"""What the five steps' named components and their events have in common."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+"""Of every event of the page that is no endpoint for programs."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import time
 import gradio as gr
 
 from tgvig_ui.jobs.server import Server
-from tgvig_ui.parts.store import Part
+from tgvig_ui.parts.part import Part
 from tgvig_ui.widgets.html import note
 
 KEPT = 20

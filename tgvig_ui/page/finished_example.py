@@ -14,12 +14,12 @@ import numpy as np
 from PIL import Image
 
 from tgvig_core.photos.images import read_photo, save_png, to_square
+from tgvig_core.runs.card import ModelCard
 from tgvig_core.utils.checksums import check_shipped
 from tgvig_core.utils.folders import ASSETS
 from tgvig_ui.jobs.server import Server
 from tgvig_ui.parts.generations import set_files
-from tgvig_ui.parts.store import Part
-from tgvig_ui.steps.train.view import model_card
+from tgvig_ui.parts.part import Part
 
 WALK = ASSETS / "walk"
 SAMPLE = "hex_nut"
@@ -87,12 +87,12 @@ def unpacked_maps(file: Path) -> np.ndarray:
 
 def fill_pool(part: Part, folder: Path) -> None:
     """The images that the detector remembers, in their order (Jobs.train writes the same)."""
-    card = model_card(part)
+    card = ModelCard.read(part.generation(NUMBER) / "model")
     folder.mkdir()
     photos = part.photos()
     for place, path in enumerate(photos):
-        save_png(to_square(read_photo(path).pixels, card["size"]), folder / f"{place:04d}.png")
-    kept = {row["image"] for row in card["gate"]["images"] if row["kept"]} - set(card["left_out"])
-    files = [file for k, file in enumerate(set_files(part, NUMBER, card["best_iteration"])) if k in kept]
+        save_png(to_square(read_photo(path).pixels, card.saved.size), folder / f"{place:04d}.png")
+    out = {*card.rejected, *card.training_set.excluded}
+    files = [file for k, file in enumerate(set_files(part, NUMBER, card.chosen_set or 0)) if k not in out]
     for place, file in enumerate(files, len(photos)):
         shutil.copyfile(file, folder / f"{place:04d}.png")

@@ -77,8 +77,8 @@ def part(held):
 def jobs(held, monkeypatch):
     made = Jobs(held.server.service)
 
-    def train(work, normals, *chosen) -> tuple:
-        made.service.trained.append((work.run.folder.name, *chosen))
+    def train(work, normals, best, learned) -> tuple:
+        made.service.trained.append((work.run.folder.name, best, str(learned), learned.excluded))
         return None, CARD
 
     monkeypatch.setattr(fit, "train", train)

@@ -90,7 +90,7 @@ def test_new_photos_need_no_step_back(server, part):
 
 
 def test_generated_images_must_be_there_to_be_learned_from(server, part):
-    with pytest.raises(TgvigError, match="generate a set in step 3, or learn from the photos"):
+    with pytest.raises(TgvigError, match="generate a set in step 3, or train on the photos"):
         training.train(server, part.id, GENERATED, "PatchCore", 5, "")
     with pytest.raises(TgvigError, match="no photos yet"):
         training.train(server, server.store.new().id, PHOTOS, "PatchCore", 5, "")

@@ -246,7 +246,7 @@ from tgvig_core.packs import files, registry
 from tgvig_core.photos import images
 from tgvig_core.prompting import vocabulary
 from tgvig_core.storage import run_folder
-from tgvig_ui.page import example
+from tgvig_ui.page import finished_example as example
 from tgvig_ui.parts.store import Store
 bundled, run, folder = (Path(given) for given in sys.argv[1:4])
 pickle.Unpickler, pickle.load, pickle.loads = Refusing, refused, refused

@@ -281,7 +281,7 @@ def test_the_health_check_also_knows_the_model_server_and_a_server_in_trouble(im
 @pytest.mark.slow
 def test_the_cmd_turns_healthy_works_and_writes_below_its_volumes_and_home_alone(container, image):
     process, url, written = container
-    client = Client(url, verbose=False)
+    client = Client(url, verbose=False, httpx_kwargs={"timeout": None})
     photo = ROOT / "assets/samples/hex_nut/train/good/000.jpg"
     part = client.predict([handle_file(str(photo))], "metal nut", api_name="/rank")
     deadline = time.monotonic() + 1200

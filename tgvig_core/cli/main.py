@@ -48,10 +48,11 @@ def _elsewhere(module: str, extra: str, arguments: list[str]) -> None:
         TgvigError: it, or a library that it needs, is not installed.
     """
     try:
-        found = importlib.import_module(module)
+        importlib.import_module(module).main(arguments)
     except ModuleNotFoundError as error:
+        if not error.name or error.name.startswith("tgvig"):
+            raise
         raise TgvigError(f"tgvig {extra} needs {error.name}: pip install 'tgvig[{extra}]'.") from error
-    found.main(arguments)
 
 
 def main() -> None:

@@ -251,3 +251,13 @@ def test_the_docs_commands_run(tmp_path, here, monkeypatch):
         arguments = shlex.split(line)[1:]
         code, _, err = here(*arguments)
         assert code in ((0, 1) if arguments[0] == "inspect" else (0,)), f"{line}: {err}"
+
+
+@pytest.mark.parametrize("command", ["app", "serve"])
+def test_a_command_of_another_package_names_the_extra_that_it_needs(here, monkeypatch, command):
+    def lacks_a_library(arguments):
+        raise ModuleNotFoundError("No module named 'webs'", name="webs")
+
+    package = {"app": "tgvig_ui", "serve": "tgvig_serve"}[command]
+    monkeypatch.setattr(f"{package}.command.main", lacks_a_library)
+    assert here(command) == (2, "", f"tgvig: tgvig {command} needs webs: pip install 'tgvig[{command}]'.\n")

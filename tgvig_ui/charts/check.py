@@ -13,7 +13,7 @@ from tgvig_ui.charts.style import BLUE, GREY, INK, empty, layout, wrapped
 LABEL = 15
 """Letters in a line of a label at the left: what a telephone has room for."""
 MIDDLING = "#F6F1EA"
-MORE_OFTEN = "How much more often a defect<br>scores above a good photo (AUROC)"
+MORE_OFTEN = "How much more often a defect<br>scores above a good one (AUROC)"
 
 
 def strengths(kinds: Sequence[Mapping]) -> go.Figure:

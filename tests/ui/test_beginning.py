@@ -82,6 +82,12 @@ def test_settings_out_of_range_leave_no_generation_behind(held, part):
     assert part.generations() == [] and part.choices.generation is None and not held.server.busy(part)
 
 
+def test_a_value_of_the_wrong_kind_is_a_sentence_and_leaves_no_generation_behind(held, part):
+    with pytest.raises(TgvigError, match="seed.*not 0.5: choose another value"):
+        api.start(held.server, part.id, 4, 2, 0.5)
+    assert part.generations() == [] and not held.server.busy(part)
+
+
 def trained(held):
     part = held.part(generation=1)
     (part.generation(1) / "model").mkdir(parents=True)

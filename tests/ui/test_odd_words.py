@@ -21,6 +21,7 @@ from tgvig_core.prompting.names import MAX_NAME, MAX_PROMPT, clean_name, clean_p
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.utils.csv_safe import guarded, plain
 from tgvig_core.utils.errors import TgvigError, one_line
+from tgvig_core.utils.typed import fitting
 from tgvig_serve.bodies import harmless
 from tgvig_ui.jobs.server import said
 from tgvig_ui.parts.photo_names import storable, under_own_name
@@ -88,7 +89,8 @@ def test_a_prompt_is_one_short_line_or_refused_before_anything_begins(text: str)
 def test_settings_are_in_range_or_refused(rate: float, seed: float, detector: str, arm: str) -> None:
     for values in ({"false_alarm": rate}, {"seed": seed}, {"detector": detector}, {"arm": arm}, {"rule": detector}):
         try:
-            made = RunSettings(("a.png",), "nut", "out", **values)
+            with fitting("choose another value"):  # as the library and the page do
+                made = RunSettings(("a.png",), "nut", "out", **values)
         except TgvigError as error:
             sentence(error)
         else:

@@ -138,11 +138,13 @@ class Service:
         from tgvig_core.generation.integrator import IntegratorSettings
         from tgvig_core.photos.images import read_normals
         from tgvig_core.storage.run_folder import Run
+        from tgvig_core.utils.typed import fitting
 
         choices = part.choices
-        settings = self.settings(part, choices, prompt=prompt, seed=seed, pack=pack or self.pack()[0].name)
-        settings = replace(settings, generating=replace(settings.generating, images=images, variance=variance),
-                           integrating=IntegratorSettings(iterations, text))  # fmt: skip
+        with fitting("choose another value"):
+            settings = self.settings(part, choices, prompt=prompt, seed=seed, pack=pack or self.pack()[0].name)
+            generating = replace(settings.generating, images=images, variance=variance)
+            settings = replace(settings, generating=generating, integrating=IntegratorSettings(iterations, text))
         number = (part.generations() or [0])[-1] + 1
         shas = [photo.sha256 for photo in read_normals(part.photos()).photos]
         config = {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tgvig_core.runs.settings import RunSettings
     from tgvig_core.runs.work import Work
     from tgvig_core.storage.run_folder import Run
+    from tgvig_core.utils.progress import RunContext
 
 WARM_UP_AFTER = 3.0
 """Seconds after the start: importing torch beside the first page would keep the page waiting."""
@@ -137,7 +138,7 @@ class Service:
         self.pack()
         from tgvig_core.generation.integrator import IntegratorSettings
         from tgvig_core.photos.images import read_normals
-        from tgvig_core.storage.run_folder import Run
+        from tgvig_core.runs.work import begin_run
         from tgvig_core.utils.typed import fitting
 
         choices = part.choices
@@ -146,14 +147,9 @@ class Service:
             generating = replace(settings.generating, images=images, variance=variance)
             settings = replace(settings, generating=generating, integrating=IntegratorSettings(iterations, text))
         number = (part.generations() or [0])[-1] + 1
-        shas = [photo.sha256 for photo in read_normals(part.photos()).photos]
-        config = {
-            "settings": settings.as_json(),
-            "pack_reason": "chosen in the page" if pack else self.pack()[1],
-            "photos_sha256": shas,
-            "together": list(together or (number,)),
-        }
-        run = Run.create(part.generation(number), config)
+        reason = "chosen in the page" if pack else self.pack()[1]
+        normals = read_normals(part.photos())
+        run = begin_run(part.generation(number), settings, normals, reason, together or (number,))
         if prompt:
             _keep_ranking(part, run, prompt)
         run.journal("start", pack=settings.pack, device=self.device())
@@ -166,20 +162,17 @@ class Service:
         Args:
             backbone: the pack whose backbone the detector takes; empty takes that of the generation's pack.
         """
-        from tgvig_core.photos.images import read_normals
-        from tgvig_core.runs.work import Work, hashes, read_run
+        from tgvig_core.runs.work import open_run
 
-        run, config = read_run(part.generation(number))
-        settings = replace(config.settings, **changes)
-        models_dir, pack = self.options.models_dir, registry.PACKS[settings.pack]
-        # the generator is fresh: an earlier generation has changed its weights
-        generator = registry.load_generator(pack, models_dir, self.device(), watch.ctx)
-        features = registry.load_backbone(registry.PACKS[backbone] if backbone else pack, models_dir, watch.ctx)
-        models = registry.Models(pack, self.encoder(pack.name), generator, features)
-        normals = read_normals(settings.photos)
-        if hashes(normals) != config.photos_sha256:
-            raise TgvigError("The photos have changed since this generation began: start a new one.")
-        return Work(settings, run, models, self.device(), normals, watch.ctx, watch.finish)
+        def load(settings: RunSettings, device: str, ctx: RunContext) -> registry.Models:
+            pack, models_dir = registry.PACKS[settings.pack], self.options.models_dir
+            # the generator is fresh: an earlier generation has changed its weights
+            generator = registry.load_generator(pack, models_dir, device, ctx)
+            features = registry.load_backbone(registry.PACKS[backbone] if backbone else pack, models_dir, ctx)
+            return registry.Models(pack, self.encoder(pack.name), generator, features)
+
+        folder = part.generation(number)
+        return open_run(folder, self.device(), watch.ctx, load=load, finish=watch.finish, **changes)
 
 
 def _keep_ranking(part: Part, run: Run, prompt: str) -> None:

@@ -146,41 +146,31 @@ class Jobs:
         """Scores, maps and heatmaps of the part's test photos into generations/<k>/inspect; figures where they have labels."""
         self.service.pack()
         import numpy as np
-        import torch
 
-        from tgvig_core.inspection.inspector import Inspector, check_photos, inspect
-        from tgvig_core.inspection.metrics import image_metrics, pixel_metrics
-        from tgvig_core.photos.labelled_folder import read_mask, read_test_folder
+        from tgvig_core.inspection.inspector import Inspector, Verdict, check_photos
+        from tgvig_core.photos.labelled_folder import read_test_folder
         from tgvig_core.runs.card import load_model
-        from tgvig_core.runs.settings import SIZE
+        from tgvig_core.runs.steps.evaluate import evaluate
 
         part = Part(folder)
         run = part.generation(Inspect(**arguments).generation)
         detector, card = load_model(run / "model", self.service.device())
-        tests = read_test_folder(part.folder / "tests" / "test")
-        paths = [photo.path for photo in tests]
-        check_photos(paths, watch.ctx)
-        inspector = Inspector(detector, card.calibration.limits)
-        masked = any(photo.masks for photo in tests)
-        target, rows, maps = run / "inspect", [], []
-        for place, verdict in enumerate(inspect(inspector, paths, target / "heatmaps", watch.ctx)):
+        tests, target = read_test_folder(part.folder / "tests" / "test"), run / "inspect"
+        check_photos([photo.path for photo in tests], watch.ctx)
+
+        def keep_map(place: int, verdict: Verdict) -> None:
+            assert verdict.finding  # a photo that cannot be read has ended the job
             (target / "maps").mkdir(exist_ok=True)
-            found = verdict.finding
-            if masked:
-                maps.append(torch.from_numpy(found.map))
             with whole(target / "maps" / f"{place}.npy") as draft:
-                np.save(draft, found.map.astype(np.float16))
-            label = None if tests[place].defective is None else bool(tests[place].defective)
-            row = {"path": str(verdict.path), "score": found.score, "map": place, "defective": label}
-            rows.append(row | {"heatmap": verdict.heatmap.name})
-        result: dict = {"images": rows, "figures": {}}
-        if tests[0].defective is not None:
-            labels = [bool(photo.defective) for photo in tests]
-            result["figures"] = image_metrics([row["score"] for row in rows], labels, inspector.limits.threshold)
-            if masked:
-                masks = torch.stack([read_mask(photo, SIZE) for photo in tests])
-                result["figures"] |= pixel_metrics(torch.stack(maps), masks)
-        write_json(target / "scores.json", result)
+                np.save(draft, verdict.finding.map.astype(np.float16))
+
+        inspector = Inspector(detector, card.calibration.limits)
+        rows, figures = evaluate(inspector, tests, target / "heatmaps", watch.ctx, keep_map)
+        images = [
+            {"path": row.path, "score": row.score, "map": place, "defective": photo.defective, "heatmap": row.heatmap}
+            for place, (row, photo) in enumerate(zip(rows, tests, strict=True))
+        ]
+        write_json(target / "scores.json", {"images": images, "figures": figures})
 
     def check(self, folder: Path, arguments: Mapping[str, Any], watch: Watch) -> None:
         """What the detector would miss and what it should learn from, beside it in check.json."""

@@ -73,7 +73,8 @@ def run(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def bundle(run, tmp_path_factory) -> Path:
     """That run's bundle as a folder, with every format and the photos; not to be changed."""
-    from tgvig_core.bundles.export import Wishes, export
+    from tgvig_core.bundles.export import export
+    from tgvig_core.bundles.wishes import Wishes
 
     return made_once(tmp_path_factory, "bundle", lambda folder: export(run, folder, Wishes(with_normals=True)))
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tgvig_core.bundles.export import FORMATS, Wishes, export
+from tgvig_core.bundles.export import export
+from tgvig_core.bundles.manifest import FORMATS
+from tgvig_core.bundles.wishes import Wishes
 from tgvig_core.generation.integrator import IntegratorSettings
 from tgvig_core.generation.settings import GeneratorSettings
 from tgvig_core.photos.inputs import expand_inputs

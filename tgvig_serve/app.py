@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -15,8 +14,9 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.security import HTTPBearer
 
 from tgvig_core import __version__
+from tgvig_core.bundles.bundle import Bundle
+from tgvig_core.bundles.manifest import Manifest
 from tgvig_core.inspection.inspector import Inspector
-from tgvig_core.utils import strict_json
 from tgvig_serve import docs_page, problems
 from tgvig_serve.answers import About, Answer, State, Trouble, headers_of
 from tgvig_serve.bodies import Sent, photo_of
@@ -61,16 +61,15 @@ REFUSALS = {
 }
 
 
-def build(
-    about: dict[str, Any], load: Callable[[], Inspector], settings: Settings, on_failure: Callable[[], None]
-) -> FastAPI:
+def build(bundle: Bundle, load: Callable[[], Inspector], settings: Settings, on_failure: Callable[[], None]) -> FastAPI:
     """The app.
 
     Args:
-        about: the bundle's bundle.json. load: its inspector; called in a thread once the app has started.
+        bundle: what is served. load: its inspector; called in a thread once the app has started.
         on_failure: called when that raised; the app's `state.desk.failure` then says what.
     """
-    served, metrics = Served(about["object"] or "a part without a name", identity(about), load), Metrics()
+    about, metrics = bundle.about, Metrics()
+    served = Served(about.object or "a part without a name", bundle.sha256[:16], load)
     desk = Desk(served, settings, metrics, on_failure)
 
     @contextlib.asynccontextmanager
@@ -175,17 +174,12 @@ def wants_picture(accept: str) -> bool:
     return wanted["image/png"] > wanted["application/json"]
 
 
-def identity(about: dict[str, Any]) -> str:
-    """The first 16 digits of the SHA-256 of bundle.json as `tgvig export` writes it; it holds all other checksums."""
-    written = strict_json.dumps(about, indent=2) + "\n"
-    return hashlib.sha256(written.encode()).hexdigest()[:16]
-
-
-def _about(served: Served, about: dict[str, Any], settings: Settings) -> dict[str, Any]:
+def _about(served: Served, about: Manifest, settings: Settings) -> dict[str, Any]:
     """What strangers may know of bundle.json; not how it was made, nor from which photos."""
     kept = ("created", "version", "meaning", "limits", "detector", "agreement", "versions")
+    told = about.as_json()
     server = {name: getattr(settings, name) for name in ("megabytes", "megapixels", "seconds", "places", "batch")}
-    return {"object": served.object, "bundle": served.bundle, "server": server} | {key: about[key] for key in kept}
+    return {"object": served.object, "bundle": served.bundle, "server": server} | {key: told[key] for key in kept}
 
 
 def _add_about(app: FastAPI, about: About, token: list) -> None:

@@ -31,7 +31,7 @@ def open_and_serve(
     bundle = open_bundle(path)
     taken = listen(host, port)
     load = functools.partial(load_inspector, bundle, format, device, threads)
-    run(taken, host, functools.partial(build, bundle.about, load, settings), settings)
+    run(taken, host, functools.partial(build, bundle, load, settings), settings)
 
 
 def serve(

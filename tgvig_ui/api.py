@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from tgvig_core.bundles.writers import missing
+from tgvig_core.bundles.wishes import missing
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.gradio_compat import address_of, upload_folder
 from tgvig_ui.jobs.add_photos import check_given

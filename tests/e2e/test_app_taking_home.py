@@ -59,11 +59,13 @@ def bundled(trained, tmp_path_factory):
 def test_the_downloaded_bundle_is_whole_and_scores_like_the_detector(bundled):
     bundle, card = open_bundle(bundled.file), model_card(bundled.part)
     assert re.fullmatch(r"glass-bottle-[0-9a-f]{6}\.zip", bundled.name)
-    assert bundle.formats == ("onnx", "openvino") and bundle.about["limits"] == calibration_json(card.calibration)
-    assert [len(bundle.read(name)) for name in bundle.about["files"]] == [
-        facts["bytes"] for facts in bundle.about["files"].values()
+    assert bundle.formats == ("onnx", "openvino") and bundle.about.limits.as_json() == calibration_json(
+        card.calibration
+    )
+    assert [len(bundle.read(name)) for name in bundle.about.files] == [
+        facts.bytes for facts in bundle.about.files.values()
     ]
-    assert [bundle.read(photo["file"]) for photo in bundle.about["normals"]] == [
+    assert [bundle.read(photo.file) for photo in bundle.about.normals] == [
         path.read_bytes() for path in bundled.part.photos()
     ]
     (found,) = load_inspector(bundle, "onnx", "cpu").findings([read_photo(normals("bottle", 3)[2]).pixels])

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import io
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import numpy as np
 import uvicorn
 from PIL import Image
 
+from tgvig_core.bundles.bundle import Bundle
+from tgvig_core.bundles.manifest import Manifest
 from tgvig_core.inspection.inspector import Finding, Limits
 from tgvig_core.utils.errors import TgvigError
 from tgvig_serve.app import build
@@ -30,11 +35,19 @@ post = functools.partial(httpx.post, timeout=PATIENCE)
 SIDE = 64
 LIMITS = Limits(threshold=100.0, pixel_threshold=150.0, steepness=2.0)
 ABOUT = {
+    "format": 1, "kind": "tgvig bundle",
     "object": "grey plate", "created": "2025-05-01T12:00:00+0000", "version": "0.0.1", "meaning": "Brighter is stranger.",
     "limits": {"threshold": 100.0, "pixel_threshold": 150.0, "steepness": 2.0, "high": None, "words": "Not sure."},
     "detector": {"name": "mean of red", "size": SIDE}, "agreement": {}, "versions": {"numpy": "2"},
-    "command": "tgvig run /home/somebody/secret.png",
+    "command": "tgvig run /home/somebody/secret.png", "models": {"onnx": "onnx/model.onnx"},
+    "files": {"onnx/model.onnx": {"sha256": "0", "bytes": 1}},
 }  # fmt: skip
+
+
+def bundle(**changes: object) -> Bundle:
+    """ABOUT as an opened bundle of which there is no file."""
+    about, path = ABOUT | changes, Path("plate.zip")
+    return Bundle(path, Manifest.from_json(about, path), hashlib.sha256(json.dumps(about).encode()).hexdigest())
 
 
 class MeanRed:
@@ -102,7 +115,7 @@ def serving(settings: Settings | None = None, ready: bool = True) -> Iterator[Se
     if not ready:
         inspector.gate.clear()
     taken = listen("127.0.0.1", 0)
-    app = build(ABOUT, lambda: inspector, settings, lambda: None)
+    app = build(bundle(), lambda: inspector, settings, lambda: None)
     server = uvicorn.Server(configured(app, settings))
     thread = threading.Thread(target=functools.partial(server.run, sockets=[taken]))
     thread.start()

@@ -70,7 +70,7 @@ def kept(folder: Path) -> dict[str, object]:
     """What the commands leave, without times and places."""
     found: dict[str, object] = {path.name: path.read_bytes() for path in folder.glob("out/heatmaps/*.png")}
     if (folder / "run.zip").exists():
-        found["bundle"] = open_bundle(folder / "run.zip").about["files"]["torch/model.safetensors"]
+        found["bundle"] = open_bundle(folder / "run.zip").about.files["torch/model.safetensors"]
     for path in (folder / "run" / "check.json", folder / "out" / "scores.jsonl", folder / "out" / "scores.csv"):
         if path.exists():
             found[path.name] = path.read_text().replace(str(folder), "")

@@ -15,7 +15,8 @@ from pathlib import Path
 from tests.helpers.paths import ROOT
 from tests.robustness.row import Row
 from tests.robustness.tally import Tally
-from tgvig_core.bundles.bundle import MODELS, MOST_WORDS, open_bundle
+from tgvig_core.bundles.bundle import MOST_WORDS, open_bundle
+from tgvig_core.bundles.manifest import MODELS
 from tgvig_core.utils import checksums
 from tgvig_core.utils.errors import TgvigError
 
@@ -53,7 +54,7 @@ def refusal(act: Callable[[], object], *names: str) -> str:
 def read_all(path: Path) -> None:
     """Open a bundle and read every file of it, as inspecting with each format does."""
     bundle = open_bundle(path)
-    for name in bundle.about["files"]:
+    for name in bundle.about.files:
         bundle.read(name)
 
 

@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from tests.robustness.corpus import SEED
-from tgvig_core.bundles.bundle import TOLD
+from tgvig_core.bundles.manifest import Manifest
 
 FLIPS = 30
+NEEDED = tuple(name for name, field in Manifest.model_fields.items() if field.is_required())
+"""What whoever inspects or serves reads in bundle.json."""
 
 
 def files_of(bundle: Path) -> dict[str, bytes]:
@@ -145,7 +147,7 @@ def _manifests(files: dict[str, bytes], folder: Path) -> Iterator[tuple[Path, st
         return change
 
     changes: dict[str, Callable[[dict], object]] = {}
-    for key in (*TOLD, "kind", "format"):
+    for key in (*NEEDED, "kind", "format"):
         changes[f"no_{key}"] = lambda about, key=key: about.pop(key) and None
         for name, value in {"list": [1], "text": "x", "number": 1e999, "null": None}.items():
             changes[f"{name}_{key}"] = put(key, value=value)

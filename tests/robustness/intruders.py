@@ -18,7 +18,8 @@ def rows() -> Iterator[Row]:
     from browser import running
     from made_runs import photos_run
 
-    from tgvig_core.bundles.export import Wishes, export
+    from tgvig_core.bundles.export import export
+    from tgvig_core.bundles.wishes import Wishes
 
     for mode, options in strangers.MODES.items():
         with tempfile.TemporaryDirectory() as folder, running(Path(folder), *options) as app:

@@ -122,7 +122,7 @@ def test_a_hostile_bundle_is_refused_or_gives_the_sound_ones_score(bundle, tmp_p
     for path, expected in bundles(bundle, folder, quick=True):
         try:
             opened = open_bundle(path)
-            for name in opened.about["files"]:
+            for name in opened.about.files:
                 if name.startswith("onnx/"):
                     opened.read(name)
             outcome = "read"

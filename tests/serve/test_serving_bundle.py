@@ -88,9 +88,10 @@ def test_the_answers_are_those_of_the_library(bundle, url):
 def test_about_is_the_bundles_own(bundle, url):
     about = open_bundle(bundle).about
     found = get(f"{url}/about").json()
-    assert found["object"] == "bottle" and found["meaning"] == about["meaning"] and found["limits"] == about["limits"]
-    assert found["agreement"] == about["agreement"]
-    assert json.dumps(about["command"]) not in json.dumps(found)
+    assert found["object"] == "bottle" and found["meaning"] == about.meaning
+    assert found["limits"] == about.limits.as_json()
+    assert found["agreement"] == about.as_json()["agreement"]
+    assert json.dumps(about.command) not in json.dumps(found)
 
 
 def test_the_identity_is_the_checksum_of_bundle_json(bundle, url):

@@ -102,7 +102,7 @@ def test_a_client_that_left_is_not_computed_for(pool):
 SERVER = """
 import sys
 sys.path[:0] = ["tests/helpers"]
-from served import ABOUT, MeanRed
+from served import MeanRed, bundle
 from tgvig_serve.app import build
 from tgvig_serve.running import listen, run
 from tgvig_serve.settings import Settings
@@ -113,7 +113,7 @@ class Held(MeanRed):
         return super().judge(squares)
 taken = listen("127.0.0.1", 0)
 print(taken.getsockname()[1], flush=True)
-run(taken, "127.0.0.1", lambda stop: build(ABOUT, Held, Settings(), stop), Settings())
+run(taken, "127.0.0.1", lambda stop: build(bundle(), Held, Settings(), stop), Settings())
 print("ended", flush=True)
 """
 """Holds, when it is told to, every batch after the first until a line is written to it."""
@@ -177,6 +177,6 @@ def closed(url: str) -> bool:
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_server():
-    failing = SERVER.replace("build(ABOUT, Held,", "build(ABOUT, lambda: 1 / 0,")
+    failing = SERVER.replace("build(bundle(), Held,", "build(bundle(), lambda: 1 / 0,")
     ended = subprocess.run([sys.executable, "-c", failing], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert ended.returncode == 1 and "ZeroDivisionError" in ended.stderr and "ended" not in ended.stdout

@@ -10,6 +10,7 @@ from made_generations import generation
 from made_parts import photo_files
 
 from tgvig_core.bundles import export
+from tgvig_core.bundles.manifest import MODELS
 from tgvig_core.packs.registry import PACKS
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_ui import api
@@ -61,6 +62,8 @@ def exported(monkeypatch) -> list:
         asked.append((run, wishes, ctx.stop))
         with zipfile.ZipFile(out, "w") as zipped:
             zipped.writestr("report.html", f"<p>{len(asked)}")
+            for name in wishes.formats:
+                zipped.writestr(MODELS[name][0], "")
         return out
 
     monkeypatch.setattr(export, "export", written)

@@ -15,18 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tgvig_core.bundles.manifest import Manifest
 from tgvig_core.inspection.limits import Limits
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import TgvigError
 
-FORMAT, KIND = 1, "tgvig bundle"
-MODELS = {
-    "torch": ("torch/model.json", "torch/model.safetensors"),
-    "onnx": ("onnx/model.onnx",),
-    "openvino": ("openvino/model.xml", "openvino/model.bin"),
-}
-"""Files of each format; the first is its entry."""
-FORMATS = tuple(MODELS)
 MOST_BYTES, MOST_WORDS, MOST_LISTED = 2_000_000_000, 10_000_000, 1_000_000
 """Bytes of one file in a bundle, of bundle.json or checksums.sha256, and of a ZIP's list of files (some 10,000)."""
 HELD, BLOCK = 64_000_000, 1 << 20
@@ -34,10 +27,6 @@ HELD, BLOCK = 64_000_000, 1 << 20
 MOST_PACKED = 100
 """How many times a file may be larger than in the ZIP. Zeros are 1028 times; weights are 1.1, and the most that was measured in
 a bundle is 16 (OpenVINO's XML)."""
-TOLD = {"object": str | None, "created": str, "version": str, "meaning": str, "detector": dict, "agreement": dict,
-        "versions": dict, "limits": dict, "models": dict, "files": dict}  # fmt: skip
-"""What whoever inspects or serves reads in bundle.json."""
-LARGEST_FRAME = 4096
 DAMAGED = (OSError, KeyError, ValueError, EOFError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile)
 """What reading a missing, damaged, encrypted or strangely compressed file raises."""
 
@@ -47,26 +36,28 @@ class Bundle:
     """An opened bundle.
 
     Attributes:
-        path: the folder or the ZIP. about: bundle.json.
+        path: the folder or the ZIP. about: bundle.json. sha256: of bundle.json; it holds all other checksums. Empty while the
+            bundle is being made.
     """
 
     path: Path
-    about: dict
+    about: Manifest
+    sha256: str = ""
 
     @property
     def limits(self) -> Limits:
         """What verdicts rest on."""
-        return Limits.from_json(self.about["limits"])
+        return self.about.limits.for_verdicts
 
     @property
     def size(self) -> int:
         """S, side of the frame in px."""
-        return int(self.about["detector"]["size"])
+        return self.about.detector.size
 
     @property
     def formats(self) -> tuple[str, ...]:
         """Those that it holds, in the order of FORMATS."""
-        return tuple(name for name in FORMATS if name in self.about["models"])
+        return self.about.formats
 
     def read(self, name: str) -> bytes:
         """The bytes of a file of the bundle.
@@ -74,17 +65,17 @@ class Bundle:
         Raises:
             TgvigError: it is not listed, missing, or not what bundle.json says.
         """
-        listed = self.about["files"].get(name)
+        listed = self.about.files.get(name)
         if listed is None:
             raise TgvigError(f"{self.path} lists no file {name}: export the detector again.")
         try:
-            most = min(int(listed["bytes"]), MOST_BYTES)
-            right = most <= HELD or _sum(self.path, name, most) == listed["sha256"]
+            most = min(listed.bytes, MOST_BYTES)
+            right = most <= HELD or _sum(self.path, name, most) == listed.sha256
             data = _bytes(self.path, name, most) if right else b""
         except DAMAGED as error:
             raise TgvigError(f"{name} cannot be read from {self.path} ({error}): copy the bundle again.") from error
         # Compared (again) as it is used: the file may have been changed in between.
-        if not right or hashlib.sha256(data).hexdigest() != listed["sha256"]:
+        if not right or hashlib.sha256(data).hexdigest() != listed.sha256:
             raise TgvigError(f"{name} in {self.path} was changed or damaged (SHA-256): copy the bundle again.")
         return data
 
@@ -102,61 +93,21 @@ def open_bundle(path: str | Path) -> Bundle:
     try:
         manifest = _bytes(path, "bundle.json", MOST_WORDS)
         sums = _bytes(path, "checksums.sha256", MOST_WORDS).decode()
-        about = strict_json.loads(manifest)
-        known = about["kind"] == KIND
-    except (*DAMAGED, TypeError) as error:
+        found = strict_json.loads(manifest)
+        if not isinstance(found, dict) or "kind" not in found:
+            raise ValueError("it does not say what it is")
+    except DAMAGED as error:
         raise TgvigError(
             f"{path} is not a bundle, or damaged: give the folder or ZIP that `tgvig export` wrote."
         ) from error
     lines = [line for line in sums.split("\n") if line]
     if f"{hashlib.sha256(manifest).hexdigest()}  bundle.json" not in lines:
         raise TgvigError(f"bundle.json in {path} was changed or damaged (SHA-256): copy the bundle again.")
-    if not known or about.get("format") != FORMAT:
-        raise TgvigError(
-            f"{path} is a bundle of format {about.get('format')}, this version reads {FORMAT}: export again."
-        )
-    bundle = Bundle(path, about)
-    _check_told(bundle)
-    if not bundle.formats or not all(set(MODELS[name]) <= set(about["files"]) for name in bundle.formats):
-        raise TgvigError(f"{path} holds no whole model: export the detector again.")
-    listed = {f"{facts['sha256']}  {name}" for name, facts in about["files"].items()}
+    about = Manifest.from_json(found, path)
+    listed = {f"{file.sha256}  {name}" for name, file in about.files.items()}
     if any(line not in listed and not line.endswith("  bundle.json") for line in lines):
         raise TgvigError(f"checksums.sha256 in {path} was changed or damaged: copy the bundle again.")
-    return bundle
-
-
-def _check_told(bundle: Bundle) -> None:
-    """Refuse a manifest without what verdicts need: with a threshold that is no number every part would be good.
-
-    Raises:
-        TgvigError: names what is wrong.
-    """
-    about = bundle.about
-    try:
-        lacking = [key for key, kind in TOLD.items() if not isinstance(about.get(key, ...), kind)]
-        if not lacking and not all(map(_is_listed, about["files"].values())):
-            lacking = ["files"]
-        if not lacking and not _usable(bundle):
-            lacking = ["limits or detector"]
-    except (KeyError, ValueError, TypeError, OverflowError) as error:
-        lacking = [str(error)]
-    if lacking:
-        raise TgvigError(f"bundle.json in {bundle.path} lacks {lacking[0]}: export the detector again.")
-
-
-def _is_listed(file: object) -> bool:
-    if not isinstance(file, dict) or not isinstance(file["sha256"], str):
-        return False
-    return type(file["bytes"]) is int and file["bytes"] >= 0  # fewer would mean: all that there are
-
-
-def _usable(bundle: Bundle) -> bool:
-    limits, size = bundle.limits, bundle.about["detector"]["size"]
-    numbers = (limits.threshold, limits.pixel_threshold, limits.steepness)
-    finite = all(0 < number < float("inf") for number in numbers)
-    return (
-        finite and isinstance(bundle.about["limits"]["words"], str) and type(size) is int and 0 < size <= LARGEST_FRAME
-    )
+    return Bundle(path, about, hashlib.sha256(manifest).hexdigest())
 
 
 def is_bundle(path: Path) -> bool:

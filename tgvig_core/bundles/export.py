@@ -9,20 +9,20 @@ import glob
 import hashlib
 import os
 import shutil
-import time
 import uuid
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from tgvig_core import __version__
-from tgvig_core.bundles.bundle import FORMAT, FORMATS, KIND, MODELS, Bundle
-from tgvig_core.bundles.manifest import described, versions
+from tgvig_core.bundles.bundle import Bundle
+from tgvig_core.bundles.description import described, nameless
+from tgvig_core.bundles.manifest import MODELS, Agreement, BundledFile, Manifest, ReferencePhoto
 from tgvig_core.bundles.runtimes import load_inspector
-from tgvig_core.bundles.writers import missing, write_onnx, write_openvino
+from tgvig_core.bundles.wishes import Wishes
+from tgvig_core.bundles.writers import write_onnx, write_openvino
 from tgvig_core.detectors.abilities import Exportable
 from tgvig_core.detectors.base import Detector
 from tgvig_core.photos.images import read_photo, to_square
@@ -42,46 +42,21 @@ COMPARED = 8
 """Photos on which the formats are compared, each in three forms."""
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What the bundle is to hold.
-
-    Attributes:
-        formats: some of FORMATS.
-        with_normals: whether the good photos go along; the run's command can then be repeated from the bundle alone.
-        threshold: a person's own in place of the calibrated one, raw.
-        by_hand: sentences on what was done by hand and no command repeats.
-    """
-
-    formats: tuple[str, ...] = FORMATS
-    with_normals: bool = False
-    threshold: float | None = None
-    by_hand: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if unknown := set(self.formats) - set(FORMATS):
-            raise TgvigError(f"There is no format {', '.join(sorted(unknown))}: choose some of {', '.join(FORMATS)}.")
-        if not self.formats:
-            raise TgvigError(f"No format was given: choose some of {', '.join(FORMATS)}.")
-        if self.threshold is not None and not 0 < self.threshold < float("inf"):
-            raise TgvigError(f"{self.threshold} is not a threshold: give a raw score above 0.")
-        for name in self.formats:
-            if lacking := missing(name):
-                raise TgvigError(f"The format {name} needs {', '.join(lacking)}: pip install {' '.join(lacking)}.")
-
-
 def export(
     run: Path, out: Path, wishes: Wishes | None = None,
     ctx: RunContext = QUIET,
 ) -> Path:  # fmt: skip
     """Write the bundle of a run's detector and return its path.
 
+    A detector that is not Exportable leaves in torch's format only, whatever else was wished; see `without_graph`.
+
     Args:
         run: folder of a run with a trained detector. out: a new folder, or a new file that ends with .zip.
 
     Raises:
-        TgvigError: there is no detector, out is taken or cannot be written to, a library is missing, or an exported model
-            does not give the detector's own scores. Stopped: the stop event was set; nothing is left.
+        TgvigError: there is no detector, out is taken or cannot be written to, a library is missing, the detector has none of
+            the formats, or an exported model does not give the detector's own scores.
+        Stopped: the stop event was set; nothing is left.
     """
     wishes = wishes or Wishes()
     if out.exists():
@@ -90,10 +65,10 @@ def export(
         raise TgvigError(f"{run} holds no trained detector: give the folder of a finished run (tgvig run --out).")
     opened, config = Run.open(run)
     detector, card = load_model(run / "model")
-    if not isinstance(detector, Exportable) and (graphs := [name for name in wishes.formats if name != "torch"]):
-        raise TgvigError(
-            f"The detector {card.saved.detector} has no {' or '.join(graphs)} form: export it as torch alone."
-        )
+    if not isinstance(detector, Exportable):
+        if "torch" not in wishes.formats:
+            raise TgvigError(f"{without_graph(card.saved.detector, wishes.formats)} Choose the format torch.")
+        wishes = replace(wishes, formats=("torch",))
     photos = _photos(config, wishes.with_normals)
     draft = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
     try:
@@ -113,37 +88,41 @@ def _fill(
     ctx: RunContext,
 ) -> None:  # fmt: skip
     """All files of the bundle."""
-    about = {"format": FORMAT, "kind": KIND, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "version": __version__}
-    about |= described(run, config, detector, card, wishes) | {"versions": versions(wishes.formats)}
+    about = described(run, config, detector, card, wishes)
     steps = len(wishes.formats) + 2
     for step, name in enumerate(wishes.formats):
         ctx.progress("Writing the bundle", step, steps)
         ctx.check()
         _write_format(name, detector, run.folder / "model", draft)
     if wishes.with_normals:
-        _copy_normals(photos, about["normals"], draft)
-    (draft / "config.json").write_text(strict_json.dumps(about.pop("config"), indent=2) + "\n", encoding="utf-8")
+        _copy_normals(photos, about.normals, draft)
+    (draft / "config.json").write_text(strict_json.dumps(nameless(config), indent=2) + "\n", encoding="utf-8")
     ctx.progress("Writing the bundle", steps - 2, steps)
-    about["agreement"] = _agreement(Bundle(draft, about | {"files": _listed(draft)}), detector, photos, wishes)
+    agreement = _agreement(Bundle(draft, _with_files(about, draft)), detector, photos, wishes)
+    about = about.model_copy(update={"agreement": agreement})
     ctx.check()
     ctx.progress("Writing the bundle", steps - 1, steps)
     _write_words(draft, about)
-    about["files"] = _listed(draft)
-    _write_report(draft, run, about)
-    about["files"] = _listed(draft)
-    (draft / "bundle.json").write_text(strict_json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    lines = [f"{facts['sha256']}  {name}\n" for name, facts in _listed(draft).items()]
+    _write_report(draft, run, _with_files(about, draft))
+    about = _with_files(about, draft)
+    (draft / "bundle.json").write_text(strict_json.dumps(about.as_json(), indent=2) + "\n", encoding="utf-8")
+    lines = [f"{file.sha256}  {name}\n" for name, file in _listed(draft).items()]
     (draft / "checksums.sha256").write_text("".join(lines), encoding="utf-8")
     ctx.progress("Writing the bundle", steps, steps)
 
 
 def _write_format(name: str, detector: Detector, model: Path, draft: Path) -> None:
     (draft / name).mkdir(exist_ok=True)
-    target = draft / MODELS[name][0]
     if name == "torch":
         for file in MODELS["torch"]:
             shutil.copy(model / Path(file).name, draft / file)
-    elif name == "onnx":
+    elif isinstance(detector, Exportable):
+        _write_graph(name, detector, draft)
+
+
+def _write_graph(name: str, detector: Exportable, draft: Path) -> None:
+    target = draft / MODELS[name][0]
+    if name == "onnx":
         write_onnx(detector, target)
     elif (draft / MODELS["onnx"][0]).exists():
         write_openvino(draft / MODELS["onnx"][0], target)
@@ -152,6 +131,16 @@ def _write_format(name: str, detector: Detector, model: Path, draft: Path) -> No
         write_onnx(detector, passing)
         write_openvino(passing, target)
         passing.unlink()
+
+
+def without_graph(detector: str, formats: Sequence[str]) -> str:
+    """The sentence on formats that a detector which is not Exportable does not leave in; empty where there are none.
+
+    Args:
+        detector: its name. formats: those that were wished.
+    """
+    graphs = [name for name in formats if name != "torch"]
+    return f"The detector {detector} has no {' or '.join(graphs)} form, only torch's own." if graphs else ""
 
 
 def _photos(config: dict, needed: bool) -> list[Path]:
@@ -175,15 +164,13 @@ def _photos(config: dict, needed: bool) -> list[Path]:
     return found
 
 
-def _copy_normals(photos: Sequence[Path], names: Sequence[dict], draft: Path) -> None:
+def _copy_normals(photos: Sequence[Path], names: Sequence[ReferencePhoto], draft: Path) -> None:
     (draft / "normals").mkdir()
     for path, named in zip(photos, names, strict=True):
-        shutil.copyfile(path, draft / named["file"])
+        shutil.copyfile(path, draft / str(named.file))
 
 
-def _agreement(
-    bundle: Bundle, detector: Detector, photos: Sequence[Path], wishes: Wishes
-) -> dict[str, dict[str, float]]:
+def _agreement(bundle: Bundle, detector: Detector, photos: Sequence[Path], wishes: Wishes) -> dict[str, Agreement]:
     """The largest differences between each format and the detector, on photos and on spoiled copies of them.
 
     Raises:
@@ -205,33 +192,38 @@ def _agreement(
             raise TgvigError(
                 f"The {name} model scores differently (by {score:.2g}, heatmap {map:.2g}): leave that format out and tell us."
             )
-        found[name] = {"score": score, "map": map, "photos": len(squares)}
+        found[name] = Agreement(score=score, map=map, photos=len(squares))
     return found
 
 
-def _listed(draft: Path) -> dict[str, dict]:
-    """SHA-256 and bytes of every file that is there."""
+def _listed(draft: Path) -> dict[str, BundledFile]:
+    """Every file that is there."""
     files = sorted(path for path in draft.rglob("*") if path.is_file())
     return {
-        path.relative_to(draft).as_posix(): {
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size,
-        } for path in files
-    }  # fmt: skip
+        path.relative_to(draft).as_posix(): BundledFile(
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(), bytes=path.stat().st_size
+        )
+        for path in files
+    }
 
 
-def _write_words(draft: Path, about: dict) -> None:
+def _with_files(about: Manifest, draft: Path) -> Manifest:
+    return about.model_copy(update={"files": _listed(draft)})
+
+
+def _write_words(draft: Path, about: Manifest) -> None:
     """LICENCES.md and README.txt."""
-    rows = "".join(f"| {row['what']} | {row['licence']} | {row['source']} |\n" for row in about["licences"])
+    rows = "".join(f"| {row.what} | {row.licence} | {row.source} |\n" for row in about.licences)
     (draft / "LICENCES.md").write_text(f"| what | licence | source |\n|---|---|---|\n{rows}", encoding="utf-8")
     (draft / "README.txt").write_text(
-        f"Detector for: {about['object'] or 'a part without a name'}\n\n{about['meaning']}\n\n"
-        f"{about['limits']['words']}\n\nInspect photos:\n    tgvig inspect BUNDLE PHOTOS --out DIR\n"
+        f"Detector for: {about.object or 'a part without a name'}\n\n{about.meaning}\n\n"
+        f"{about.limits.words}\n\nInspect photos:\n    tgvig inspect BUNDLE PHOTOS --out DIR\n"
         "Serve over HTTP:\n    tgvig serve BUNDLE\nCheck the files:\n    sha256sum -c checksums.sha256\n\n"
-        f"Made by:\n    {about['command']}\n", encoding="utf-8",
+        f"Made by:\n    {about.command}\n", encoding="utf-8",
     )  # fmt: skip
 
 
-def _write_report(draft: Path, run: Run, about: dict) -> None:
+def _write_report(draft: Path, run: Run, about: Manifest) -> None:
     """report.html, and report.pdf where the extra `pdf` is installed."""
     write_audit(run.folder, about, draft / "report.html")
     if pdf.available():

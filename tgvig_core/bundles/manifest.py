@@ -1,167 +1,189 @@
-"""What bundle.json says of a detector, and the command that makes it again."""
+"""bundle.json as one typed value that checks itself (pydantic: docs.pydantic.dev, Strict Mode); reading one needs no torch."""
 
 from __future__ import annotations
 
-import platform
-import shlex
-from collections.abc import Sequence
-from dataclasses import replace
-from importlib import metadata
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated, Any, Literal, TypeVar
 
-from tgvig_core.bundles.bundle import MODELS
-from tgvig_core.bundles.writers import NEEDS
-from tgvig_core.detectors.base import Detector
-from tgvig_core.fitting.training_sets import TrainingSet
-from tgvig_core.fitting.words import calibration_json
-from tgvig_core.generation.best_set import best_iteration
-from tgvig_core.packs import registry
-from tgvig_core.runs.card import ModelCard
-from tgvig_core.runs.settings import RunConfig, RunSettings
-from tgvig_core.storage.run_folder import Run
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
-if TYPE_CHECKING:
-    from tgvig_core.bundles.export import Wishes
+from tgvig_core.inspection.limits import Limits
+from tgvig_core.utils.errors import TgvigError
+from tgvig_core.utils.typed import misfit
 
-INPUT = {
-    "name": "images", "dtype": "float32", "range": [0, 1], "colour": "RGB",
-    "frame": "the whole photo, upright (EXIF), stretched to the square, bicubic with antialias (Pillow's BICUBIC)",
-    "normalisation": "inside the model",
-}  # fmt: skip
-MEANING = (
-    "Scores are raw distances in the backbone's feature space: larger is stranger, and only scores of this detector can be "
-    "compared. A photo whose score is greater than the threshold is called anomalous; pixels of its map greater than the pixel "
-    "threshold are outlined. The score from 0 to 1 is 1 / (1 + (threshold / score)^steepness): 0.5 is the threshold, 0.05 a "
-    "typical good part (unless the threshold was moved by hand)."
-)
-UPDATE = ("steps", "learning_rate", "vq_weight", "perceptual_weight", "adversarial_weight", "adversarial_start", "crop")
-"""Fields of UpdateSettings whose options have the same names."""
-LIBRARIES = ("torch", "timm", "anomalib", "numpy", "pillow", "open_clip_torch", "transformers")
+FORMAT, KIND = 1, "tgvig bundle"
+MODELS = {
+    "torch": ("torch/model.json", "torch/model.safetensors"),
+    "onnx": ("onnx/model.onnx",),
+    "openvino": ("openvino/model.xml", "openvino/model.bin"),
+}
+"""Files of each format; the first is its entry."""
+FORMATS = tuple(MODELS)
+LARGEST_FRAME = 4096
+
+T = TypeVar("T")
+Several = Annotated[tuple[T, ...], Strict(False)]
+"""JSON has lists only."""
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""Raw scores and the steepness of their scale: with a threshold that is no number every part would be good."""
 
 
-def versions(formats: tuple[str, ...]) -> dict[str, str]:
-    """Of Python and of the libraries that made the detector and its exports."""
-    exporting = {name: None for format in formats for name in NEEDS[format]}  # each once, in order
-    found = {"python": platform.python_version()}
-    for name in (*LIBRARIES, *exporting):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+class Value(BaseModel):
+    """Frozen, and nothing is taken for what it is not: "1.0" is no number, true no integer.
 
-
-def described(run: Run, config: dict, detector: Detector, card: ModelCard, wishes: Wishes) -> dict:
-    """The manifest but for the files' checksums and versions; `config` is the run's, with names in place of paths."""
-    settings = RunConfig.from_json(config, run.folder).settings
-    calibrated = card.calibration.threshold
-    threshold = wishes.threshold or calibrated
-    limits = _limits(calibration_json(card.calibration), threshold)
-    photos = _normals(settings.photos, config["photos_sha256"], wishes.with_normals)
-    prompt = run.read_json("prompt.json") or {"prompt": settings.prompt, "sense": settings.sense}
-    by_hand = list(wishes.by_hand)
-    if threshold != calibrated:
-        by_hand.append(f"The threshold was moved from {calibrated:.4g} to {threshold:.4g}.")
-    if excluded := card.training_set.excluded:
-        numbers = ", ".join(str(place + 1) for place in excluded)
-        by_hand.append(f"Generated images excluded from the training: number {numbers} of the set.")
-    side, saved = detector.size, card.saved
-    device = next((row["device"] for row in run.events("start")), settings.device)
-    return {
-        "object": card.object, "device": device,
-        "detector": {"name": saved.detector, "backbone": saved.backbone, "layers": list(saved.layers), "size": side,
-                     "bank": detector.remembered, "settings": dict(saved.settings)},
-        "input": INPUT | {"shape": ["N", 3, side, side]}, "outputs": {"scores": ["N"], "maps": ["N", side, side]},
-        "limits": limits, "meaning": MEANING,
-        "models": {name: MODELS[name][0] for name in wishes.formats},
-        "arm": str(card.training_set), "prompt": prompt["prompt"], "sense": prompt["sense"], "best_iteration": card.best_iteration,
-        "command": command(replace(settings, detector=saved.detector), _repeated(run, settings, card),
-                           card.calibration.false_alarm, [photo.get("file", photo["name"]) for photo in photos]),
-        "by_hand": by_hand, "licences": licences(settings.pack, detector), "normals": photos,
-        "config": _nameless(config),
-    }  # fmt: skip
-
-
-def _normals(paths: Sequence[str], shas: Sequence[str], inside: bool) -> list[dict[str, str]]:
-    """Name and SHA-256 of each good photo, and where it lies in the bundle."""
-    rows = [{"name": Path(path).name, "sha256": sha} for path, sha in zip(paths, shas, strict=True)]
-    if inside:
-        rows = [row | {"file": f"normals/{k:03d}{Path(row['name']).suffix.lower()}"} for k, row in enumerate(rows)]
-    return rows
-
-
-def _limits(calibration: dict, threshold: float) -> dict:
-    """With a person's threshold the pixels' moves along: both are distances in the same feature space. Its rate is unknown."""
-    if threshold == calibration["threshold"]:
-        return calibration
-    pixel = calibration["pixel_threshold"] * threshold / calibration["threshold"]
-    words = f"The threshold was moved by hand from {calibration['threshold']:.4g}; before: {calibration['words']}"
-    unknown = dict.fromkeys(("false_alarm", "low", "high"))
-    return calibration | unknown | {"threshold": threshold, "pixel_threshold": pixel, "words": words}
-
-
-def _nameless(config: dict) -> dict:
-    """Without the folders of the machine that it was made on: a bundle goes to others."""
-    settings = config["settings"]
-    named = {key: Path(settings[key]).name if settings[key] else settings[key] for key in ("out", "test", "models_dir")}
-    return config | {"settings": settings | named | {"photos": [Path(photo).name for photo in settings["photos"]]}}
-
-
-def _repeated(run: Run, settings: RunSettings, card: ModelCard) -> TrainingSet:
-    """What it learned from, by name: a person may have taken another set than the best by text."""
-    if card.training_set != TrainingSet("tgvig"):
-        return card.training_set
-    best = best_iteration([row["similarity"] for row in run.iterations()], settings.integrating.text)
-    return TrainingSet("tgvig", None if card.best_iteration == best else card.best_iteration)
-
-
-def command(settings: RunSettings, training_set: TrainingSet, false_alarm: float, photos: list[str]) -> str:
-    """The `tgvig run` that makes the same detector from the same photos; options at their defaults are named too.
-
-    Args:
-        training_set: what it learns from. false_alarm: α, in (0, 1). photos: names or paths as they are to be typed.
+    A field with a default is one that verdicts do not need: another version may not have written it.
     """
-    generating, integrating = settings.generating, settings.integrating
-    options: dict[str, object] = {
-        "--object": settings.object_name or "part", "--pack": settings.pack, "--images": generating.images,
-        "--iterations": integrating.iterations, "--anchor": generating.anchor, "--vocabulary": settings.vocabulary,
-        "--rule": settings.rule, "--detector": settings.detector, "--arm": training_set,
-        "--false-alarm": false_alarm, "--seed": settings.seed, "--device": settings.device,
-        "--out": "run",
-    }  # fmt: skip
-    update, policy, usual = integrating.update, generating.policy, RunSettings((), "part", "")
-    further = {
-        "--views": (generating.views, usual.generating.views),
-        **{f"--{name}": (getattr(policy, name), getattr(usual.generating.policy, name)) for name in ("degrees", "shift", "light")},
-        **{f"--{name.replace('_', '-')}": (getattr(update, name), getattr(usual.integrating.update, name)) for name in UPDATE},
-        "--update-views": (update.views, usual.integrating.update.views),
-        "--update-images": (update.images, usual.integrating.update.images),
-    }  # fmt: skip
-    options |= {name: value for name, (value, default) in further.items() if value != default}
-    given = {"--sense": settings.sense, "--prompt": settings.prompt, "--words": ",".join(settings.words)}
-    options |= {name: value for name, value in given.items() if value}
-    flags = {"variance": generating.variance, "text": integrating.text}
-    words = [f"--{name}" if on else f"--no-{name}" for name, on in flags.items()]
-    words += [f"--{name}" for name, on in (("flips", policy.flips), ("turns", policy.turns)) if on]
-    names = [f"./{name}" if name.startswith("-") else name for name in photos]  # a name like an option
-    listed = [*names, *(str(part) for pair in options.items() for part in pair), *words]
-    return f"tgvig run {shlex.join(listed)}"
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values by the keys of bundle.json, in its order: what was given, no defaults."""
+        return self.model_dump(exclude_unset=True)
 
 
-def licences(pack: str, detector: Detector) -> list[dict[str, str]]:
-    """Of what the detector is made of, and of what its training images were made with."""
-    chosen = registry.PACKS[pack]
-    own = [registry.of_backbone(detector.backbone.name).backbone_file] if detector.backbone else []
-    files = {file.name: file for file in (*own, *chosen.files)}
-    made_of = [detector.licence] if detector.licence else []
-    rows = made_of + [(file.what, file.licence, file.source) for file in files.values()]
-    return [
-        {"what": f"tgvig {metadata.version('tgvig')}", "licence": "Apache-2.0", "source": "this project"},
-        *({"what": what, "licence": licence, "source": source} for what, licence, source in rows),
-        {
-            "what": "the photos of good parts and what was learned from them",
-            "licence": "their owner's",
-            "source": "you",
-        },
-    ]
+class BundledFile(Value):
+    """A file of the bundle: SHA-256 (hexadecimal) and length."""
+
+    sha256: str
+    bytes: Annotated[int, Field(ge=0)]  # fewer would mean: all that there are
+
+
+class BundledDetector(Value):
+    """How the detector is built, see detectors.saved.Saved.
+
+    Attributes:
+        size: S, side of the frame in px.
+        bank: rows that it remembers; None where it remembers none.
+    """
+
+    name: str = ""
+    backbone: str | None = None
+    layers: Several[str] = ()
+    size: Annotated[int, Field(gt=0, le=LARGEST_FRAME)]
+    bank: int | None = None
+    settings: Mapping[str, Any] = {}
+
+
+class BundledLimits(Value):
+    """What verdicts rest on, see fitting.results.Calibration; all scores are raw.
+
+    Attributes:
+        false_alarm: the target, in (0, 1). low, high: what the true rate is likely between. All three are None where a
+            person moved the threshold.
+        words: how sure it is, in a sentence.
+    """
+
+    threshold: Positive
+    pixel_threshold: Positive
+    typical: Finite | None = None
+    steepness: Positive
+    false_alarm: Finite | None = None
+    low: Finite | None = None
+    high: Finite | None = None
+    photos: int | None = None
+    words: str
+
+    @property
+    def for_verdicts(self) -> Limits:
+        """Those that an inspector asks for."""
+        return Limits(self.threshold, self.pixel_threshold, self.steepness)
+
+
+class Agreement(Value):
+    """Largest differences between an export and the detector itself, on so many photos: of the score relative to it, of the
+    map relative to its highest value.
+    """
+
+    score: Finite
+    map: Finite
+    photos: int | None = None
+
+
+class Licence(Value):
+    """Of something that the detector is made of."""
+
+    what: str
+    licence: str
+    source: str
+
+
+class ReferencePhoto(Value):
+    """A good photo that was learned from; `file` says where it lies in the bundle, if it came along."""
+
+    name: str
+    sha256: str
+    file: str | None = None
+
+
+class Manifest(Value):
+    """bundle.json.
+
+    Attributes:
+        created, version: when, and by which tgvig.
+        object: W°, None for a part without a name.
+        input, outputs: of an exported graph.
+        meaning: of scores and thresholds, in words.
+        models: the entry of each format that it holds.
+        arm: what the detector learned from, see fitting.training_sets.TrainingSet.
+        prompt, sense, best_iteration: P, its WordNet sense and α; None where no image was generated.
+        command: `tgvig run` that makes the detector again. by_hand: sentences on what it does not repeat.
+        normals: the good photos.
+        versions: of libraries, by their names.
+        agreement: by format.
+        files: by their places in the bundle, all but this one and the list of checksums.
+    """
+
+    format: Literal[1] = FORMAT
+    kind: Literal["tgvig bundle"] = KIND
+    created: str
+    version: str
+    object: str | None
+    device: str = ""
+    detector: BundledDetector
+    input: Mapping[str, Any] = {}
+    outputs: Mapping[str, Any] = {}
+    limits: BundledLimits
+    meaning: str
+    models: Mapping[str, str]
+    arm: str = ""
+    prompt: str | None = None
+    sense: str | None = None
+    best_iteration: int | None = None
+    command: str = ""
+    by_hand: Several[str] = ()
+    licences: Several[Licence] = ()
+    normals: Several[ReferencePhoto] = ()
+    versions: Mapping[str, str]
+    agreement: Mapping[str, Agreement]
+    files: Mapping[str, BundledFile]
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Those that it holds, in the order of FORMATS."""
+        return tuple(name for name in FORMATS if name in self.models)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], path: Path) -> Manifest:
+        """The reverse of as_json.
+
+        Args:
+            path: of the bundle, for errors.
+
+        Raises:
+            TgvigError: another version wrote it, something that verdicts need is missing or is not what it should be, or
+                it lists no whole model.
+        """
+        if value.get("kind") != KIND or value.get("format") != FORMAT:
+            raise TgvigError(
+                f"{path} is a bundle of format {value.get('format')!s:.40}, made by tgvig {value.get('version')!s:.40}; this "
+                f"version reads {FORMAT}: export again."
+            )
+        try:
+            found = cls.model_validate(value)
+        except ValidationError as error:
+            raise TgvigError(f"bundle.json in {path} lacks {misfit(error)}: export the detector again.") from error
+        if not found.formats or not all(set(MODELS[name]) <= set(found.files) for name in found.formats):
+            raise TgvigError(f"{path} holds no whole model: export the detector again.")
+        return found

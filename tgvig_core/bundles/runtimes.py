@@ -11,7 +11,8 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from tgvig_core.bundles.bundle import MODELS, Bundle
+from tgvig_core.bundles.bundle import Bundle
+from tgvig_core.bundles.manifest import MODELS
 from tgvig_core.inspection.inspector import TOGETHER, Inspector, Scorer
 from tgvig_core.utils import no_telemetry  # noqa: F401  # before either runtime
 from tgvig_core.utils.errors import TgvigError

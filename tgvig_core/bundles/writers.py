@@ -1,29 +1,18 @@
-"""ONNX and OpenVINO files of a detector, and which libraries writing them needs."""
+"""ONNX and OpenVINO files of a detector that can leave as a graph (torch.onnx.export; openvino.convert_model)."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from tgvig_core.detectors.abilities import Exportable
 from tgvig_core.utils import no_telemetry  # noqa: F401  # before either library
 
-if TYPE_CHECKING:
-    from tgvig_core.detectors.base import Detector  # what is missing is asked before torch has loaded
-
-NEEDS = {"torch": (), "onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("onnx", "onnxscript", "openvino")}
-"""Packages by format, called the same in the registry and in Python."""
 OPSET = 18
 
 
-def missing(format: str) -> list[str]:
-    """Packages that a format needs and that are not installed."""
-    return [name for name in NEEDS[format] if find_spec(name) is None]
-
-
-def write_onnx(detector: Detector, target: Path) -> None:
+def write_onnx(detector: Exportable, target: Path) -> None:
     """images N×3×S×S float32 in [0, 1] → scores N, maps N×S×S; any N. One file, weights inside."""
     import torch
 

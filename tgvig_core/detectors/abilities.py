@@ -49,5 +49,9 @@ class Explainable(Protocol):
 class Exportable(Protocol):
     """A detector that can leave as a graph of plain operations, which ONNX and OpenVINO run alike."""
 
+    @property
+    def size(self) -> int:
+        """S, side of the frame in px."""
+
     def graph(self) -> nn.Module:
         """images N×3×S×S float32 in [0, 1], RGB → scores N and maps N×S×S, raw, as `Detector.score` gives them."""

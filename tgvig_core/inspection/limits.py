@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tgvig_core.utils.errors import TgvigError
 
@@ -27,8 +25,3 @@ class Limits:
             raise TgvigError(
                 f"{self.threshold} is no threshold to judge by: give a number, or train the detector again."
             )
-
-    @classmethod
-    def from_json(cls, calibration: Mapping[str, Any]) -> Limits:
-        """Out of a bundle's manifest."""
-        return cls(*(float(calibration[name]) for name in ("threshold", "pixel_threshold", "steepness")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tgvig_core.diagnosis.words import of_lift
 from tgvig_core.fitting.training_sets import TrainingSet
@@ -10,8 +11,11 @@ from tgvig_core.fitting.words import how_found, of_gate
 from tgvig_core.reports.audit_facts import read_facts
 from tgvig_core.reports.pages import write_page
 
+if TYPE_CHECKING:
+    from tgvig_core.bundles.manifest import Manifest  # only named: bundles stand on reports
 
-def write_audit(run: Path, about: dict, target: Path) -> None:
+
+def write_audit(run: Path, about: Manifest, target: Path) -> None:
     """Write the report as one HTML file that asks nothing of any network and needs no script.
 
     Args:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from tgvig_core.fitting.words import calibration_json, of_admission
+from tgvig_core.fitting.words import of_admission
 from tgvig_core.photos.images import read_photo
 from tgvig_core.reports.label_figures import FIGURES, RATES
 from tgvig_core.runs.card import ModelCard
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.csv_safe import plain
 from tgvig_core.utils.errors import TgvigError
+
+if TYPE_CHECKING:
+    from tgvig_core.bundles.manifest import BundledLimits, Manifest  # only named: bundles stand on reports
 
 TOP = 5
 """Ranked prompts that are listed."""
@@ -93,9 +96,9 @@ class AuditFacts:
     """
 
     part: str
-    about: dict
+    about: Manifest
     card: ModelCard
-    limits: dict
+    limits: BundledLimits
     moved: bool
     learned: str
     photos: tuple[AuditPhoto, ...]
@@ -109,7 +112,7 @@ class AuditFacts:
     tested: int
 
 
-def read_facts(folder: Path, about: dict) -> AuditFacts:
+def read_facts(folder: Path, about: Manifest) -> AuditFacts:
     """The facts of a run with a trained detector.
 
     Args:
@@ -124,15 +127,14 @@ def read_facts(folder: Path, about: dict) -> AuditFacts:
         raise TgvigError(f"{folder} has no detector yet: train it before its report is written.")
     card = ModelCard.read(folder / "model")
     settings, generated, chosen = config["settings"], card.training_set.generated, card.chosen_set
-    limits = about.get("limits") or calibration_json(card.calibration)
     check = run.read_json("check.json")
     own = check is not None and check.get("model") == card.id
     figures, tested = _figures(run)
-    moved = limits["threshold"] != card.calibration.threshold
+    moved = about.limits.threshold != card.calibration.threshold
     if moved:  # the rates were measured at the calibrated threshold
         figures = {key: value for key, value in figures.items() if key not in RATES}
     return AuditFacts(
-        part=about.get("object") or "an unnamed part", about=about, card=card, limits=limits,
+        part=about.object or "an unnamed part", about=about, card=card, limits=about.limits,
         moved=moved, learned=card.training_set.title,
         photos=_photos(settings.get("photos", ()), config.get("photos_sha256", ())),
         prompt=_prompt(run, settings) if generated else None,

@@ -12,6 +12,8 @@ import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
+from tgvig_core.bundles.manifest import MODELS
+from tgvig_core.bundles.wishes import Wishes
 from tgvig_core.runs.card import ModelCard
 from tgvig_ui.jobs.arguments import Export
 from tgvig_ui.jobs.job import Watch
@@ -27,11 +29,12 @@ def make(part: Part, asked: Export, watch: Watch) -> None:
     Raises:
         TgvigError: as tgvig_core.bundles.export. Stopped: the stop event was set; the former bundle stays.
     """
-    from tgvig_core.bundles.export import Wishes, export
+    from tgvig_core.bundles.export import export, without_graph  # loads torch
 
     number, threshold = asked.generation, asked.threshold
     run, folder = part.generation(number), part.folder / "bundles"
-    of = source_of(ModelCard.read(run / "model"), threshold, bool(read_json(run / "model" / "check.json")))
+    card = ModelCard.read(run / "model")
+    of = source_of(card, threshold, bool(read_json(run / "model" / "check.json")))
     wishes = Wishes(asked.formats, asked.with_normals, threshold, done_by_hand(part, number))
     folder.mkdir(exist_ok=True)
     # a name of its own: a browser may keep the file of a former address
@@ -39,9 +42,11 @@ def make(part: Part, asked: Export, watch: Watch) -> None:
     made = export(run, folder / f"{name}.zip", wishes, watch.ctx)
     with zipfile.ZipFile(made) as zipped:
         (folder / f"{name}.html").write_bytes(zipped.read("report.html"))
+        formats = tuple(one for one in wishes.formats if MODELS[one][0] in zipped.namelist())
+    lacking = without_graph(card.saved.detector, [one for one in wishes.formats if one not in formats])
     with made.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    latest = Latest(name, made.stat().st_size, sha256, of, wishes.formats, wishes.with_normals)
+    latest = Latest(name, made.stat().st_size, sha256, of, formats, wishes.with_normals, lacking)
     write_json(folder / LATEST, asdict(latest))
     for older in folder.iterdir():  # also what a server that was killed has left of one
         if older.name != LATEST and older.stem != name:
@@ -51,7 +56,7 @@ def make(part: Part, asked: Export, watch: Watch) -> None:
 def done_by_hand(part: Part, number: int) -> tuple[str, ...]:
     """The sentences of a generation with a trained detector.
 
-    Left-out images and a moved threshold are not among them: tgvig_core.bundles.manifest tells them of every run.
+    Left-out images and a moved threshold are not among them: tgvig_core.bundles.description tells them of every run.
     """
     card, settings = ModelCard.read(part.generation(number) / "model"), settings_of(part, number)
     said = [_learned(part, settings), _ended(part, number, settings) if card.training_set.generated else ""]

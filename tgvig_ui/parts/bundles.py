@@ -25,6 +25,7 @@ class Made:
         file, report: the ZIP and the audit report that lies in it, too.
         bytes, sha256: of the ZIP.
         formats: those it holds. with_normals: whether it holds the good photos.
+        lacking: a sentence on the formats that were asked for and that the detector does not leave in; empty where it does.
         outdated: why it is no longer what would be made now; empty where it is.
     """
 
@@ -35,6 +36,7 @@ class Made:
     formats: tuple[str, ...]
     with_normals: bool
     outdated: str
+    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Latest:
     of: Source
     formats: tuple[str, ...]
     with_normals: bool
+    lacking: str = ""
 
 
 def source_of(card: ModelCard, threshold: float | None, checked: bool) -> Source:
@@ -73,7 +76,16 @@ def made_of(part: Part | None) -> Made | None:
     if part is None or found is None or file is None or not file.exists():
         return None
     report = file.with_suffix(".html")
-    return Made(file, report, found.bytes, found.sha256, found.formats, found.with_normals, _outdated(part, found.of))
+    return Made(
+        file,
+        report,
+        found.bytes,
+        found.sha256,
+        found.formats,
+        found.with_normals,
+        _outdated(part, found.of),
+        found.lacking,
+    )
 
 
 def _outdated(part: Part, of: Source) -> str:

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import torch
 
-from tgvig_core.bundles.export import Wishes, export
+from tgvig_core.bundles.export import export
+from tgvig_core.bundles.wishes import Wishes
 from tgvig_core.photos.inputs import expand_inputs
 
 COMMAND = [sys.executable, "-m", "tgvig_core"]

@@ -10,7 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tgvig_core.bundles.export import Wishes, export
+from tgvig_core.bundles.export import export
+from tgvig_core.bundles.wishes import Wishes
 from tools.benchmarks.row import Row, best, show
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,6 +12,7 @@ import pytest
 
 from tgvig_core.bundles import bundle as reading
 from tgvig_core.bundles.bundle import Bundle, open_bundle
+from tgvig_core.bundles.manifest import Manifest
 from tgvig_core.utils.errors import TgvigError
 
 pytestmark = pytest.mark.quick
@@ -26,7 +27,7 @@ def contents(model: bytes, **listed: object) -> dict[str, bytes]:
     limits = {"threshold": 1.0, "pixel_threshold": 1.0, "steepness": 1.0, "words": ""}
     texts = dict.fromkeys(("created", "version", "meaning"), "")
     about = {"kind": "tgvig bundle", "format": 1, "object": None, "detector": {"size": 256}, "limits": limits}
-    about |= texts | {"agreement": {}, "versions": {}, "models": {"onnx": {}}, "files": {MODEL: facts}}
+    about |= texts | {"agreement": {}, "versions": {}, "models": {"onnx": MODEL}, "files": {MODEL: facts}}
     manifest = json.dumps(about).encode()
     sums = f"{hashlib.sha256(manifest).hexdigest()}  bundle.json\n".encode()
     return {"bundle.json": manifest, "checksums.sha256": sums, MODEL: model}
@@ -82,6 +83,11 @@ def test_a_large_file_that_changes_after_it_was_compared_is_refused(tmp_path, he
     refused(place, "was changed or damaged")
 
 
+def test_a_bundle_knows_the_checksum_of_its_manifest(tmp_path) -> None:
+    files = contents(WEIGHTS)
+    assert open_bundle(packed(tmp_path / "a.zip", files)).sha256 == hashlib.sha256(files["bundle.json"]).hexdigest()
+
+
 def test_a_small_file_is_read_once(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(reading, "_sum", lambda *_: pytest.fail("read twice"))
     assert open_bundle(packed(tmp_path / "a.zip", contents(WEIGHTS))).read(MODEL) == WEIGHTS
@@ -129,7 +135,7 @@ def test_a_second_end_within_the_first_hides_no_long_list(tmp_path, monkeypatch,
     path.write_bytes(content)
     monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("its list was read"))
     with pytest.raises(TgvigError) as caught:
-        Bundle(path, {"files": {MODEL: {"sha256": "", "bytes": 1}}}).read(MODEL)
+        Bundle(path, Manifest.from_json(json.loads(files["bundle.json"]), path)).read(MODEL)
     assert "more files than a bundle" in str(caught.value)
 
 

@@ -23,10 +23,12 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.v2.functional import normalize
 
 from tgvig_core.bundles import export as exporting
-from tgvig_core.bundles.bundle import FORMATS, open_bundle
-from tgvig_core.bundles.export import Wishes, export
-from tgvig_core.bundles.manifest import command
+from tgvig_core.bundles.bundle import open_bundle
+from tgvig_core.bundles.description import command
+from tgvig_core.bundles.export import export
+from tgvig_core.bundles.manifest import FORMATS
 from tgvig_core.bundles.runtimes import load_inspector
+from tgvig_core.bundles.wishes import Wishes
 from tgvig_core.bundles.writers import write_onnx
 from tgvig_core.cli.main import main
 from tgvig_core.detectors.base import load_detector
@@ -40,6 +42,7 @@ from tgvig_core.photos.images import read_normals, read_photo, to_square
 from tgvig_core.photos.views import ViewPolicy
 from tgvig_core.runs.card import load_model
 from tgvig_core.runs.settings import RunSettings
+from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import Stopped, TgvigError
 from tgvig_core.utils.progress import RunContext
 
@@ -113,22 +116,23 @@ def test_the_graph_of_a_detector_that_looks_closer_scores_as_it_does(tmp_path):
 
 def test_the_manifest_says_what_the_detector_is(run, bundle):
     about, card = open_bundle(bundle).about, json.loads((run / "model" / "model.json").read_text())
-    assert about["limits"] == card["calibration"]
-    assert about["detector"]["backbone"] == "efficientnet_lite0" and about["detector"]["bank"] == 1000
-    assert set(about["agreement"]) == set(FORMATS)
-    assert all(found["score"] <= 1e-3 and found["map"] <= 1e-2 for found in about["agreement"].values())
-    assert [photo["sha256"] for photo in about["normals"]] == [
+    assert about.limits.as_json() == card["calibration"]
+    assert about.detector.backbone == "efficientnet_lite0" and about.detector.bank == 1000
+    assert set(about.agreement) == set(FORMATS)
+    assert all(found.score <= 1e-3 and found.map <= 1e-2 for found in about.agreement.values())
+    assert [photo.sha256 for photo in about.normals] == [
         photo.sha256 for photo in read_normals(normals("bottle", 2)).photos
     ]
-    assert {"python", "torch", "anomalib", "onnxruntime", "openvino"} <= set(about["versions"])
-    assert any("EfficientNet-Lite0" in row["what"] and row["licence"] == "Apache-2.0" for row in about["licences"])
+    assert {"python", "torch", "anomalib", "onnxruntime", "openvino"} <= set(about.versions)
+    assert any("EfficientNet-Lite0" in row.what and row.licence == "Apache-2.0" for row in about.licences)
+    assert strict_json.dumps(about.as_json(), indent=2) + "\n" == (bundle / "bundle.json").read_text()
     words = (bundle / "README.txt").read_text()
-    assert about["command"] in words and card["calibration"]["words"] in words and about["meaning"] in words
+    assert about.command in words and card["calibration"]["words"] in words and about.meaning in words
 
 
 def test_the_report_goes_along_as_html_and_pdf(bundle):
     about, page = open_bundle(bundle).about, (bundle / "report.html").read_text()
-    assert about["files"]["onnx/model.onnx"]["sha256"] in page and about["command"] in html.unescape(page)
+    assert about.files["onnx/model.onnx"].sha256 in page and about.command in html.unescape(page)
     assert (bundle / "report.pdf").read_bytes().startswith(b"%PDF-")
 
 
@@ -137,7 +141,7 @@ def test_the_checksums_hold_and_cover_every_file(bundle):
     assert done.returncode == 0, done.stdout
     listed = {line.split("  ")[1] for line in (bundle / "checksums.sha256").read_text().splitlines()}
     assert listed == {p.relative_to(bundle).as_posix() for p in bundle.rglob("*") if p.is_file()} - {"checksums.sha256"}
-    assert set(open_bundle(bundle).about["files"]) == listed - {"bundle.json"}
+    assert set(open_bundle(bundle).about.files) == listed - {"bundle.json"}
 
 
 def test_no_folder_of_this_machine_goes_along(run, bundle):
@@ -195,9 +199,9 @@ def test_a_changed_file_is_refused_by_name(name, format, said, bundle, tmp_path)
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda about: about | {"format": 99}, "format 99"),
+        (lambda about: about | {"format": 99, "version": "9.0"}, "format 99, made by tgvig 9.0; this version reads 1"),
         (lambda about: about | {"kind": "other"}, "format 1"),
-        (lambda about: about | {"limits": {}}, "lacks 'threshold'"),
+        (lambda about: about | {"limits": {}}, "lacks limits.threshold: Field required"),
         (lambda about: about | {"models": {}}, "no whole model"),
         (lambda about: about | {"files": {}}, "no whole model"),
         (lambda about: [], "is not a bundle"),
@@ -266,11 +270,11 @@ def test_a_moved_threshold_goes_along_and_is_told(run, tmp_path):
     )
     assert made.limits.threshold == wanted
     assert made.limits.pixel_threshold == pytest.approx(2 * calibrated["pixel_threshold"])
-    assert made.about["by_hand"][0] == "Looked at." and "was moved from" in made.about["by_hand"][1]
-    limits = made.about["limits"]
-    assert "moved by hand" in limits["words"] and limits["low"] is limits["high"] is limits["false_alarm"] is None
+    assert made.about.by_hand[0] == "Looked at." and "was moved from" in made.about.by_hand[1]
+    limits = made.about.limits
+    assert "moved by hand" in limits.words and limits.low is limits.high is limits.false_alarm is None
     same = open_bundle(export(run, tmp_path / "same.zip", Wishes(("torch",), threshold=calibrated["threshold"])))
-    assert same.about["limits"] == calibrated and same.about["by_hand"] == []
+    assert same.about.limits.as_json() == calibrated and same.about.by_hand == ()
 
 
 def test_a_photo_that_is_gone_is_missed_only_where_it_was_to_go_along(run, tmp_path):
@@ -282,12 +286,10 @@ def test_a_photo_that_is_gone_is_missed_only_where_it_was_to_go_along(run, tmp_p
         export(copy, tmp_path / "with.zip", Wishes(("torch",), with_normals=True))
     assert str(tmp_path) not in str(said.value)
     about = open_bundle(export(copy, tmp_path / "without.zip", Wishes(("torch",)))).about
-    assert [photo["name"] for photo in about["normals"]] == [normals("bottle", 1)[0].name, "gone.jpg"]
+    assert [photo.name for photo in about.normals] == [normals("bottle", 1)[0].name, "gone.jpg"]
     config["settings"]["photos"] = [str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")]
     (copy / "config.json").write_text(json.dumps(config))
-    assert (
-        open_bundle(export(copy, tmp_path / "none.zip", Wishes(("torch",)))).about["agreement"]["torch"]["photos"] == 3
-    )
+    assert open_bundle(export(copy, tmp_path / "none.zip", Wishes(("torch",)))).about.agreement["torch"].photos == 3
 
 
 def test_a_detector_that_remembers_every_patch_can_be_exported(run, bundle):
@@ -306,7 +308,7 @@ def test_a_detector_that_remembers_every_patch_can_be_exported(run, bundle):
         patch.setattr(exporting, "load_inspector", lambda *_: SimpleNamespace(scorer=Rounding()))
         found = exporting._agreement(opened, detector, photos, Wishes(("onnx",)))
     assert detector.look(np.stack([to_square(read_photo(photos[0]).pixels, 256)]))[0][0] < 0.1
-    assert 0 < found["onnx"]["score"] <= 1e-3 and card.calibration.threshold > 10
+    assert 0 < found["onnx"].score <= 1e-3 and card.calibration.threshold > 10
 
 
 def test_what_cannot_be_exported_is_refused_and_nothing_is_left(run, tmp_path):
@@ -352,7 +354,8 @@ def test_writing_the_formats_leaves_nothing_for_their_makers(run, tmp_path):
     home.mkdir()
     code = f"""
 from pathlib import Path
-from tgvig_core.bundles.export import Wishes, export
+from tgvig_core.bundles.export import export
+from tgvig_core.bundles.wishes import Wishes
 export(Path({str(run)!r}), Path({str(tmp_path / "made.zip")!r}), Wishes(("openvino",)))
 import onnxruntime, openvino
 """
@@ -368,7 +371,7 @@ import onnxruntime, openvino
 
 
 def test_a_library_that_is_missing_is_named_with_its_command(run, monkeypatch):
-    monkeypatch.setattr("tgvig_core.bundles.writers.find_spec", lambda name: None if name == "onnxscript" else object())
+    monkeypatch.setattr("tgvig_core.bundles.wishes.find_spec", lambda name: None if name == "onnxscript" else object())
     with pytest.raises(TgvigError, match="pip install onnxscript"):
         Wishes(("onnx",))
 

@@ -70,10 +70,12 @@ def test_it_learns_in_a_run_and_leaves_in_a_bundle_that_inspects(plugin, tmp_pat
     )  # fmt: skip
     card = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
     assert (card["detector"], card["backbone"], card["gate"]["images"][0]["image"]) == ("toy", None, 0)
-    refused = tgvig("export", tmp_path / "run", "--out", tmp_path / "all", plugin=plugin, check=False)
-    assert refused.returncode == 2 and "has no onnx or openvino form" in refused.stderr
+    refused = tgvig("export", tmp_path / "run", "--out", tmp_path / "a", "--format", "onnx", plugin=plugin, check=False)
+    assert refused.returncode == 2 and "The detector toy has no onnx form" in refused.stderr
+    assert not (tmp_path / "a").exists()
     bundle = tmp_path / "toy.zip"
-    tgvig("export", tmp_path / "run", "--out", bundle, "--format", "torch", plugin=plugin)
+    said = tgvig("export", tmp_path / "run", "--out", bundle, plugin=plugin).stdout
+    assert "The detector toy has no onnx or openvino form, only torch's own." in said
     seen = tgvig("inspect", bundle, tmp_path / "red.png", "--out", tmp_path / "seen", "--json", plugin=plugin)
     assert seen.returncode == 1 and json.loads(seen.stdout)["images"][0]["is_anomalous"] is True
     alone = tgvig("inspect", bundle, tmp_path / "red.png", "--out", tmp_path / "none", plugin=None, check=False)

@@ -14,6 +14,7 @@ import pytest
 from photos import normals
 from PIL import Image
 
+from tgvig_core.bundles.manifest import Manifest
 from tgvig_core.fitting.words import how_found
 from tgvig_core.generation.integrator import IntegratorSettings
 from tgvig_core.generation.settings import GeneratorSettings, UpdateSettings
@@ -89,7 +90,7 @@ def change(file: Path, **changes) -> dict:
 
 
 def about(run: Path, **changes) -> dict:
-    """A bundle.json as tgvig_core.bundles.manifest writes it."""
+    """A bundle.json as tgvig_core.bundles.description writes it."""
     card = read(run / "model" / "model.json")
     found = {
         "created": "2026-07-30T12:00:00+0000", "object": "bottle", "version": "7.8.9", "limits": card["calibration"],
@@ -105,7 +106,7 @@ def about(run: Path, **changes) -> dict:
 
 
 def written(run: Path, **changes) -> Page:
-    write_audit(run, about(run, **changes), run.parent / "report.html")
+    write_audit(run, Manifest.model_validate(about(run, **changes)), run.parent / "report.html")
     return Page(run.parent / "report.html")
 
 

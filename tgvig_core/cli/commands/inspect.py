@@ -63,7 +63,7 @@ def _opened(model: Path, format: str, device: str, threads: int | None) -> tuple
 
     if is_bundle(model):
         bundle = open_bundle(model)
-        return load_inspector(bundle, format, device, threads), bundle.about["limits"]["words"]
+        return load_inspector(bundle, format, device, threads), bundle.about.limits.words
     from tgvig_core.fitting.words import of_calibration
     from tgvig_core.runs.card import load_model
     from tgvig_core.utils.device import device_of

@@ -8,7 +8,7 @@ from html import escape
 
 import gradio as gr
 
-from tgvig_core.bundles.writers import missing
+from tgvig_core.bundles.wishes import missing
 from tgvig_core.utils.errors import TgvigError
 from tgvig_ui.gradio_compat import address_of
 from tgvig_ui.jobs.arguments import Export
@@ -147,4 +147,5 @@ def _use(made: Made) -> str:
     commands = f"tgvig inspect {name} PHOTOS --out DIR\ntgvig serve {name}"
     how = note("Inspect photos with it, or serve it to other programs over HTTP:", "hint")
     sha = f'<p class="tg-small">SHA-256 <code>{made.sha256}</code></p>'
-    return f'{note(about)}{sha}{how}<pre class="tg-code">{escape(commands)}</pre>'
+    lacking = note(made.lacking, "hint") if made.lacking else ""
+    return f'{note(about)}{lacking}{sha}{how}<pre class="tg-code">{escape(commands)}</pre>'

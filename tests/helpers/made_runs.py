@@ -6,6 +6,7 @@ from pathlib import Path
 
 from photos import normals
 
+from tgvig_core.fitting.training_sets import REAL
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0, Backbone
 from tgvig_core.packs.registry import PACKS, Models
 from tgvig_core.photos.images import read_normals
@@ -25,5 +26,5 @@ def photos_run(folder: Path, name: str = "bottle", count: int = 2, backbone: Bac
     )
     run.journal("start", pack="embedded", device="cpu")
     work = Work(settings, run, Models(PACKS["embedded"], None, None, backbone), "cpu", taken)
-    train(work, taken.tensor(SIZE), None, "real")
+    train(work, taken.tensor(SIZE), None, REAL)
     return folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
@@ -12,7 +12,8 @@ from tgvig_core.inspection.limits import Limits
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.typed import misfit
 
-FORMAT, KIND = 1, "tgvig bundle"
+FORMAT: Final = 1
+KIND: Final = "tgvig bundle"
 MODELS = {
     "torch": ("torch/model.json", "torch/model.safetensors"),
     "onnx": ("onnx/model.onnx",),

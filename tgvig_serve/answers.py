@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
-EXAMPLE = {
+EXAMPLE: JsonDict = {
     "score": 31.4, "display": 0.93, "threshold": 22.0, "is_anomalous": True, "verdict": "anomalous",
     "regions": [{"x": 310, "y": 122, "width": 84, "height": 51, "area": 3120, "peak": 31.4, "peak_at": [352, 140]}],
     "width": 1280, "height": 960, "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -29,7 +30,7 @@ class RegionFound(BaseModel):
 class Answer(BaseModel):
     """What was found on one photo."""
 
-    model_config = {"json_schema_extra": {"examples": [EXAMPLE]}}
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     score: float = Field(description="raw score; larger is more anomalous, without an upper end")
     display: float = Field(description="the same from 0 to 1: 0.5 is the threshold, 0.05 a typical good part")

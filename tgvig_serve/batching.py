@@ -11,7 +11,8 @@ from concurrent.futures import Executor
 from itertools import islice
 from typing import Generic, TypeVar
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 LINGER = 0.005
 """Seconds a batch that is not full waits for more."""
@@ -36,7 +37,7 @@ class Batcher(Generic[Item, Result]):
 
     async def ask(self, item: Item) -> Result:
         """The item's own result. Cancelled while it waits, the item is never worked on."""
-        answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting[answer] = item
         self._arrived.set()
         try:
@@ -62,23 +63,15 @@ class Batcher(Generic[Item, Result]):
         try:
             results = await self._worked(list(batch.values()))
         except Exception as error:  # a batch that fails must not end the worker
-            if len(batch) == 1:
-                _settle(*batch, error=error)
-                return
             for answer, item in batch.items():
-                await self._answer({answer: item})
+                if len(batch) > 1:
+                    await self._answer({answer: item})
+                elif not answer.done():
+                    answer.set_exception(error)
             return
         for answer, result in zip(batch, results, strict=True):
-            _settle(answer, result)
+            if not answer.done():  # its request gave up meanwhile
+                answer.set_result(result)
 
     async def _worked(self, items: list[Item]) -> Sequence[Result]:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._work, items)
-
-
-def _settle(answer: asyncio.Future[Result], result: Result | None = None, error: Exception | None = None) -> None:
-    if answer.done():  # its request gave up meanwhile
-        return
-    if error is not None:
-        answer.set_exception(error)
-    else:
-        answer.set_result(result)

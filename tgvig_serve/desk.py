@@ -135,9 +135,13 @@ class Desk:
         finding = await self._batcher.ask(framed.square)
         return await loop.run_in_executor(self._photos, self._answer, sent, framed, finding, picture, started)
 
+    def _ready(self) -> Inspector:
+        assert self.inspector is not None  # `check_ready` has refused who came before
+        return self.inspector
+
     def _frame(self, sent: Sent) -> Framed:
         pixels, sha256 = self._decode(sent)
-        return Framed(to_square(pixels, self.inspector.size), pixels.shape[1], pixels.shape[0], sha256)
+        return Framed(to_square(pixels, self._ready().size), pixels.shape[1], pixels.shape[0], sha256)
 
     def _decode(self, sent: Sent) -> tuple[np.ndarray, str]:
         try:
@@ -148,12 +152,12 @@ class Desk:
     def _score(self, squares: list[np.ndarray]) -> Sequence[Finding]:
         self.metrics.batch.observe(len(squares))
         with self.metrics.scoring.time():
-            return self.inspector.judge(np.stack(squares))
+            return self._ready().judge(np.stack(squares))
 
     def _answer(
         self, sent: Sent, framed: Framed, finding: Finding, picture: bool, started: float
     ) -> tuple[Answer, bytes]:
-        limits = self.inspector.limits
+        limits = self._ready().limits
         found = self._regions(framed, finding) if finding.is_anomalous else []  # as tgvig inspect writes them
         png = _png(heatmap(self._decode(sent)[0], finding.map, limits.pixel_threshold)) if picture else b""
         answer = Answer(
@@ -166,7 +170,7 @@ class Desk:
 
     def _regions(self, framed: Framed, finding: Finding) -> list[RegionFound]:
         own = from_square(finding.map, framed.height, framed.width)
-        return [RegionFound(**asdict(region)) for region in regions(own, self.inspector.limits.pixel_threshold)]
+        return [RegionFound(**asdict(region)) for region in regions(own, self._ready().limits.pixel_threshold)]
 
 
 def _png(pixels: np.ndarray) -> bytes:

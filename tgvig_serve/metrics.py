@@ -18,22 +18,21 @@ class Metrics:
     """The counters of one server."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        named = {"registry": self._registry}
-        self.requests = Counter("tgvig_requests", "Requests answered", ["path", "status"], **named)
+        self._registry = registry = CollectorRegistry()
+        self.requests = Counter("tgvig_requests", "Requests answered", ["path", "status"], registry=registry)
         self.seconds = Histogram(
-            "tgvig_request_seconds", "From a request to its answer", ["path"], buckets=SECONDS, **named
+            "tgvig_request_seconds", "From a request to its answer", ["path"], buckets=SECONDS, registry=registry
         )
-        self.verdicts = Counter("tgvig_verdicts", "Photos inspected", ["verdict"], **named)
+        self.verdicts = Counter("tgvig_verdicts", "Photos inspected", ["verdict"], registry=registry)
         self.display = Histogram(
-            "tgvig_display_score", "Scores from 0 to 1; 0.5 is the threshold", buckets=DISPLAYED, **named
+            "tgvig_display_score", "Scores from 0 to 1; 0.5 is the threshold", buckets=DISPLAYED, registry=registry
         )
-        self.batch = Histogram("tgvig_batch_photos", "Photos scored in one call", buckets=PHOTOS, **named)
-        self.scoring = Histogram("tgvig_scoring_seconds", "Time of one such call", buckets=SECONDS, **named)
-        self._waiting = Gauge("tgvig_waiting_photos", "Photos that wait to be scored", **named)
-        self._taken = Gauge("tgvig_places_taken", "Inspections taken in and not yet answered", **named)
-        self.places = Gauge("tgvig_places", "The most inspections taken in at once", **named)
-        self.ready = Gauge("tgvig_ready", "1 when the model is loaded and has scored a picture", **named)
+        self.batch = Histogram("tgvig_batch_photos", "Photos scored in one call", buckets=PHOTOS, registry=registry)
+        self.scoring = Histogram("tgvig_scoring_seconds", "Time of one such call", buckets=SECONDS, registry=registry)
+        self._waiting = Gauge("tgvig_waiting_photos", "Photos that wait to be scored", registry=registry)
+        self._taken = Gauge("tgvig_places_taken", "Inspections taken in and not yet answered", registry=registry)
+        self.places = Gauge("tgvig_places", "The most inspections taken in at once", registry=registry)
+        self.ready = Gauge("tgvig_ready", "1 when the model is loaded and has scored a picture", registry=registry)
 
     def watch(self, waiting: Callable[[], int], taken: Callable[[], int]) -> None:
         """Ask for these two numbers whenever the metrics are read."""

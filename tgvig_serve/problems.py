@@ -46,7 +46,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _bug)
 
 
-def _http(request: Request, error: HTTPException) -> JSONResponse:
+def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # what it is installed for
     sentences = {
         404: "There is nothing at this address; GET /docs lists what there is.",
         405: "This address knows other methods only; GET /docs lists them.",

@@ -141,6 +141,7 @@ class Bench:
         own = (cell.detector, cell.backbone) if isinstance(detector, Detector) else USUAL
         if own not in self._alones:
             alone = self._built(*own)
+            assert isinstance(alone, Detector)  # of the kind of one that is, or the app's
             alone.fit(self.normals, range(len(self.normals)), self.seed, self.ctx)
             self._alones[own] = alone
         return self._alones[own]

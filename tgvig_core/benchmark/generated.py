@@ -22,10 +22,13 @@ from tgvig_core.generation.best_set import best_iteration
 from tgvig_core.generation.integrator import Integrator, IntegratorSettings, set_similarity
 from tgvig_core.generation.set_quality import quality
 from tgvig_core.generation.settings import GeneratorSettings
+from tgvig_core.models.encoders.base import PackEncoder
+from tgvig_core.models.vqgan import Vqgan
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import to_pixels, to_tensor
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.runs.steps.prompt import choose_prompt
+from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.progress import RunContext
 
 TRUNK = "EfficientNet-Lite0 in place of Inception v3 and VGG"
@@ -76,7 +79,7 @@ class Generated:
         self.ctx = ctx
         self.folder = Path(plan.models_dir) if plan.models_dir else None
         self.pack, _ = registry.choose(plan.pack, self.folder)
-        self._encoder = None
+        self._encoder: PackEncoder | None = None
         self._prompts: dict[str, str] = {}
         self._asked = Costs()
         self._rounds: dict[GeneratorSettings, Rounds] = {}
@@ -98,15 +101,16 @@ class Generated:
         prompt = self._prompt(recipe.prompt)
         costs.take("prompts", self._asked.steps["prompts"])
         if recipe.kind == "vqgan-clip":
+            facts: dict[str, object] = {}
             with costs.step("generate"):
-                images, facts = self._drawn_to(prompt), {}
+                images = self._drawn_to(prompt)
         else:
             images, facts = self._chosen(recipe, prompt, costs)
         facts |= {"images": len(images), "prompt": prompt, "quality": self._quality(images)}
         return Made(pools.tgvig(self.normals, images.to(self.normals.device)), facts)
 
     @property
-    def encoder(self):
+    def encoder(self) -> PackEncoder:
         """The pack's ImageTextEncoder, loaded when it is first asked for."""
         if self._encoder is None:
             self._encoder = registry.load_encoder(self.pack, self.folder, self.normals.device.type)
@@ -151,6 +155,8 @@ class Generated:
 
     def _drawn_to(self, prompt: str) -> Tensor:
         model = registry.load_generator(self.pack, self.folder, self.normals.device.type, self.ctx)
+        if not isinstance(model, Vqgan):
+            raise TgvigError(f"VQGAN-CLIP needs a VQGAN, which the pack {self.pack.name} has not: choose another pack.")
         generator = torch.Generator().manual_seed(self.seed)
         size = self.normals.shape[-1]
         return vqgan_clip(model, self.encoder, prompt, size, VqganClipSettings(), generator, self.ctx)

@@ -16,6 +16,9 @@ def write_onnx(detector: Exportable, target: Path) -> None:
     """images N×3×S×S float32 in [0, 1] → scores N, maps N×S×S; any N. One file, weights inside."""
     import torch
 
+    from tgvig_core.detectors.abilities import Exportable
+
+    assert isinstance(detector, Exportable)  # the export has refused others
     graph = detector.graph().eval()
     images = torch.zeros(2, 3, detector.size, detector.size)
     level = logging.getLogger("torch.onnx").level
@@ -29,6 +32,7 @@ def write_onnx(detector: Exportable, target: Path) -> None:
             )  # fmt: skip
     finally:
         logging.getLogger("torch.onnx").setLevel(level)
+    assert program is not None  # so it is with dynamo=True
     program.save(target, external_data=False)
 
 

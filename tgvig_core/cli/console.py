@@ -23,6 +23,7 @@ from tgvig_core.utils.progress import Progress, RunContext, silent
 if TYPE_CHECKING:
     from tgvig_core.benchmark.results.rows import Row
     from tgvig_core.inspection.limits import Limits
+    from tgvig_core.photos.quality_notes import PhotoNote
     from tgvig_core.runs.result import Result
 
 
@@ -50,6 +51,7 @@ class Bars:
             self.bars.stop()
 
     def _show(self, step: str, done: int, total: int) -> None:
+        assert self.bars is not None  # handed out only where there are some
         if step not in self.tasks:
             self.tasks[step] = self.bars.add_task(step, total=total)
         self.bars.update(self.tasks[step], completed=done, total=total)
@@ -67,7 +69,8 @@ class Judged:
 
     def __init__(self, limits: Limits, words: str, out: Path, as_json: bool, quiet: bool) -> None:
         self.limits, self.words, self.out, self.as_json = limits, words, out, as_json
-        self.bars, self.progress, self.count = Bars(quiet or as_json), silent, 0
+        self.bars, self.count = Bars(quiet or as_json), 0
+        self.progress: Progress = silent
 
     def __enter__(self) -> Judged:
         self.progress = self.bars.__enter__()
@@ -132,7 +135,9 @@ def show_doctor(found: dict) -> None:
     out.print("Ready." if found["ready"] else f"Not ready to train: run {found['install']}.")
 
 
-def show_prompts(choice, where: dict, notes: list, pack: str, caveat: str, top: int, as_json: bool) -> None:
+def show_prompts(
+    choice, where: dict, notes: Sequence[PhotoNote], pack: str, caveat: str, top: int, as_json: bool
+) -> None:
     """The ranked senses and prompts of `tgvig prompts`."""
     ranked = choice.ranked
     if as_json:

@@ -84,6 +84,7 @@ class _Photo:
 def _held_out(normals: Tensor, policy: ViewPolicy, seed: int) -> list[_Photo]:
     """PLACES good photos, from as many normals as there are; sorted by what they must not be compared with."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + 900_001)  # no view that training has seen
+    images: list[tuple[Tensor, int | None]]
     if len(normals) == 1:  # a mirrored or turned view is none that the detector is sure to remember
         policy = replace(policy, flips=False, turns=False)
         images = [(view, None) for view in views(normals[0], PLACES, policy, generator)]

@@ -35,8 +35,14 @@ class Kind:
 
 def _only(policy: ViewPolicy, *ways: str) -> ViewPolicy:
     """A policy without all other ways."""
-    still = {"degrees": 0.0, "shift": 0.0, "light": 0.0, "flips": False, "turns": False}
-    return replace(policy, **{way: value for way, value in still.items() if way not in ways})
+    return replace(
+        policy,
+        degrees=policy.degrees if "degrees" in ways else 0.0,
+        shift=policy.shift if "shift" in ways else 0.0,
+        light=policy.light if "light" in ways else 0.0,
+        flips=policy.flips and "flips" in ways,
+        turns=policy.turns and "turns" in ways,
+    )
 
 
 KINDS = {
@@ -100,7 +106,7 @@ class TrainingSet:
         """
         kind, *numbers = text.split(":")
         if text not in KINDS and 1 <= len(numbers) <= 2 and all(number.isdecimal() for number in numbers):
-            return cls(kind, *map(int, numbers))
+            return cls(kind, int(numbers[0]), int(numbers[1]) if numbers[1:] else None)
         return cls(text)
 
     def __str__(self) -> str:

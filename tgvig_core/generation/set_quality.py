@@ -74,7 +74,9 @@ def psnr(images: Tensor, targets: Tensor) -> Tensor:
 
 def ssim(images: Tensor, targets: Tensor) -> float:
     """Mean structural similarity (Wang et al. 2004) on values in [0, 1], as is usual: it changes with the zero point."""
-    return float(structural_similarity_index_measure(images * 0.5 + 0.5, targets * 0.5 + 0.5, data_range=1.0))
+    found = structural_similarity_index_measure(images * 0.5 + 0.5, targets * 0.5 + 0.5, data_range=1.0)
+    assert isinstance(found, Tensor)  # a pair only where the similarity's picture is asked for
+    return float(found)
 
 
 def inception_score(probabilities: Tensor) -> float:

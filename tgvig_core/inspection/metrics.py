@@ -51,7 +51,8 @@ def pixel_metrics(maps: Tensor, masks: Tensor) -> dict[str, float | None]:
     if not masks.any() or masks.all():
         return {"pixel_auroc": None, "pixel_ap": None, "pro": None}
     overlap = AUPRO(["maps", "masks"], fpr_limit=PRO_LIMIT)
-    overlap.update(SimpleNamespace(maps=maps, masks=masks.to(torch.int64)))
+    both = SimpleNamespace(maps=maps, masks=masks.to(torch.int64))
+    overlap.update(both)  # type: ignore[arg-type]  # it reads the two fields named above, of whatever has them
     truth, values = masks.flatten().numpy(), maps.flatten().numpy()
     return {
         "pixel_auroc": float(roc_auc_score(truth, values)),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import timm
 import torch
+from timm.models import FeatureInfo
 
 from tgvig_core.utils.errors import TgvigError
 
@@ -38,8 +41,9 @@ def _stages(name: str) -> list[str]:
     try:
         with torch.device("meta"):  # neither memory nor anybody's random numbers are used
             network = timm.create_model(name, pretrained=False, features_only=not _transformer(name))
-        rows = network.feature_info if _transformer(name) else network.feature_info.info
-        return [row["module"] for row in rows]
+        # a list of its own, or what features_only makes of it
+        found = cast("FeatureInfo | list[dict[str, Any]]", network.feature_info)
+        return [row["module"] for row in (found.info if isinstance(found, FeatureInfo) else found)]
     except Exception as error:  # timm raises many kinds
         raise TgvigError(
             f"timm cannot build the backbone {name} ({str(error).splitlines()[0][:160]}): give one of its names."

@@ -111,7 +111,7 @@ def quick_extractor(model: PatchcoreModel) -> nn.Module:
     quick = folded(model.feature_extractor)
     network = quick.feature_extractor
     if isinstance(network, EfficientNetFeatures):  # timm runs its last blocks even where nobody asks for them
-        last = max(int(layer.removeprefix("blocks.")) for layer in quick.layers)
+        last = max(int(str(layer).removeprefix("blocks.")) for layer in quick.layers)
         network.blocks = network.blocks[: last + 1]
     return quick
 

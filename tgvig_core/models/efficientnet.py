@@ -10,7 +10,7 @@ from pathlib import Path
 
 import timm
 import torch
-from torch import nn
+from timm.models.efficientnet import EfficientNet
 
 from tgvig_core.utils.checksums import check_packaged
 from tgvig_core.utils.errors import TgvigError
@@ -33,7 +33,7 @@ def weights_file() -> Path:
     return files[0]
 
 
-def load_efficientnet_lite0() -> nn.Module:
+def load_efficientnet_lite0() -> EfficientNet:
     """timm's efficientnet_lite0 (1000 ImageNet classes) in evaluation mode. Features: `blocks.2` 40 channels at
     stride 8, `blocks.4` 112 channels at stride 16.
 
@@ -41,6 +41,7 @@ def load_efficientnet_lite0() -> nn.Module:
         TgvigError: the package is missing or changed, or its tensors do not fit the architecture one by one.
     """
     model = timm.create_model("efficientnet_lite0", pretrained=False)
+    assert isinstance(model, EfficientNet)  # timm promises an nn.Module
     file = weights_file()
     check_packaged(PACKAGE, file.parent)
     weights = torch.load(file, map_location="cpu", weights_only=True)

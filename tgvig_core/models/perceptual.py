@@ -7,6 +7,9 @@ channel weights. Numbers are comparable among themselves, not with published LPI
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
@@ -17,6 +20,9 @@ from tgvig_core.models.ops.fused_batch_norm import folded
 
 class PerceptualDistance(nn.Module):
     """Mean squared difference of unit-normalised EfficientNet-Lite0 features after stages 0, 1 and 2 (stride 2 to 8)."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,4 +48,4 @@ class PerceptualDistance(nn.Module):
         with torch.no_grad():
             wanted = self.features(targets)
         pairs = zip(self.features(images), wanted, strict=True)
-        return sum((a - b).square().sum(1).mean((1, 2)) for a, b in pairs)
+        return reduce(add, ((a - b).square().sum(1).mean((1, 2)) for a, b in pairs))

@@ -139,7 +139,7 @@ def read_facts(folder: Path, about: Manifest) -> AuditFacts:
         photos=_photos(settings.get("photos", ()), config.get("photos_sha256", ())),
         prompt=_prompt(run, settings) if generated else None,
         similarity=tuple(row["similarity"] for row in run.iterations()) if generated else (), chosen_set=chosen,
-        images=_images(run, card, chosen) if generated else (), check=check if own else None,
+        images=_images(run, card, chosen) if generated and chosen is not None else (), check=check if own else None,
         other_check=check is not None and not own, figures=figures, tested=tested,
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -76,7 +77,7 @@ def measure_speed(pack: Pack, network: nn.Module, device: str) -> Speed:
         made.adapt(normals, rng)  # the first step there also loads its libraries
         torch.cuda.reset_peak_memory_stats()
     step = _seconds(lambda: made.adapt(normals, rng), device)
-    five, one = (_seconds(lambda count=count: made.sample(normals, count, rng), device) for count in (5, 1))
+    five, one = (_seconds(partial(made.sample, normals, count, rng), device) for count in (5, 1))
     image = max((five - one) / 4, LEAST)
     view = max((one - image) / VIEWS, LEAST)
     peak = torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else peak_gb()

@@ -10,10 +10,11 @@ from anomalib.models.image.anomaly_dino.lightning_model import AnomalyDINO
 from anomalib.models.image.anomaly_dino.torch_model import AnomalyDINOModel
 from anomalib.models.image.patchcore.anomaly_map import AnomalyMapGenerator
 from anomalib.models.image.patchcore.lightning_model import Patchcore
+from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 from torch import Tensor, nn
 
 from tgvig_core.benchmark.detectors.base import Materials, benchmark_detector
-from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, patch_side
+from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, patch_side, transform_of
 from tgvig_core.detectors.base import BATCH
 from tgvig_core.models.backbones import Backbone, fill, local_weights, patchcore_model
 from tgvig_core.utils.errors import TgvigError
@@ -36,7 +37,7 @@ class PatchcoreAnomalib(AnomalibDetector):
         super().__init__(size, device)
         self._model = patchcore_model(backbone, NEIGHBOURS)
         side = patch_side(self._model.feature_extractor, size)
-        self._shown = Patchcore.configure_pre_processor((side, side)).transform
+        self._shown = transform_of(Patchcore.configure_pre_processor((side, side)))
 
     def learn(self, images: Tensor, groups: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector."""
@@ -68,7 +69,7 @@ class AnomalyDino(AnomalibDetector):
             )
         self._model = _LocalDino(backbone)
         side = patch_side(self._model.feature_encoder, size)
-        self._shown = AnomalyDINO.configure_pre_processor((side, side)).transform
+        self._shown = transform_of(AnomalyDINO.configure_pre_processor((side, side)))
 
     def learn(self, images: Tensor, groups: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector."""
@@ -104,7 +105,7 @@ class _LocalDino(AnomalyDINOModel):
 
 @torch.no_grad()
 def _remember(
-    model: nn.Module, images: Tensor, shown: Transform, device: torch.device,
+    model: PatchcoreModel | AnomalyDINOModel, images: Tensor, shown: Transform, device: torch.device,
     ctx: RunContext,
 ) -> None:  # fmt: skip
     """Show a model in training mode all images: it keeps their patches."""

@@ -51,18 +51,24 @@ class Materials:
     """What a detector is built from.
 
     Attributes:
-        backbone: where features come from; it is asked for by those detectors only that take one.
+        chosen: where features come from; None for a detector that takes no backbone.
         size: S, side in px of the squares that it will be given.
         models_dir: where weights other than the backbone's are looked for.
         device: "cpu", "cuda" or "cuda:1".
         training: one of TRAININGS; those that only remember are the same for each.
     """
 
-    backbone: Backbone
+    chosen: Backbone | None
     size: int
     models_dir: Path | None = None
     device: str = "cpu"
     training: str = TRAININGS[0]
+
+    @property
+    def backbone(self) -> Backbone:
+        """Where features come from, for a detector that takes a backbone."""
+        assert self.chosen is not None  # catalogue.build has refused that
+        return self.chosen
 
 
 benchmark_detector: Registry[Callable[[Materials], Detector]] = Registry(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import torch
 from anomalib.models.image.cflow.anomaly_map import AnomalyMapGenerator
@@ -16,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tgvig_core.benchmark.detectors.base import Materials, benchmark_detector
-from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, patch_side
+from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, patch_side, transform_of
 from tgvig_core.benchmark.detectors.training import BARE, Length, train
 from tgvig_core.detectors.base import BATCH
 from tgvig_core.models.backbone_layers import spread_layers
@@ -61,8 +63,8 @@ class Cflow(AnomalibDetector):
         model = module.model
         fill(model.encoder, self.backbone, self.layers, self._state)
         side = patch_side(model.encoder, self.size)
-        module.pre_processor = Module.configure_pre_processor((side, side))
-        transform = module.pre_processor.transform
+        module.pre_processor = shown = Module.configure_pre_processor((side, side))
+        transform = transform_of(shown)
         steps, batch = self.settings.of(len(images))
         model.fiber_batch_size = min(FIBRES, batch * _fewest(model.encoder, side))
         self.losses = train(module, "CFlow", images, steps, batch, self.device, ctx)
@@ -93,16 +95,17 @@ class TrainedScale(AnomalyMapGenerator):
         self.learning, self.tops = True, [float("-inf")] * len(layers)
 
     def compute_anomaly_map(
-        self, distribution: list[Tensor], height: list[int], width: list[int], image_size: torch.Size
-    ) -> Tensor:
+        self, distribution: list[Tensor], height: list[int], width: list[int],
+        image_size: tuple[int, int] | torch.Size | None,
+    ) -> Tensor:  # fmt: skip
         """Log-likelihoods of the patches, layer by layer, to N×H×W: the layers' number less their likelihoods."""
         if self.learning:
             self.tops = [max(top, float(values.max())) for top, values in zip(self.tops, distribution, strict=True)]
-        likely = 0
+        likely = []
         for values, top, rows, columns in zip(distribution, self.tops, height, width, strict=True):
             grid = (values - top).exp().view(-1, 1, rows, columns)
-            likely = likely + F.interpolate(grid, image_size, mode="bilinear", align_corners=True)[:, 0]
-        return len(self.tops) - likely
+            likely.append(F.interpolate(grid, image_size, mode="bilinear", align_corners=True)[:, 0])
+        return len(self.tops) - reduce(add, likely)
 
 
 @torch.inference_mode()

@@ -13,14 +13,18 @@ from pathlib import Path
 
 import torch
 from anomalib.models.image.efficient_ad.lightning_model import EfficientAd as Module
-from anomalib.models.image.efficient_ad.torch_model import reduce_tensor_elems
+from anomalib.models.image.efficient_ad.torch_model import (
+    EfficientAdModel,
+    SmallPatchDescriptionNetwork,
+    reduce_tensor_elems,
+)
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import CenterCrop, Compose, RandomGrayscale
 
 from tgvig_core.benchmark.detectors import own_teacher
 from tgvig_core.benchmark.detectors.base import Materials, benchmark_detector
-from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform
+from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, transform_of
 from tgvig_core.benchmark.detectors.training import BARE, train
 from tgvig_core.detectors.base import BATCH
 from tgvig_core.models.backbones import Backbone
@@ -89,17 +93,18 @@ class EfficientAd(AnomalibDetector):
     def learn(self, images: Tensor, groups: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector."""
         side = max(SMALLEST, self.size)
-        shown = Module.configure_pre_processor((side, side))
-        module = _Offline(teacher_out_channels=self._channels, pre_processor=shown, **BARE)
+        made = Module.configure_pre_processor((side, side))
+        shown = transform_of(made)
+        module = _Offline(teacher_out_channels=self._channels, pre_processor=made, **BARE)
         model, others = module.model, own_teacher.outside(self.models_dir, images)
-        self._teach(model.teacher, shown.transform(images), others, ctx)
-        model.mean_std.update(teacher_scale(model.teacher, images, shown.transform, self.device))
+        self._teach(model.teacher, shown(images), others, ctx)
+        model.mean_std.update(teacher_scale(model.teacher, images, shown, self.device))
         module.imagenet_loader = DataLoader(_Penalty(others, side), batch_size=1, shuffle=True)
         module.imagenet_iterator = iter(module.imagenet_loader)
         self.losses = train(module, "EfficientAD", images, self.settings.steps, 1, self.device, ctx)
         model.to(self.device).eval()
-        model.quantiles.update(map_scale(model, self._held_out(images, groups), shown.transform, self.device))
-        return model, shown.transform
+        model.quantiles.update(map_scale(model, self._held_out(images, groups), shown, self.device))
+        return model, shown
 
     def _teach(
         self, teacher: nn.Module, images: Tensor, others: Sequence[Path],
@@ -107,6 +112,7 @@ class EfficientAd(AnomalibDetector):
     ) -> None:  # fmt: skip
         if self._teacher:
             return own_teacher.load_published(teacher, self._teacher)
+        assert isinstance(teacher, SmallPatchDescriptionNetwork)  # anomalib's usual size
         half = own_teacher.MOST // 2  # the part and other things alike
         foreign = [own_teacher.square(path, images.shape[-1]) for path in others[:: max(1, len(others) // half)][:half]]
         seen = torch.cat([images[:: max(1, len(images) // half)][:half], torch.stack(foreign)])
@@ -162,7 +168,8 @@ def teacher_scale(teacher: nn.Module, images: Tensor, shown: Transform, device: 
         images: N×3×S×S in [0, 1].
     """
     teacher.to(device).eval()
-    sums = squares = count = 0
+    sums = squares = torch.zeros((), dtype=torch.float64, device=device)
+    count = 0
     for part in images.split(BATCH):
         found = teacher(shown(part.to(device))).double()
         sums, squares = sums + found.sum((0, 2, 3)), squares + found.square().sum((0, 2, 3))
@@ -173,7 +180,9 @@ def teacher_scale(teacher: nn.Module, images: Tensor, shown: Transform, device: 
 
 
 @torch.no_grad()
-def map_scale(model: nn.Module, images: Tensor, shown: Transform, device: torch.device) -> dict[str, Tensor]:
+def map_scale(
+    model: EfficientAdModel, images: Tensor, shown: Transform, device: torch.device
+) -> dict[str, Tensor]:  # fmt: skip
     """The quantiles of both maps over good images, N×3×S×S in [0, 1], by anomalib's names: qa_st, qb_st, qa_ae, qb_ae."""
     pairs = [model.get_maps(shown(part.to(device)), normalize=False) for part in images.split(BATCH)]
     maps = {

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
+from anomalib.pre_processing import PreProcessor
 from torch import Tensor, nn
 
 from tgvig_core.detectors.base import BATCH, ScoreSet
@@ -88,6 +89,7 @@ class AnomalibDetector(ABC):
         return ScoreSet(scores, maps)
 
     def _scored(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.network is not None  # `score` has looked
         found = self.network(self._transform(images.to(self.device) * 0.5 + 0.5))
         maps = found.anomaly_map.view(len(images), 1, *found.anomaly_map.shape[-2:])
         if maps.shape[-1] != self.size:
@@ -106,6 +108,12 @@ def seeded(seed: int) -> Iterator[None]:
             yield
         finally:
             np.random.set_state(before)
+
+
+def transform_of(made: PreProcessor) -> Transform:
+    """What a model wants done to images first, by anomalib's own pre-processor for it."""
+    assert made.transform is not None  # only one that was built by hand has none
+    return made.transform
 
 
 def patch_side(extractor: nn.Module, size: int) -> int:

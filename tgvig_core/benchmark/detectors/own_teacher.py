@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from anomalib.models.image.efficient_ad.torch_model import SmallPatchDescriptionNetwork
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -91,7 +92,8 @@ def square(path: Path, size: int) -> Tensor:
 
 
 def distil(
-    network: nn.Module, backbone: Backbone, images: Tensor, steps: int, batch: int, rate: float, device: torch.device,
+    network: SmallPatchDescriptionNetwork, backbone: Backbone, images: Tensor, steps: int, batch: int, rate: float,
+    device: torch.device,
     ctx: RunContext,
 ) -> list[float]:  # fmt: skip
     """Teach a patch description network, in place, the backbone's features at the centre of each of its patches.

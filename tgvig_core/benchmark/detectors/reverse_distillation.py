@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from anomalib.models.components.feature_extractors import TimmFeatureExtractor
 from anomalib.models.image.reverse_distillation.lightning_model import ReverseDistillation as Module
 from torch import Tensor, nn
 
 from tgvig_core.benchmark.detectors.base import Materials, benchmark_detector
-from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform
+from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, transform_of
 from tgvig_core.benchmark.detectors.training import BARE, Length, train
 from tgvig_core.models.backbones import Backbone, fill, local_weights
 from tgvig_core.utils.errors import TgvigError
@@ -64,10 +65,12 @@ class ReverseDistillation(AnomalibDetector):
         side = max(2, round(self.size / STRIDE)) * STRIDE
         shown = Module.configure_pre_processor((side, side))
         module = Module(self._name, LAYERS, pre_trained=False, pre_processor=shown, **BARE)
-        fill(module.model.encoder, self.backbone, LAYERS, self._state)
+        encoder = module.model.encoder
+        assert isinstance(encoder, TimmFeatureExtractor)
+        fill(encoder, self.backbone, LAYERS, self._state)
         steps, batch = self.settings.of(len(images))
         self.losses = train(module, "Reverse Distillation", images, steps, batch, self.device, ctx)
-        return module.model, shown.transform
+        return module.model, transform_of(shown)
 
 
 @benchmark_detector("reverse-distillation", title="Reverse Distillation", order=-1)

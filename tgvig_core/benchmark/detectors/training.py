@@ -10,20 +10,29 @@ import contextlib
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 import torch
 from anomalib.data import ImageBatch
 from anomalib.models.components import AnomalibModule
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
-from torch.utils.data import DataLoader, RandomSampler
+from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.progress import RunContext
 
-BARE = {"post_processor": False, "evaluator": False, "visualizer": False}
+
+class _Bare(TypedDict):
+    post_processor: bool
+    evaluator: bool
+    visualizer: bool
+
+
+BARE: _Bare = {"post_processor": False, "evaluator": False, "visualizer": False}
 """What anomalib's modules are built without: thresholds and normalised scores, metrics, pictures."""
 
 
@@ -80,7 +89,7 @@ def train(
             max_epochs=1 if own else -1, max_steps=-1 if own else steps, callbacks=[watch], logger=False,
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
         )  # fmt: skip
-        trainer.fit(module, DataLoader(images, batch, sampler=sampler, collate_fn=_batch))
+        trainer.fit(module, DataLoader(TensorDataset(images), batch, sampler=sampler, collate_fn=_batch))
     return watch.losses
 
 
@@ -97,7 +106,10 @@ class _Watch(Callback):
     def on_train_batch_start(self, *_) -> None:
         self.ctx.check()
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: AnomalibModule, outputs: dict, *_) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: object, batch_idx: int
+    ) -> None:
+        assert isinstance(outputs, Mapping)  # Lightning wraps a loss that comes alone
         loss = float(outputs["loss"])
         if not math.isfinite(loss):
             raise TgvigError(
@@ -107,8 +119,8 @@ class _Watch(Callback):
         self.ctx.progress(self.what, len(self.losses), self.steps)
 
 
-def _batch(images: list[Tensor]) -> ImageBatch:
-    return ImageBatch(image=torch.stack(images))
+def _batch(rows: list[tuple[Tensor]]) -> ImageBatch:
+    return ImageBatch(image=torch.stack([image for (image,) in rows]))
 
 
 @contextlib.contextmanager

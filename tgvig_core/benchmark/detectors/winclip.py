@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from anomalib.models.image.winclip.lightning_model import WinClip as Module
@@ -15,13 +16,16 @@ from anomalib.models.image.winclip.torch_model import BACKBONE, TEMPERATURE, Win
 from torch import Tensor, nn
 
 from tgvig_core.benchmark.detectors.base import Materials, benchmark_detector
-from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform
+from tgvig_core.benchmark.detectors.fitted import AnomalibDetector, Transform, transform_of
 from tgvig_core.detectors.base import BATCH
 from tgvig_core.models.encoders.clip_weights import load_clip
 from tgvig_core.packs.files import PackFile, local_file
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import in_parts
 from tgvig_core.utils.progress import RunContext
+
+if TYPE_CHECKING:
+    from open_clip import CLIP, CustomTextCLIP
 
 WEIGHTS = PackFile(
     "ViT-B-16-plus-240-laion400m_e31.safetensors", "CLIP ViT-B-16-plus-240, LAION-400M, of open_clip",
@@ -55,7 +59,7 @@ class WinClip(AnomalibDetector):
             )
         clip, _ = load_clip(architecture, str(file))
         self._model = _LocalWinClip(clip)
-        self._shown = Module.configure_pre_processor().transform
+        self._shown = transform_of(Module.configure_pre_processor())
 
     def learn(self, images: Tensor, groups: Sequence[int], ctx: RunContext) -> tuple[nn.Module, Transform]:
         """See AnomalibDetector. All images are references."""
@@ -82,7 +86,7 @@ def build(given: Materials) -> WinClip:
 class _LocalWinClip(WinClipModel):
     """anomalib's model over a CLIP that is there: its own constructor always asks the hub for one."""
 
-    def __init__(self, clip: nn.Module) -> None:
+    def __init__(self, clip: CLIP | CustomTextCLIP) -> None:
         nn.Module.__init__(self)
         self.class_name = self.reference_images = None
         self.temperature, self.scales, self.apply_transform, self.k_shot = TEMPERATURE, SCALES, False, 0

@@ -64,9 +64,13 @@ class _Processes:
         return pipe
 
     def heard(self, seconds: float) -> Iterator[tuple[Connection, Row | Died | None]]:
-        for pipe in wait([pipe for pipe in self.all if pipe not in self.idle], seconds):
+        busy = [pipe for pipe in self.all if pipe not in self.idle]
+        ready = wait(busy, seconds)
+        for pipe in busy:
+            if pipe not in ready:
+                continue
             try:
-                said = pipe.recv()
+                said: Row | Died | None = pipe.recv()
             except (EOFError, OSError):  # OSError: in the midst of a row
                 said = Died(self._bury(pipe))
             if said is None:
@@ -99,7 +103,9 @@ class _Processes:
         process = self.all.pop(pipe)
         process.join()
         pipe.close()
-        return f"signal {-process.exitcode}" if process.exitcode < 0 else f"exit code {process.exitcode}"
+        code = process.exitcode
+        assert code is not None  # it was waited for
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def _work(plan: Plan, measure: Measure, pipe: Connection, threads: int) -> None:
@@ -121,5 +127,7 @@ def _work(plan: Plan, measure: Measure, pipe: Connection, threads: int) -> None:
 
 def _die_with_the_parent() -> None:
     """Not after the cell, which may take many minutes: who starts the command again needs the machine."""
-    wait([multiprocessing.parent_process().sentinel])
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this is a child's
+    wait([parent.sentinel])
     os._exit(1)

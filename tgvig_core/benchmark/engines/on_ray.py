@@ -110,11 +110,15 @@ def _cluster(address: str | None, workers: int) -> Iterator[ModuleType]:
         import ray
     except ModuleNotFoundError as error:
         raise TgvigError("--engine ray needs Ray: pip install 'tgvig[ray]', or take --engine local.") from error
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    local = {"num_cpus": max(cores(), workers), "include_dashboard": False, "object_store_memory": STORE}
     asked = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address or "local", **quiet, **({} if address else local))
+        if address:
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+        else:
+            ray.init(
+                "local", num_cpus=max(cores(), workers), include_dashboard=False, object_store_memory=STORE,
+                log_to_driver=False, logging_level=logging.ERROR,
+            )  # fmt: skip
     except (ConnectionError, ValueError) as error:
         raise TgvigError(f"No Ray cluster answers at {address} ({error}): begin one with `ray start --head`, or leave "
                          "out --address.") from error  # fmt: skip

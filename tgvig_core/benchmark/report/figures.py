@@ -78,7 +78,7 @@ def _gains(rows: Sequence[Row]) -> Drawn:
         detectors = {which: own for which, own in settings(group, "detector", "backbone").items() if _both(own)}
         if not detectors:
             continue
-        words = {}
+        words: dict[str, str] = {}
         figure = Figure((8, 2.8 * len(detectors)), layout="constrained")
         axes = figure.subplots(len(detectors), 2, squeeze=False, width_ratios=(2, 3))
         for line, ((detector, backbone), own) in zip(axes, detectors.items(), strict=True):
@@ -179,9 +179,10 @@ def _prompts(rows: Sequence[Row]) -> Drawn:
         figure = Figure((8, 0.35 * len(arms) + 0.8), layout="constrained")
         axes = figure.subplots()
         for y, arm in enumerate(reversed(arms)):
-            best = {row.seed: max(row.similarity) for row in group if row.arm == arm}
+            best = {row.seed: max(row.similarity) for row in group if row.arm == arm and row.similarity}
             axes.plot(list(best.values()), [y] * len(best), "o", color=COLOURS[TGVIG], alpha=0.4, ms=4)
-            axes.plot(spread(best.values()).mean, y, "|", color=ORANGE, ms=16, mew=2)
+            if middle := spread(best.values()):
+                axes.plot(middle.mean, y, "|", color=ORANGE, ms=16, mew=2)
         axes.set_yticks(range(len(arms)), [arm_name(arm).removeprefix("+ ") for arm in reversed(arms)])
         axes.set_ylim(-0.5, len(arms) - 0.5)
         axes.locator_params(axis="x", nbins=5)
@@ -203,7 +204,9 @@ def _similarity(rows: Sequence[Row]) -> Drawn:
         figure = Figure((2.7 * across + 0.6, 2.1 * down + 0.3), layout="constrained")
         axes = figure.subplots(down, across, squeeze=False).ravel()
         for panel, ((category,), own) in zip(axes, parts.items(), strict=False):
-            for curve in {row.seed: row.similarity for row in own}.values():  # the same for every detector
+            for curve in {
+                row.seed: row.similarity for row in own if row.similarity
+            }.values():  # the same for every detector
                 best = max(range(len(curve)), key=curve.__getitem__)
                 panel.plot(range(1, len(curve) + 1), curve, color=COLOURS[TGVIG], lw=1, alpha=0.7)
                 panel.plot(best + 1, curve[best], "o", color=ORANGE, ms=5)

@@ -40,10 +40,12 @@ def one_image(rows: Sequence[Row]) -> list[Table]:
     """Table 1: one photo of one category, original against every way to generate more of it."""
     single = [row for row in rows if row.shots == 1 and row.arm in OF_ONE]
     found = []
-    for key, group in settings(single, "dataset", "category", "detector", "backbone").items():
+    for (dataset, category, detector, backbone), group in settings(
+        single, "dataset", "category", "detector", "backbone"
+    ).items():
         arms = arms_of(group)
         if not {*DRAWN_TO, *PROMPTS}.isdisjoint(arms):
-            found.append(_one_image(*key, group, arms))
+            found.append(_one_image(dataset, category, detector, backbone, group, arms))
     return found
 
 
@@ -71,10 +73,10 @@ def image_quality(rows: Sequence[Row]) -> list[Table]:
     arms = [arm for arm in OF_ONE if arm != REAL]
     made = [row for row in rows if row.arm in (*arms, REAL)]
     found = []
-    for key, group in settings(made, "dataset", "category", "shots").items():
+    for (dataset, category, shots), group in settings(made, "dataset", "category", "shots").items():
         with_quality = [row for row in group if row.quality and not row.error]
         if with_quality:
-            found.append(_image_quality(*key, group, arms_of(with_quality)))
+            found.append(_image_quality(dataset, category, shots, group, arms_of(with_quality)))
     return found
 
 
@@ -113,10 +115,12 @@ def _prompt(rows: list[Row], arm: str) -> str:
 def ablation(rows: Sequence[Row]) -> list[Table]:
     """Table 3: what text, variance and the number of images contribute."""
     found = []
-    for key, group in settings(rows, "dataset", "shots", "detector", "backbone").items():
+    for (dataset, shots, detector, backbone), group in settings(
+        rows, "dataset", "shots", "detector", "backbone"
+    ).items():
         arms = arms_of(group)
         if any(f"tgvig-n{copies(arm)}" == arm or arm in WITHOUT for arm in arms):
-            found.append(_ablation(*key, group, arms))
+            found.append(_ablation(dataset, shots, detector, backbone, group, arms))
     return found
 
 

@@ -94,8 +94,8 @@ def over_seeds(rows: Sequence[Row], arm: str, figure: str) -> Spread | None:
     """
     by_seed: dict[object, dict[object, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in shared(rows, figure):
-        if row.arm == arm:
-            by_seed[row.seed][row.category].append(row.figure(figure))
+        if row.arm == arm and (value := row.figure(figure)) is not None:
+            by_seed[row.seed][row.category].append(value)
     return spread(fmean(map(fmean, seed.values())) for seed in by_seed.values())
 
 

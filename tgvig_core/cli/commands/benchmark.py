@@ -65,13 +65,12 @@ def benchmark(
         context.fail(f"Got unexpected extra arguments ({' '.join(context.args)}): an option takes one value; give it again "
                      "for another one, such as --shots 1 --shots 5.")  # fmt: skip
     who = Engine(engine, workers, address)
-    lists = {"arms": arms, "detectors": detectors, "backbones": backbones, "names": names,
-             "shots": shots and shots_of(shots)}  # fmt: skip
     plan = Plan(
         dataset, str(root.absolute()), categories(dataset, root, category, download), seeds=seeds, images=count,
         iterations=iterations, size=size, training=training, pack=_pack(pack, models_dir), device=device, most_tests=most_tests,
         models_dir=str(models_dir.absolute()) if models_dir else None,
-        **{name: tuple(given) for name, given in lists.items() if given},
+        shots=tuple(shots_of(shots)) if shots else Plan.shots, arms=tuple(arms or Plan.arms),
+        detectors=tuple(detectors or Plan.detectors), backbones=tuple(backbones or Plan.backbones), names=tuple(names or ()),
     )  # fmt: skip
     check_names(plan)
     try:

@@ -106,6 +106,7 @@ def _watch(
 
     known = ((Path(row["path"]), (row["bytes"], row["modified_ns"])) for row in lines_of(out) if "bytes" in row)
     show.waiting(folder)
+    assert ctx.stop is not None  # `running` gives one
     for photos in arriving(folder, known, ctx.stop):
         named = [(path, heatmap_name(path, stamp)) for path, stamp in photos]
         try:

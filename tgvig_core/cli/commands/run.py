@@ -118,7 +118,9 @@ def _check_resumed(context: typer.Context) -> None:
     given = [
         parameter.opts[0]
         for parameter in context.command.params
-        if parameter.name not in allowed and context.get_parameter_source(parameter.name).name == "COMMANDLINE"
+        if parameter.name not in allowed
+        and (source := context.get_parameter_source(parameter.name)) is not None
+        and source.name == "COMMANDLINE"
     ]
     if given:
         raise TgvigError(

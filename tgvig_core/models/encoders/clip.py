@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import nn
@@ -14,6 +14,9 @@ from tgvig_core.models.encoders.base import batches, in_batches, prepared, rows_
 from tgvig_core.models.encoders.clip_weights import cached_weights, load_clip
 from tgvig_core.models.encoders.registry import encoder
 from tgvig_core.utils.progress import QUIET, RunContext
+
+if TYPE_CHECKING:
+    from open_clip import CLIP, CustomTextCLIP
 
 
 @encoder("clip", title="CLIP, by open_clip", order=1)
@@ -73,7 +76,7 @@ class OpenClipEncoder:
         return in_batches(texts, encode, ctx)
 
 
-def _clip_text(model: nn.Module, tokens: torch.Tensor) -> torch.Tensor:
+def _clip_text(model: CLIP | CustomTextCLIP, tokens: torch.Tensor) -> torch.Tensor:
     """model.encode_text without the padding after the longest text: attention is causal, so nothing looks there.
 
     About five times as fast for prompts of ten tokens in a context of 77. Other text towers take their own way.

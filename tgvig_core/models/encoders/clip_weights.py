@@ -12,19 +12,22 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
 from tgvig_core.utils import strict_json
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.hub import hub_answers, hub_copy
 
+if TYPE_CHECKING:
+    from open_clip import CLIP, CustomTextCLIP
+
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 PREPROCESS = ("mean", "std", "interpolation", "resize_mode")  # of open_clip's preprocess config
 
 
-def load_clip(model_name: str, pretrained: str) -> tuple[nn.Module, Callable]:
+def load_clip(model_name: str, pretrained: str) -> tuple[CLIP | CustomTextCLIP, Callable]:
     """Build a CLIP model in float32 on the CPU, in evaluation mode, with its tokenizer.
 
     Args:
@@ -82,7 +85,7 @@ def cached_weights(model_name: str, tag: str) -> Path | None:
     return None
 
 
-def _from_tag(model_name: str, tag: str) -> nn.Module:
+def _from_tag(model_name: str, tag: str) -> CLIP | CustomTextCLIP:
     import open_clip
 
     config = open_clip.get_pretrained_cfg(model_name, tag)
@@ -92,7 +95,7 @@ def _from_tag(model_name: str, tag: str) -> nn.Module:
     return _create(model_name, str(cached or tag), bool(config.get("quick_gelu", False)), config)
 
 
-def _create(model_name: str, source: str, quick_gelu: bool, preprocess: dict) -> nn.Module:
+def _create(model_name: str, source: str, quick_gelu: bool, preprocess: dict) -> CLIP | CustomTextCLIP:
     import open_clip
 
     return open_clip.create_model(
@@ -104,7 +107,7 @@ def _create(model_name: str, source: str, quick_gelu: bool, preprocess: dict) ->
     )
 
 
-def _from_file(model_name: str, path: Path) -> nn.Module:
+def _from_file(model_name: str, path: Path) -> CLIP | CustomTextCLIP:
     if not path.is_file():
         raise TgvigError(f"There is no file {path}. Give the path of the weights, or a tag such as `openai`.")
     if _is_torchscript(path):
@@ -115,7 +118,7 @@ def _from_file(model_name: str, path: Path) -> nn.Module:
     return _create(model_name, str(path), quick, config.get("preprocess_cfg", {}))
 
 
-def _from_openai_archive(model_name: str, path: Path) -> nn.Module:
+def _from_openai_archive(model_name: str, path: Path) -> CLIP | CustomTextCLIP:
     """TorchScript is code, so the archive is opened only if it is, byte for byte, the one that OpenAI published."""
     import open_clip
 

@@ -8,13 +8,16 @@ side (channels_last), because most time is spent in convolutions over channels a
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def folded(network: nn.Module) -> nn.Module:
+
+def folded(network: Network) -> Network:
     """A copy without batch norms, in evaluation mode; give it images in channels_last.
 
     A batch norm is folded into the convolution registered right before it in the same module, which is where timm's

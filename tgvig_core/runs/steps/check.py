@@ -77,7 +77,9 @@ def check(work: Work, normals: Tensor, detector: Detector, card: ModelCard, thor
     run.write_json("check.json", found)
     if result := run.read_json("result.json"):
         run.write_json("result.json", result | {"check": found})
-    return run.read_json("check.json")
+    written = run.read_json("check.json")
+    assert written is not None  # just written
+    return written
 
 
 def check_run(

@@ -27,6 +27,8 @@ from tgvig_serve.problems import GONE, Problem
 from tgvig_serve.settings import Settings
 
 Result = TypeVar("Result")
+Responses = dict[int | str, dict[str, Any]]
+"""By status, as FastAPI takes them."""
 
 DESCRIPTION = """Send a photo of a part, get a score, a verdict, its anomalous regions, or a heatmap.
 
@@ -94,7 +96,7 @@ def build(bundle: Bundle, load: Callable[[], Inspector], settings: Settings, on_
 
 
 def _add_inspect(app: FastAPI, desk: Desk, token: list) -> None:
-    responses = {status: {"model": Trouble, "description": text} for status, text in REFUSALS.items()}
+    responses: Responses = {status: {"model": Trouble, "description": text} for status, text in REFUSALS.items()}
     responses[200] = {
         "model": Answer,
         "description": "The answer; with 'Accept: image/png' the heatmap at the photo's own size, the same facts in its headers.",
@@ -183,7 +185,7 @@ def _about(served: Served, about: Manifest, settings: Settings) -> dict[str, Any
 
 
 def _add_about(app: FastAPI, about: About, token: list) -> None:
-    refused = {401: {"model": Trouble, "description": REFUSALS[401]}}
+    refused: Responses = {401: {"model": Trouble, "description": REFUSALS[401]}}
 
     @app.get("/about", summary="What is served", response_model=About, responses=refused, dependencies=token)
     async def show_about() -> Response:
@@ -201,7 +203,7 @@ def _add_states(app: FastAPI, desk: Desk) -> None:
         """200 as long as the server answers at all. Needs no token."""
         return JSONResponse({"status": "ok"})
 
-    waits = {503: {"model": Trouble, "description": "The model is still being loaded."}}
+    waits: Responses = {503: {"model": Trouble, "description": "The model is still being loaded."}}
 
     @app.get("/ready", summary="Is the model loaded?", response_model=State, responses=waits)
     async def ready() -> Response:
@@ -211,7 +213,7 @@ def _add_states(app: FastAPI, desk: Desk) -> None:
 
 
 def _add_metrics(app: FastAPI, metrics: Metrics, token: list) -> None:
-    responses = {
+    responses: Responses = {
         200: {"description": "Prometheus' text format", "content": {"text/plain": {"schema": {"type": "string"}}}},
         401: {"model": Trouble, "description": REFUSALS[401]},
     }

@@ -107,7 +107,7 @@ def plain(features: Tensor, count: int, first: int) -> list[int]:
         distance = torch.mv(features, features[picks[-1]]).mul_(-2).add_(norms).add_(norms[picks[-1]])
         nearest = torch.minimum(nearest, distance)
         nearest[picks[-1]] = -torch.inf
-        picks.append(nearest.argmax().item())
+        picks.append(int(nearest.argmax()))
     return picks
 
 

@@ -31,7 +31,7 @@ def rows() -> list[Row]:
     detector, photo = trained(), read_normals([sorted((PART / "test").rglob("*.jpg"))[0]])
     image = photo.tensor(256)
     square = np.round((image * 0.5 + 0.5).mul(255).permute(0, 2, 3, 1).numpy()).astype(np.uint8)
-    seen = (image * 0.5 + 0.5 - detector.mean) / detector.std
+    seen = (image * 0.5 + 0.5 - detector.features.mean) / detector.features.std
     wanted = detector.model(seen)
     wanted = float(wanted.pred_score), wanted.anomaly_map[0, 0].detach().numpy()
     what = f"scoring one photo, EfficientNet-Lite0, bank of {detector.remembered:,}"
@@ -60,8 +60,8 @@ def trained() -> PatchCore:
 def exported(detector: PatchCore, folder: Path) -> OpenvinoScorer:
     write_onnx(detector, folder / "model.onnx")
     write_openvino(folder / "model.onnx", folder / "model.xml")
-    files = [(folder / f"model.{suffix}").read_bytes() for suffix in ("xml", "bin")]
-    return OpenvinoScorer(*files, detector.size, os.cpu_count() or 1)
+    graph, weights = ((folder / f"model.{suffix}").read_bytes() for suffix in ("xml", "bin"))
+    return OpenvinoScorer(graph, weights, detector.size, os.cpu_count() or 1)
 
 
 def same(wanted: tuple[float, np.ndarray], found: tuple[float, np.ndarray]) -> str:

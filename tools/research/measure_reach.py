@@ -26,6 +26,7 @@ from tgvig_core.detectors.patchcore_settings import PatchCoreSettings
 from tgvig_core.detectors.registry import detector as detectors_by_name
 from tgvig_core.packs import registry
 from tgvig_core.photos.images import to_tensor
+from tgvig_core.utils.progress import QUIET
 
 ARMS = ("real", "augment", "tgvig", "tgvig-view")
 EVERYTHING = PatchCoreSettings(coreset_least=10**9)
@@ -80,7 +81,7 @@ def main() -> None:
     print(f"| part | photos | seed | detector | {' | '.join(f'{name} | all patches' for name in ARMS)} |")
     print("|" + "---|" * (4 + 2 * len(ARMS)))
     for draw in plan.draws():
-        bench = begun(plan, draw)
+        bench = begun(plan, draw, QUIET)
         for kind in detectors_by_name.names():
             cells = [cell for pair in figures(bench, kind).values() for cell in pair]
             print(f"| {draw.category} | {draw.shots} | {draw.seed} | {kind} | {' | '.join(cells)} |", flush=True)

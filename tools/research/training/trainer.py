@@ -125,7 +125,8 @@ class Trainer:
 
     def reconstruct(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Images through the model, the first `drawn` by way of their views, some of the others past the codebook."""
-        drawn, losses = self.recipe.drawn, {}
+        drawn = self.recipe.drawn
+        losses: dict[str, Tensor] = {}
         latents = self.encode(images[drawn:])
         if self.step >= self.recipe.quantise_start:
             latents, losses = self.quantise(latents)

@@ -63,7 +63,7 @@ def test_a_typed_folder_is_read_and_a_wrong_one_is_named(empty, tmp_path):
 
 
 def test_how_parts_may_lie_survives_a_reload_and_stays_with_its_part(two):
-    page, flips, turns = two.page, two.page.get_by_label("mirrored"), two.page.get_by_label("quarter turns")
+    page, flips, turns = two.page, two.page.get_by_label("mirrored"), two.page.get_by_label("rotated by 90°")
     with page.expect_response("**/queue/join*"):
         flips.click()
     page.reload()

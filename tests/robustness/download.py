@@ -176,7 +176,7 @@ from tgvig_core.utils.checksums import sha256
 from tgvig_core.packs.files import fetch
 from tgvig_core.packs.registry import PACKS
 try:
-    print(sha256(fetch(PACKS["paper"].backbone, None)))
+    print(sha256(fetch(PACKS["paper"].backbone_file, None)))
 except TgvigError as error:
     print(error)
 """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import threading
+from collections.abc import Iterator
 
 import pytest
 import torch
-import toy_detector  # noqa: F401  # registers itself
 from small import photo_tensor
 
 from tgvig_core.detectors.abilities import Evidence, Explainable, Exportable
@@ -19,9 +21,15 @@ from tgvig_core.utils.progress import RunContext
 SIZE = 64
 
 
-@pytest.fixture(scope="module", params=detectors.names())
-def name(request) -> str:
-    return request.param
+@pytest.fixture(scope="module", params=[*detectors.names(), "toy"])
+def name(request) -> Iterator[str]:
+    """Each detector; the toy registers itself for these tests alone, other tests list what there is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(detectors, "_made", dict(detectors._made))
+        patch.delitem(sys.modules, "toy_detector", raising=False)
+        if request.param == "toy":
+            importlib.import_module("toy_detector")
+        yield request.param
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import toy_detector
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[3]
+TOY = ROOT / "tests/helpers/toy_detector.py"
 LISTS = """
 import sys
 from tgvig_core.detectors.registry import detector
@@ -32,7 +32,7 @@ assert type(build("toy", None, 64)).__name__ == "MeanImage"
 def plugin(tmp_path_factory) -> Path:
     """What `pip install` of such a distribution would leave: its one file, and its entry point."""
     folder = tmp_path_factory.mktemp("site")
-    shutil.copy(toy_detector.__file__, folder)
+    shutil.copy(TOY, folder)
     about = folder / "toy_detector-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-detector\nVersion: 1.0\n")

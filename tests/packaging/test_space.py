@@ -221,7 +221,7 @@ def ranked(space, tmp_path_factory):
 def test_a_visitor_looks_at_the_finished_example_and_a_stranger_does_not_see_it(example, space, browser):
     page = example
     expect(page.locator("#status")).to_contain_text("This is a finished example")
-    expect(page.locator("#summary")).to_contain_text(re.compile(r"\d+ of 20 photos are called anomalous"))
+    expect(page.locator("#summary")).to_contain_text(re.compile(r"\d+ of 20 photos are reported as anomalous"))
     expect(cells(page, "verdicts", 2).first).to_contain_text("ANOMALOUS")
     expect(page.locator("#look img")).to_have_count(2)
     expect(page.locator("#why img")).to_have_count(2)  # the detector is whole: it found the nearest good spot

@@ -242,7 +242,7 @@ from tgvig_core.bundles import bundle, runtimes
 from tgvig_core.detectors.base import load_detector
 from tgvig_core.inspection import inspector
 from tgvig_core.models import checkpoints, efficientnet
-from tgvig_core.models.encoders import image_text, text_cache
+from tgvig_core.models.encoders import conse, text_cache
 from tgvig_core.packs import files, registry
 from tgvig_core.photos import images
 from tgvig_core.prompting import vocabulary
@@ -269,7 +269,7 @@ checkpoints.load_vqgan(files.local_file(registry.PACKS["embedded"].generator_fil
 said("assets vqgan")
 efficientnet.load_efficientnet_lite0()
 said("package efficientnet")
-encoder = image_text.ConseEncoder(cache=folder / "texts")
+encoder = conse.ConseEncoder(cache=folder / "texts")
 encoder.encode_images(torch.zeros(1, 3, 64, 64))
 said("package minilm, assets texts")
 text_cache.encode_texts_cached(encoder, ["a nut", "a bolt"], folder / "texts")

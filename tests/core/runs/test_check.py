@@ -10,6 +10,7 @@ from made_results import result
 from photos import normals
 
 from tgvig_core.cli.console import show_check
+from tgvig_core.cli.remedies import remedy
 from tgvig_core.detectors.base import ScoreSet
 from tgvig_core.detectors.saved import Saved
 from tgvig_core.diagnosis import pool_comparison
@@ -139,9 +140,12 @@ def test_the_result_holds_the_check_and_people_see_it_in_short(finished, capsys)
 
 
 def test_a_folder_without_detector_is_one_sentence(tmp_path, monkeypatch):
+    settings = RunSettings(("a.png",), "nut", str(tmp_path / "run"))
+    run = Run.create(tmp_path / "run", RunConfig(settings, ("0" * 64,)).as_json())
     monkeypatch.setattr(check, "open_run", lambda folder, *given: SimpleNamespace(run=Run(folder)))
-    with pytest.raises(TgvigError, match="--resume"):
-        check.check_run(tmp_path)
+    with pytest.raises(TgvigError, match="has no detector yet") as refused:
+        check.check_run(run.folder)
+    assert "--resume" in remedy(refused.value)
 
 
 def used(tmp_path, monkeypatch, **found) -> Run:

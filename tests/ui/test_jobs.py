@@ -8,12 +8,12 @@ from made_generations import Held, add_set, generation
 from made_parts import photo_files
 from small import tiny_vqgan
 
-from tgvig_core.diagnosis import outlier_photos
 from tgvig_core.packs import registry
 from tgvig_core.runs import estimates
 from tgvig_core.runs.settings import RunSettings
 from tgvig_core.runs.steps import fit
 from tgvig_core.runs.steps import generate as generating
+from tgvig_core.runs.steps import photos as photo_steps
 from tgvig_core.runs.work import Work
 from tgvig_core.storage.run_folder import Run
 from tgvig_core.utils.errors import Stopped, TgvigError
@@ -160,7 +160,7 @@ def test_the_photos_are_compared_before_anything_is_learned_from_them(jobs, part
     monkeypatch.setattr(fit, "train", learn)
     monkeypatch.setattr(generating, "generate_sets", learn)
     monkeypatch.setattr(
-        outlier_photos, "odd_notes", lambda folder, backbone, normals, *rest: order.append(len(normals.photos))
+        photo_steps, "outliers", lambda folder, backbone, normals, *rest: order.append(len(normals.photos))
     )
     asked = {"generations": [1], "generation": 1, "set": 2, "arm": "tgvig", "false_alarm": 0.05, "left_out": []}
     jobs.work[kind](part.folder, asked, Watch())

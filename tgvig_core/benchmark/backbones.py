@@ -42,8 +42,9 @@ def backbone_of(name: str, models_dir: Path | None = None, ctx: RunContext = QUI
     files = (folder / f"{name}.safetensors" for folder in models_folders(models_dir))
     if (found := next(filter(Path.is_file, files), None)) is None:
         raise TgvigError(
-            f"{name}.safetensors, timm's weights of the backbone {name}, is missing: bring it into a folder and give "
-            f"--models-dir, or give {name}=FILE."
+            f"{name}.safetensors, timm's weights of the backbone {name}, is missing: bring it into the folder of "
+            f"model files, or give {name}=FILE as the backbone.",
+            setting="models_dir",
         )
     enforce(found.name, found)
     return Backbone(name, layers, found)

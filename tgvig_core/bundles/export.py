@@ -60,9 +60,9 @@ def export(
     """
     wishes = wishes or Wishes()
     if out.exists():
-        raise TgvigError(f"{out} is there already: choose another --out.")
+        raise TgvigError(f"{out} is there already: choose another place for the bundle.", setting="out")
     if not (run / "config.json").is_file() or not (run / "model").is_dir():
-        raise TgvigError(f"{run} holds no trained detector: give the folder of a finished run (tgvig run --out).")
+        raise TgvigError(f"{run} holds no trained detector: give the folder of a finished run.")
     opened, config = Run.open(run)
     detector, card = load_model(run / "model")
     if not isinstance(detector, Exportable):

@@ -54,7 +54,8 @@ def _scorer(bundle: Bundle, format: str, device: str, threads: int | None) -> Sc
         return read_detector(lambda name: bundle.read(f"torch/{name}"), str(bundle.path), device_of(device))
     if device not in ("auto", "cpu"):
         raise TgvigError(
-            f"The format {format} runs on the CPU here, not on {device!r}: give --format torch, or --device cpu."
+            f"The format {format} runs on the CPU here, not on {device!r}: take the CPU, or torch's format.",
+            setting="device",
         )
     files = [bundle.read(name) for name in MODELS[format]]
     kind = {"onnx": OnnxScorer, "openvino": OpenvinoScorer}[format]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tgvig_core.utils.errors import TgvigError
 
 OPTIONS = {
-    "device": "--device cpu", "models_dir": "--models-dir DIR", "out": "--out DIR", "resume": "--resume", "test": "--test DIR",
-    "words": "--words WORD,WORD",
+    "device": "--device cpu", "engine": "--engine local", "models_dir": "--models-dir DIR", "out": "--out DIR",
+    "resume": "--resume", "root": "--root DIR", "test": "--test DIR", "words": "--words WORD,WORD",
 }  # fmt: skip
 """By TgvigError.setting."""
 

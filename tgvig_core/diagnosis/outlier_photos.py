@@ -119,7 +119,7 @@ def outlier_places(peaks: Tensor) -> dict[int, float]:
     return {at: usual[at] for at in range(len(values)) if values[at] > OUTLIER_FACTOR * usual[at]}
 
 
-def odd_notes(
+def outlier_notes(
     folder: Path, backbone: Backbone, normals: NormalSet, size: int, device: str = "cpu",
     ctx: RunContext = QUIET,
 ) -> list[dict[str, str]]:  # fmt: skip

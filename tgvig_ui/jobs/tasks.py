@@ -46,27 +46,27 @@ class Jobs:
     def rank(self, folder: Path, arguments: Mapping[str, Any], watch: Watch) -> None:
         """Prompts for the part's photos, what is unlike about the photos, and once how fast this device is."""
         rank(self.service, Part(folder), watch)
-        self._find_odd_ones(Part(folder), watch)
+        self._find_outliers(Part(folder), watch)
         measure_speed(self.service, watch)
 
-    def _find_odd_ones(self, part: Part, watch: Watch) -> None:
+    def _find_outliers(self, part: Part, watch: Watch) -> None:
         """A photo unlike the others may show a defect: step 1 says so, before anything is learned from it."""
-        from tgvig_core.diagnosis.outlier_photos import LEAST_PHOTOS, odd_notes
+        from tgvig_core.diagnosis.outlier_photos import LEAST_PHOTOS
         from tgvig_core.packs import registry
         from tgvig_core.photos.images import read_normals
-        from tgvig_core.runs.settings import SIZE
+        from tgvig_core.runs.steps.photos import outliers
 
         if len(part.photos()) >= LEAST_PHOTOS:
             backbone = registry.load_backbone(self.service.pack()[0], self.service.options.models_dir)
             normals, device = read_normals(part.photos()), self.service.device()
-            odd_notes(part.folder, backbone, normals, SIZE, device, watch.ctx)
+            outliers(part.folder, backbone, normals, device, watch.ctx)
 
     def generate(self, folder: Path, arguments: Mapping[str, Any], watch: Watch) -> None:
         """Iterations of a generation until its number of them is there; the queue holds several for a comparison."""
         watch.progress("Loading the models", 0, 0)
         self.service.encoder()
         part, numbers = Part(folder), Generate(**arguments).generations
-        self._find_odd_ones(part, watch)
+        self._find_outliers(part, watch)
         watch.iterating = True
         try:
             for number in numbers:
@@ -123,7 +123,7 @@ class Jobs:
         work = self.service.open_run(
             part, number, watch, backbone, detector=asked.detector, false_alarm=asked.false_alarm
         )
-        self._find_odd_ones(part, watch)
+        self._find_outliers(part, watch)
         normals = work.normals.tensor(SIZE).to(work.device)
         with alone_in(work.run.folder), work.timed("train"):
             for name in ("model", "inspect"):

@@ -14,7 +14,14 @@ from scipy.spatial.distance import cdist
 
 from tgvig_core.detectors.patch_features import PatchFeatures
 from tgvig_core.diagnosis import outlier_photos
-from tgvig_core.diagnosis.outlier_photos import MOST_OTHERS, Outlier, held_out_maps, odd_notes, outlier_places, outliers
+from tgvig_core.diagnosis.outlier_photos import (
+    MOST_OTHERS,
+    Outlier,
+    held_out_maps,
+    outlier_notes,
+    outlier_places,
+    outliers,
+)
 from tgvig_core.inspection.inspector import heatmap
 from tgvig_core.models.backbones import EFFICIENTNET_LITE0
 from tgvig_core.photos.images import NormalSet, Photo, read_normals
@@ -92,7 +99,7 @@ def test_of_two_photos_neither_is_odd(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(outlier_photos, "PatchFeatures", lambda backbone, size, device: Brightness())
     pair = NormalSet(squares(100, 102, 104).photos[1:])
     assert len(outliers(Brightness(), pair)) == 1
-    assert odd_notes(tmp_path, EFFICIENTNET_LITE0, pair, 32) == []
+    assert outlier_notes(tmp_path, EFFICIENTNET_LITE0, pair, 32) == []
 
 
 def noted(paths: list[Path]) -> list[str]:
@@ -120,7 +127,7 @@ def test_the_peak_of_a_broken_bottle_lies_in_its_mask() -> None:
 def test_notes_and_pictures_are_kept_for_as_long_as_the_photos_are_the_same(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(outlier_photos, "PatchFeatures", lambda backbone, size, device: Brightness())
     normals = squares(100, 102, 104)
-    (note,) = odd_notes(tmp_path, EFFICIENTNET_LITE0, normals, 32)
+    (note,) = outlier_notes(tmp_path, EFFICIENTNET_LITE0, normals, 32)
     assert note == {"path": "2.png", "kind": "odd", "text": note["text"], "heatmap": "odd/2.png"}
     shown = np.array(Image.open(tmp_path / "odd" / "2.png"))
     assert np.array_equal(shown, outliers(Brightness(), normals)[0].picture)
@@ -129,9 +136,9 @@ def test_notes_and_pictures_are_kept_for_as_long_as_the_photos_are_the_same(tmp_
         raise AssertionError("compared again")
 
     monkeypatch.setattr(outlier_photos, "outliers", compared)
-    assert odd_notes(tmp_path, EFFICIENTNET_LITE0, normals, 32) == [note]
+    assert outlier_notes(tmp_path, EFFICIENTNET_LITE0, normals, 32) == [note]
     with pytest.raises(AssertionError, match="compared again"):
-        odd_notes(tmp_path, EFFICIENTNET_LITE0, squares(100, 102, 105, 106), 32)
-    assert odd_notes(tmp_path, EFFICIENTNET_LITE0, NormalSet(normals.photos[:2]), 32) == []
+        outlier_notes(tmp_path, EFFICIENTNET_LITE0, squares(100, 102, 105, 106), 32)
+    assert outlier_notes(tmp_path, EFFICIENTNET_LITE0, NormalSet(normals.photos[:2]), 32) == []
     assert json.loads((tmp_path / "odd" / "notes.json").read_text()) == {"photos": ["0", "1"], "notes": []}
     assert not (tmp_path / "odd" / "2.png").exists()

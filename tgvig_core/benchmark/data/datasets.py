@@ -33,11 +33,14 @@ def read(
     if download:
         _fetch(entry, root, categories or entry.facts.get("categories", ()))
     if not root.is_dir():
-        raise TgvigError(f"There is no folder {root}: give --root the folder of the data set {dataset}.")
+        raise TgvigError(f"There is no folder {root}: give the folder of the data set {dataset}.", setting="root")
     found = layout.get(dataset)(dataset, root)
     wanted = list(dict.fromkeys(categories or found))
     if not found:
-        raise TgvigError(f"{root} holds no category of {dataset}, a folder with train and test inside: check --root.")
+        raise TgvigError(
+            f"{root} holds no category of {dataset}, a folder with train and test inside: give another one.",
+            setting="root",
+        )
     for name in wanted:
         if name not in found:
             raise TgvigError(f"{root} holds no category {name}: choose among {', '.join(found)}.")
@@ -73,5 +76,5 @@ def _make_way(entry: Entry, root: Path, categories: Sequence[str]) -> None:
         root.rmdir()
     except OSError as error:
         raise TgvigError(
-            f"{root} is not empty and {entry.title} is not in it: give --root a folder that is not there yet."
+            f"{root} is not empty and {entry.title} is not in it: give a folder that is not there yet.", setting="root"
         ) from error

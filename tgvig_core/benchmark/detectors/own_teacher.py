@@ -81,7 +81,8 @@ def outside(models_dir: Path | None, images: Tensor) -> list[Path]:
     parts = [_photos(part) for part in sorted((ASSETS / "samples").glob("*/train/good"))]
     if not (found := [path for part in parts if not _among(part, images) for path in part]):
         raise TgvigError(
-            f"Only photos of these very parts are at hand: bring a folder {PENALTY} and give --models-dir."
+            f"Only photos of these very parts are at hand: bring a folder {PENALTY} among the model files.",
+            setting="models_dir",
         )
     return found
 

@@ -109,7 +109,9 @@ def _cluster(address: str | None, workers: int) -> Iterator[ModuleType]:
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise TgvigError("--engine ray needs Ray: pip install 'tgvig[ray]', or take --engine local.") from error
+        raise TgvigError(
+            "Ray is not installed: pip install 'tgvig[ray]', or spread over processes.", setting="engine"
+        ) from error
     asked = signal.getsignal(signal.SIGTERM)
     try:
         if address:
@@ -120,8 +122,8 @@ def _cluster(address: str | None, workers: int) -> Iterator[ModuleType]:
                 log_to_driver=False, logging_level=logging.ERROR,
             )  # fmt: skip
     except (ConnectionError, ValueError) as error:
-        raise TgvigError(f"No Ray cluster answers at {address} ({error}): begin one with `ray start --head`, or leave "
-                         "out --address.") from error  # fmt: skip
+        raise TgvigError(f"No Ray cluster answers at {address} ({error}): begin one with `ray start --head`, or "
+                         "give no address for one of this machine.") from error  # fmt: skip
     with contextlib.redirect_stdout(sys.stderr):  # Ray prints of deaths; standard output belongs to the command
         try:
             signal.signal(signal.SIGTERM, asked)  # Ray puts its own in its place

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -16,12 +15,10 @@ from tgvig_core.fitting.results import Calibration, Gate
 from tgvig_core.fitting.training_sets import REAL, TrainingSet
 from tgvig_core.runs.card import Fitted, ModelCard, load_model
 from tgvig_core.runs.settings import SIZE
+from tgvig_core.runs.work import Work
 from tgvig_core.storage.run_folder import writing
 from tgvig_core.utils.errors import TgvigError
 from tgvig_core.utils.memory import NOTES
-
-if TYPE_CHECKING:
-    from tgvig_core.runs.work import Work
 
 
 def pool_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tgvig_core.diagnosis.outlier_photos import odd_notes
+from tgvig_core.diagnosis.outlier_photos import outlier_notes
 from tgvig_core.inspection.inspector import check_photos
 from tgvig_core.models.backbones import Backbone
 from tgvig_core.photos.images import NormalSet
@@ -27,7 +27,7 @@ def outliers(
     Raises:
         TgvigError: memory is too short, or the folder cannot be written to. Stopped: the stop event was set.
     """
-    return tuple(Note(**note) for note in odd_notes(folder, backbone, normals, SIZE, device, ctx))
+    return tuple(Note(**note) for note in outlier_notes(folder, backbone, normals, SIZE, device, ctx))
 
 
 def compare(work: Work) -> tuple[Note, ...]:

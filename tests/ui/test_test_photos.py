@@ -304,3 +304,10 @@ def test_why_here_leaves_the_gpu_to_the_worker_and_is_kept_for_the_next_redraw(s
     pairs = [closeup._why(server, found, found.rows[place]) for place in (0, 0, 1)]
     assert loaded == ["cpu"] and len(looked) == 2
     assert all([crop.size for crop, _ in pair] == [(192, 192)] * 2 and pair[0][1] == "this photo" for pair in pairs)
+
+
+def test_a_detector_that_does_not_say_why_shows_no_spots_and_the_page_goes_on(server, part, monkeypatch):
+    inspected(part, [0.5, 1.5])
+    found = results(part)
+    monkeypatch.setattr(closeup, "loaded", lambda folder, stamp: SimpleNamespace(size=256))
+    assert closeup._why(server, found, found.rows[0]) == []

@@ -37,8 +37,15 @@ def _why(server: Server, found: Results, row: Row) -> list:
 
 @functools.lru_cache(maxsize=64)
 def _crops(run: Path, photo: Path, map_: Path, stamps: tuple[int, int]) -> tuple:
-    """Kept, because a moved threshold and a decision draw the same photo again; `stamps` tell when it is another one."""
+    """Kept, because a moved threshold and a decision draw the same photo again; `stamps` tell when it is another one.
+
+    Empty where the detector does not say why (detectors/abilities.py).
+    """
+    from tgvig_core.detectors.abilities import Explainable
+
     detector = loaded(run / "model", stamps[0])
+    if not isinstance(detector, Explainable):
+        return ()
     square = to_square(read_photo(photo).pixels, detector.size)
     y, x = np.unravel_index(np.load(map_).argmax(), (detector.size, detector.size))
     evidence = detector.explain(to_tensor(square)[None], (int(x), int(y)))

@@ -80,6 +80,6 @@ def _backbone(card: ModelCard, settings: Settings) -> str:
     from tgvig_core.packs import registry  # loads torch, which the job that asks has done already
 
     own = registry.PACKS[settings.pack].backbone
-    if card.saved.backbone == own:
+    if card.saved.backbone in (own, None):  # None: it takes no features
         return ""
     return f"The detector was given the features of {card.saved.backbone} in place of {own}, those of the pack."

@@ -112,7 +112,6 @@ class Jobs:
         self.service.encoder()
         from tgvig_core.fitting.training_sets import TrainingSet
         from tgvig_core.photos.images import save_png, to_pixels
-        from tgvig_core.runs.settings import SIZE
         from tgvig_core.runs.steps import fit
         from tgvig_core.storage.run_lock import alone_in
 
@@ -124,15 +123,14 @@ class Jobs:
             part, number, watch, backbone, detector=asked.detector, false_alarm=asked.false_alarm
         )
         self._find_outliers(part, watch)
-        normals = work.normals.tensor(SIZE).to(work.device)
         with alone_in(work.run.folder), work.timed("train"):
             for name in ("model", "inspect"):
                 shutil.rmtree(work.run.folder / name, ignore_errors=True)
-            _, card = fit.train(work, normals, asked.set, learned)
+            _, card = fit.train(work, work.images, asked.set, learned)
         pool = work.run.folder / "pool"  # "why here" shows the remembered patches in these pictures
         shutil.rmtree(pool, ignore_errors=True)
         pool.mkdir()
-        for place, image in enumerate(fit.pool_of(work, normals, asked.set, learned, card.rejected).images):
+        for place, image in enumerate(fit.pool_of(work, work.images, asked.set, learned, card.rejected).images):
             save_png(to_pixels(image), pool / f"{place:04d}.png")
         part.choose(threshold=None, decisions={})
 
@@ -177,7 +175,6 @@ class Jobs:
         watch.progress("Loading the models", 0, 0)
         self.service.encoder()
         from tgvig_core.runs.card import load_model
-        from tgvig_core.runs.settings import SIZE
         from tgvig_core.runs.steps.check import check
         from tgvig_core.storage.run_lock import alone_in
 
@@ -185,12 +182,11 @@ class Jobs:
         model = part.generation(asked.generation) / "model"
         detector, card = load_model(model, self.service.device())
         work = self.service.open_run(
-            part, asked.generation, watch, _pack_of(card.saved.backbone), detector=card.saved.detector,
-            false_alarm=card.calibration.false_alarm,
+            part, asked.generation, watch, _pack_of(card.saved.backbone) if card.saved.backbone else "",
+            detector=card.saved.detector, false_alarm=card.calibration.false_alarm,
         )  # fmt: skip
-        normals = work.normals.tensor(SIZE).to(work.device)
         with alone_in(work.run.folder), work.timed("check"):
-            write_json(model / "check.json", check(work, normals, detector, card, thorough=asked.thorough))
+            write_json(model / "check.json", check(work, work.images, detector, card, thorough=asked.thorough))
 
     def export(self, folder: Path, arguments: dict, watch: Watch) -> None:
         """The detector as a bundle, see jobs/bundle.py."""

@@ -112,7 +112,7 @@ def use(server: Server, id: str) -> None:
     card, found, number = model_card(part), check_of(part), part.choices.generation
     if number is None or not card or not found:
         raise TgvigError("Nothing is recommended yet: check the detector first.")
-    as_before = {"features": card.saved.backbone, "detector": card.saved.detector}
+    as_before = {"features": card.saved.backbone or "", "detector": card.saved.detector}
     as_before |= {"false_alarm": card.calibration.false_alarm}
     best = card.best_iteration or best_set(part, number)  # a detector from the photos alone may be older than all sets
     images = _images(found["advice"]["recommended"], best, list(card.training_set.excluded))

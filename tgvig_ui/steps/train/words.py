@@ -22,7 +22,9 @@ def trained(card: ModelCard) -> str:
 def how(card: ModelCard) -> str:
     """Which detector it is, and what its training set changed."""
     name = detectors.title(card.saved.detector).partition(":")[0]  # without what distinguishes it from the others
-    seen = f"{name}, on the features of {card.saved.backbone} ({', '.join(card.saved.layers)})."
+    saved = card.saved
+    features = f", on the features of {saved.backbone} ({', '.join(saved.layers)})" if saved.backbone else ""
+    seen = f"{name}{features}."
     return f"{seen} {of_lift(card.lift, card.training_set)}" if card.lift and card.training_set != REAL else seen
 
 

@@ -88,7 +88,8 @@ def test_the_link_opens_the_report_that_lies_in_the_bundle(bundled):
     expect(report.locator("h1")).to_have_text("Audit report: glass bottle")
     threshold = model_card(bundled.part).calibration.threshold
     expect(report.locator("body")).to_contain_text(f"{threshold:.6g} raw: above it a photo is called anomalous")
-    for photo in read_facts(bundled.part.generation(bundled.part.choices.generation), {}).photos:
+    run = bundled.part.generation(bundled.part.choices.generation)
+    for photo in read_facts(run, open_bundle(bundled.file).about).photos:
         expect(report.locator("body")).to_contain_text(photo.sha256)
     expect(report.locator("img")).to_have_count(2)
     loaded = report.evaluate("() => performance.getEntriesByType('resource').map((one) => one.name)")

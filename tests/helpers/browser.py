@@ -42,7 +42,7 @@ class App:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "app.py", *self.arguments()]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment(), stdout=log, stderr=log)
         deadline = time.monotonic() + STARTS_WITHIN
         while not self._answers():
             ended = self.process.poll() is not None
@@ -57,6 +57,10 @@ class App:
         """What app.py is given."""
         given = ["--pack", "embedded", "--device", "cpu", "--runs", str(self.runs), "--port", str(self.port)]
         return [*given, *self.options]
+
+    def environment(self) -> dict[str, str]:
+        """Its environment variables: the tests' own, with their cache."""
+        return dict(os.environ)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the process and wait for it; SIGKILL leaves it no time to tidy up."""

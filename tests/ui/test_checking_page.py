@@ -237,9 +237,9 @@ def test_the_job_checks_the_detector_of_its_generation(held, part, monkeypatch, 
 
     def open_run(part, number, watch, backbone, **changes):
         asked.update(number=number, backbone=backbone, **changes)
-        normals = SimpleNamespace(tensor=lambda size: torch.zeros(1, 3, size, size))
         run = SimpleNamespace(folder=part.generation(number))
-        return SimpleNamespace(normals=normals, device="cpu", run=run, timed=lambda step: nullcontext())
+        images = torch.zeros(1, 3, 256, 256)
+        return SimpleNamespace(images=images, device="cpu", run=run, timed=lambda step: nullcontext())
 
     def check(work, normals, detector, card, thorough):
         asked.update(shape=tuple(normals.shape), loaded=detector, arm=str(card.training_set), thorough=thorough)

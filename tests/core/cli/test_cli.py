@@ -140,7 +140,7 @@ def test_check_compares_the_pools_of_a_run_and_can_train_the_recommended_one(tra
         (["run", NUT / "train/good/000.jpg", "--object", "nut", "--false-alarm", "2"], "false-alarm"),
         (["run", NUT / "train/good/000.jpg", "--object", "nut", "--detector", "oracle"], "patchcore"),
         (["run", "--resume"], "holds no run"),
-        (["run", "--resume", "--seed", "3", "--images", "4"], "leave out --images, --seed"),
+        (["run", "--resume", "--seed", "3", "--images", "4"], "leave out --seed, --images"),
     ],
 )
 def test_bad_input_is_one_sentence_with_exit_code_2(tmp_path, here, arguments, words):

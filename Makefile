@@ -43,8 +43,8 @@ demo: $(READY)
 	@echo "  runs/demo/prompts.csv   which prompts describe the part"
 	@echo "  runs/demo/result.json   scores, threshold, expected false alarms, seconds"
 
-# Two workers with a thread each, file by file: tests/EVIDENCE.md says which test is in which suite, and why.
-PYTEST := .venv/bin/python -m pytest -n 2 --dist loadfile
+# Three workers with a thread each, file by file; one of them mostly waits for pages. tests/EVIDENCE.md: which test is in which suite.
+PYTEST := .venv/bin/python -m pytest -n 3 --dist loadfile
 
 test: $(READY)
 	$(PYTEST) -m "not slow" $(ARGS)

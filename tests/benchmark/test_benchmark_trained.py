@@ -52,6 +52,7 @@ def test_a_score_does_not_depend_on_the_other_photos(name, request):
     assert torch.allclose(together.maps[:1], alone.maps, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_flows(cflow):
     _, shown = bottles(SIZE)
     assert torch.equal(flow().score(shown).scores, cflow.score(shown).scores)

@@ -34,7 +34,7 @@ def means(file: Path) -> np.ndarray:
     return grey.reshape(16, 16, 16, 16).mean((1, 3))
 
 
-@pytest.fixture(scope="session", params=["patchcore", "patchcore-fine"])
+@pytest.fixture(scope="session", params=["patchcore", pytest.param("patchcore-fine", marks=pytest.mark.slow)])
 def both(request, tmp_path_factory) -> SimpleNamespace:
     """A run of today with its bundle, and what is stored of the same run."""
     out = tmp_path_factory.mktemp("same") / "run"

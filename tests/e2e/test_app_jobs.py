@@ -2,6 +2,7 @@
 
 import signal
 
+import pytest
 from browser import App, open_page
 from playwright.sync_api import expect
 from walking import JOB, begun, made, plot_texts, start, status, step
@@ -50,6 +51,7 @@ def test_prompts_are_compared_side_by_side(ranked, walk, browser, app):
     page.context.close()
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_a_job_that_the_next_one_finishes(tmp_path, app, browser):
     own = App(tmp_path)
     try:

@@ -6,7 +6,6 @@ import hashlib
 import itertools
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -29,10 +28,8 @@ RECIPE = Recipe(steps=6, batch=2, crop=16, quantise_start=2)
 
 
 @pytest.fixture(autouse=True)
-def small_shape(monkeypatch) -> Iterator[None]:
+def small_shape(monkeypatch) -> None:
     monkeypatch.setitem(shapes.SHAPES, "small", SMALL)
-    yield
-    torch.set_flush_denormal(False)  # what the trainer asks for would change the figures of every later test
 
 
 def crops(size: int = 16) -> Crops:

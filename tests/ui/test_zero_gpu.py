@@ -234,6 +234,7 @@ def real(tmp_path, monkeypatch):
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_an_iteration_of_another_process_is_gone_on_with_here_and_gives_the_same_set(real, monkeypatch):
     server, part = real
     process = Process(calls=1)

@@ -93,6 +93,7 @@ def test_the_docs_example_is_about_ten_lines():
     assert 8 <= sum(bool(line.strip()) for line in example().splitlines()) <= 12
 
 
+@pytest.mark.slow
 def test_the_docs_example_runs(tmp_path):
     shutil.copytree(ROOT / "assets" / "samples", tmp_path / "assets" / "samples")
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", example()], cwd=tmp_path, capture_output=True, text=True,

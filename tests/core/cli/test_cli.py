@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import typer.main
 from paths import NUT, ROOT
 from photos import category, normals
 
@@ -233,15 +234,30 @@ def test_the_command_line_adds_its_option_to_an_error_of_the_core():
     assert remedy(TgvigError("There is no photo.")) == ""
 
 
-def test_the_docs_commands_run(tmp_path, here, monkeypatch):
-    """Every tgvig command of the quick start, in its order, with fewer photos and images so that it takes seconds."""
+def docs_commands() -> list[str]:
+    """Every tgvig command of the quick start, in its order."""
     text = (ROOT / "docs" / "quick_start.md").read_text()
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    commands = [line.strip() for line in lines if line.strip().startswith("tgvig ")]
+    return [line.strip() for line in lines if line.strip().startswith("tgvig ")]
+
+
+def test_the_docs_commands_have_their_options():
+    commands = docs_commands()
     assert {line.split()[1] for line in commands} == {
         "doctor", "prompts", "run", "check", "inspect", "export", "serve", "benchmark",
     }  # fmt: skip
+    known = typer.main.get_command(main_module.app).commands
+    for line in commands:
+        name, *arguments = shlex.split(line.split("#")[0])[1:]
+        options = {option for parameter in known[name].params for option in parameter.opts}
+        assert {word for word in arguments if word.startswith("--")} <= options or name == "serve", line
+
+
+@pytest.mark.slow
+def test_the_docs_commands_run(tmp_path, here, monkeypatch):
+    """With fewer photos and images."""
+    commands = docs_commands()
     shutil.copytree(ROOT / "assets" / "samples", tmp_path / "assets" / "samples")
     for photo in (tmp_path / "assets" / "samples").rglob("test/*/00[2-9].jpg"):
         photo.unlink()  # two of each kind

@@ -117,10 +117,9 @@ def sets(out: Path) -> list[bytes]:
 
 def test_same_seed_same_images_other_seed_others(finished, tmp_path):
     out, result = finished
-    again = pipeline.start(settings(tmp_path / "again"))
-    assert sets(tmp_path / "again") == sets(out)
-    assert again.similarity == result.similarity and again.threshold == result.threshold
     shorter = IntegratorSettings(1)
+    again = pipeline.start(settings(tmp_path / "again", integrating=shorter))
+    assert sets(tmp_path / "again") == sets(out)[:4] and again.similarity == result.similarity[:1]
     pipeline.start(settings(tmp_path / "other", seed=1, integrating=shorter))
     assert sets(tmp_path / "other") != sets(out)[:4]
 
@@ -138,7 +137,7 @@ def test_a_stop_inside_an_iteration_keeps_the_finished_sets_and_resume_ends_as_i
     assert sorted(path.name for path in (tmp_path / "run" / "sets").iterdir()) == ["001", "002"]
     resumed = pipeline.resume(tmp_path / "run")
     assert resumed.similarity == pytest.approx(result.similarity, abs=1e-6)
-    assert sets(tmp_path / "run") == sets(out)
+    assert sets(tmp_path / "run") == sets(out) and resumed.threshold == result.threshold
 
 
 def test_a_kill_9_loses_the_running_iteration_at_most(finished, tmp_path):

@@ -117,7 +117,7 @@ def sets(out: Path) -> list[bytes]:
 
 def test_same_seed_same_images_other_seed_others(finished, tmp_path):
     out, result = finished
-    shorter = IntegratorSettings(1)
+    shorter = IntegratorSettings(1, update=UpdateSettings(steps=1))
     again = pipeline.start(settings(tmp_path / "again", integrating=shorter))
     assert sets(tmp_path / "again") == sets(out)[:4] and again.similarity == result.similarity[:1]
     pipeline.start(settings(tmp_path / "other", seed=1, integrating=shorter))

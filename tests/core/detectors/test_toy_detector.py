@@ -65,8 +65,8 @@ def test_it_learns_in_a_run_and_leaves_in_a_bundle_that_inspects(plugin, tmp_pat
     Image.new("RGB", (64, 64), (255, 0, 0)).save(tmp_path / "red.png")
     good = tmp_path / "a.png", tmp_path / "b.png"
     tgvig(
-        "run", *good, "--object", "nut", "--prompt", "a photo of a nut", "--images", "2", "--iterations", "1", "--steps", "1", "--pack",
-        "embedded", "--detector", "toy", "--quiet", "--out", tmp_path / "run", plugin=plugin,
+        "run", *good, "--object", "nut", "--prompt", "a photo of a nut", "--images", "2", "--iterations", "1", "--steps", "1",
+        "--pack", "embedded", "--detector", "toy", "--quiet", "--out", tmp_path / "run", plugin=plugin,
     )  # fmt: skip
     card = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
     assert (card["detector"], card["backbone"], card["gate"]["images"][0]["image"]) == ("toy", None, 0)
